@@ -1,0 +1,137 @@
+"""
+Every knob, with its formula.
+
+Two presets: ``lan`` (T = 1 s) for a network, ``local`` (T = 0.2 s) for demos and tests on one
+machine.  Every figure of membership derives from T, the probe period; the limits of messaging are
+the defaults of DESIGN 6 and can be set in ``config.toml`` where INTERFACE 3 names them.
+Times are in seconds unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+
+from attrs import frozen
+
+KIB = 1024
+MIB = 1024 * KIB
+
+PRESETS = {"lan": 1.0, "local": 0.2}
+
+MAX_MEMBERS = 64
+MAX_LINKS = 64
+MAX_CERTIFICATES = 1024
+MAX_TEXT = 8 * KIB
+"""Bytes of UTF-8 in one post or direct message."""
+MAX_FRAME = 64 * KIB
+MAX_EARLY_FRAME = 4 * KIB
+"""Before HELLO was accepted: a stranger with a certificate may cost us this much."""
+MAX_POSTS = 64
+"""Posts in one envelope."""
+MAX_ENVELOPE = 48 * KIB
+"""Bytes of the posts of one envelope, so that it fits a frame with room to spare."""
+MAX_ADDRESSES = 4
+MAX_ENDS = 16
+"""Stream ends told in a HELLO, the newest ones."""
+
+
+@frozen
+class Settings:
+    """What one node goes by; made once from config.toml, then only read."""
+
+    preset: str = "lan"
+    history_posts: int = 10_000
+    history_bytes: int = 64 * MIB
+    history_days: float = 30.0
+    record_days: float = 7.0
+    record_bytes: int = 32 * MIB
+    direct_deadline: float = 10.0
+    """After this long without evidence a sent direct message is ``unknown``."""
+    keep_hours: float = 24.0
+    """How long an unacknowledged direct message is offered again."""
+    posts_per_second: float = 20.0
+    burst: float = 100.0
+    faults: bool = False
+
+    # Membership: SWIM's names; reference membership 6.
+
+    @property
+    def period(self) -> float:
+        """T: each peer is probed once in it (up to 12 members; 3 of them above)."""
+        return PRESETS[self.preset]
+
+    @property
+    def probing_interval(self) -> float:
+        """How often the probing LoopingCall fires: max(50 ms, T/10)."""
+        return max(0.05, self.period / 10)
+
+    @property
+    def ping_timeout(self) -> float:
+        """T/2: how long a direct probe waits for its ack."""
+        return self.period / 2
+
+    def suspicion_min(self, members: int) -> float:
+        """4 T x max(1, log10 n): the shortest suspicion."""
+        return 4 * self.period * max(1.0, math.log10(max(1, members)))
+
+    def suspicion_max(self, members: int) -> float:
+        """3 x the shortest up to 12 members, 4 x above: a lone observer's suspicion."""
+        return (3 if members <= 12 else 4) * self.suspicion_min(members)
+
+    @property
+    def redial_first(self) -> float:
+        """0.2 T: the first redial after a link ended."""
+        return 0.2 * self.period
+
+    @property
+    def redial_max(self) -> float:
+        """5 T: the longest pause between redials in the first hour."""
+        return 5 * self.period
+
+    @property
+    def redial_slow(self) -> float:
+        """30 T, and never under 5 T of ``local``: after the first hour without contact."""
+        return 5 * self.period if self.preset == "local" else 30 * self.period
+
+    def targets(self, members: int) -> int:
+        """Peers probed in a period: all up to 12 members, 3 above."""
+        return members if members <= 12 else 3
+
+    # The node.
+
+    connect_timeout: float = 2.0
+    handshake_timeout: float = 10.0
+    """TCP accepted or connected, to WELCOME: Twisted has no timeout of its own."""
+    duplicate_linger: float = 10.0
+    """How long the side that does not decide keeps an older duplicate link."""
+    slow_link: int = 128 * KIB
+    """Bytes queued on a link above which live posts are not pushed on it."""
+    stuck_link: int = 1 * MIB
+    """Bytes queued on a link above which it is closed."""
+    turn_inputs: int = 512
+    """Inputs of one turn at most."""
+    turn_seconds: float = 0.02
+    """A turn takes no further input after this long."""
+    leave_wait: float = 2.0
+
+    # Messaging.
+
+    live_frontier_delay: float = 0.05
+    """Within this an author learns that its live post was stored; coalesced."""
+    want_posts: int = 256
+    want_bytes: int = 256 * KIB
+    want_timeout: float = 5.0
+    own_stream_grace: float = 0.5
+    """How long a hole in a linked author's own stream waits for the author's late frames."""
+    recovery_per_second: float = 1000.0
+    frontier_part: int = 16 * KIB
+    max_holes: int = 16
+    frontier_backoff_min: float = 2.0
+    frontier_backoff_max: float = 30.0
+    outbox_messages: int = 1000
+    outbox_bytes: int = 8 * MIB
+    skew_noticed: float = 60.0
+    """A stamp further ahead than this is marked and never moves our clock beyond it."""
+    skew_refused: float = 24 * 3600.0
+    """A stamp further ahead than this is not taken yet, and the author is told."""
+    nonce_hours: float = 24.0
