@@ -3,7 +3,8 @@ A secure group chat room with no server.
 
 The map of the house, from the ground up; imports point down only (tests/test_house.py):
 
-- values: ``errors`` ``ids`` ``objects`` ``inputs`` ``effects`` ``notices`` ``keyring`` ``settings``
+- values: ``errors`` ``ids`` ``objects`` ``inputs`` ``effects`` ``notices`` ``keyring``
+  ``settings``
 - ``signing`` what a signature covers; ``certificates`` who a certificate names; ``wire`` bytes of messages
 - ``membership`` who takes part, who seems reachable (pure)
 - ``messaging`` posts, direct messages, receipts, gaps, recovery (pure)

@@ -55,11 +55,15 @@ class Keyring:
         if MemberId(word) in self.keys:
             return MemberId(word)
         name, _, prefix = word.partition("#")
-        found = sorted(
-            key.member
-            for key in self.keys.values()
-            if (not name or key.name == name) and key.member.startswith(prefix)
-        ) if word else []
+        found = (
+            sorted(
+                key.member
+                for key in self.keys.values()
+                if (not name or key.name == name) and key.member.startswith(prefix)
+            )
+            if word
+            else []
+        )
         if not found:
             raise LocalError(520, f"no member is called {word[:64]!r}; see: members")
         if len(found) > 1:

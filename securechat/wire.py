@@ -55,7 +55,9 @@ class Codec:
         self, messages: Mapping[int, type[Any]], statements: Mapping[Purpose, type[Any]]
     ) -> None:
         self._codes = {kind: code for code, kind in messages.items()}
-        self._messages = {code: (kind, msgspec.msgpack.Decoder(kind)) for code, kind in messages.items()}
+        self._messages = {
+            code: (kind, msgspec.msgpack.Decoder(kind)) for code, kind in messages.items()
+        }
         self._statements = {
             purpose: (kind, msgspec.msgpack.Decoder(kind)) for purpose, kind in statements.items()
         }
