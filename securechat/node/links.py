@@ -1,0 +1,473 @@
+"""
+The links of this node: frames, handshake, duplicates, and the cable faults.
+
+A ``Wire`` is one authenticated byte stream (``node.link`` over TLS, or the simulation's).  Here it is
+cut into frames, taken through the handshake, kept or closed by the rules of ``peering``, and what
+arrives on it becomes inputs of the turn.  Nothing here decides what a message means.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from securechat.errors import RemoteError
+from securechat.ids import BootId, MemberId
+from securechat.inputs import (
+    DialFailed,
+    DialOutcome,
+    Ending,
+    Heard,
+    LinkDown,
+    LinkUp,
+    Refused,
+)
+from securechat.node import peering
+from securechat.node.door import Door
+from securechat.node.faults import Cable
+from securechat.node.handshake import Close, Hello, Known, State, Welcome, ending, judge, step
+from securechat.node.log import note
+from securechat.notices import LinkChanged
+from securechat.objects import Admitted, Signed
+from securechat.settings import MAX_EARLY_FRAME, MAX_FRAME, MAX_LINKS, Settings
+from securechat.wire import Framer
+
+
+class Wire(Protocol):
+    """One authenticated byte stream; the certificate has proved ``peer``."""
+
+    peer: MemberId
+    address: str
+    local: str
+    dialled: str | None
+
+    @property
+    def queued(self) -> int:
+        """Bytes that the network has not taken yet."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames, in order."""
+        ...
+
+    def close(self) -> None:
+        """Flush, then close."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Home(Protocol):
+    """What the links ask of the node that they belong to."""
+
+    me: MemberId
+
+    def hello(self, peer: MemberId) -> Hello:
+        """What we say to this peer first."""
+        ...
+
+    def held(self, peer: MemberId) -> tuple[int, BootId, Signed] | None:
+        """The newest (epoch, boot id) of the peer that we hold, with its signed Alive."""
+        ...
+
+    def put(self, item: Any) -> None:
+        """Something happened: an input for the next turn."""
+        ...
+
+    def tell(self, event: LinkChanged) -> None:
+        """Something that watchers may want to see, and no core decides on."""
+        ...
+
+
+@frozen
+class Arrived:
+    """Messages that came in one chunk on a link that is up: decoded, not yet judged."""
+
+    link: Link
+    messages: tuple[Any, ...]
+
+
+@frozen
+class LinkView:
+    """One link for the admin port."""
+
+    peer: MemberId
+    direction: str
+    since_ms: int
+    bytes_in: int
+    bytes_out: int
+    queued: int
+    address: str
+
+
+@define(eq=False)
+class Link:
+    """One wire and how far it has come."""
+
+    wire: Wire
+    number: int
+    since_ms: int
+    framer: Framer = field(factory=lambda: Framer(MAX_EARLY_FRAME))
+    state: State = State.GREETING
+    up: LinkUp | None = None
+    closing: str | None = None
+    """The reason that we or the peer gave for its end."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    timer: IDelayedCall | None = None
+
+    @property
+    def direction(self) -> str:
+        """Who made it."""
+        return "in" if self.wire.dialled is None else "out"
+
+
+@define(eq=False)
+class Links:
+    """All links of one node."""
+
+    _home: Home
+    _door: Door
+    _clock: IReactorTime
+    _wall: Callable[[], int]
+    _settings: Settings
+    cable: Cable
+    counters: Counter[str] = field(factory=Counter)
+    refusals: dict[str, str] = field(factory=dict)
+    """The last refusal per peer or address, for ``links``."""
+    _links: dict[Wire, Link] = field(factory=dict, init=False)
+    _peers: dict[MemberId, list[Link]] = field(factory=dict, init=False)
+    """Links that are up, in the order in which they came up; sending takes the newest."""
+    _number: int = field(default=0, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    # What the edges tell us.
+
+    def opened(self, wire: Wire) -> None:
+        """TLS is done and the peer's certificate accepted: say HELLO."""
+        self._number += 1
+        link = Link(wire, self._number, self._wall())
+        self._links[wire] = link
+        if self._stopping or len(self._links) > MAX_LINKS:
+            self._end(link, Close("full"))
+            return
+        link.timer = self._clock.callLater(self._settings.handshake_timeout, self._mute, link)
+        self._write(link, self._home.hello(wire.peer))
+
+    def bytes_in(self, wire: Wire, chunk: bytes) -> None:
+        """Bytes of the peer, cut anywhere."""
+        link = self._links.get(wire)
+        if link is None:
+            return
+        if link.closing is not None:
+            self.counters[f"ignored.{link.closing}"] += 1
+            return
+        link.bytes_in += len(chunk)
+        self.counters["bytes_in"] += len(chunk)
+        messages: list[Any] = []
+        try:
+            for body in link.framer.feed(chunk):
+                self.counters["frames_in"] += 1
+                self._body_in(link, body, messages)
+        except RemoteError as problem:
+            self.offended(link, problem)
+            return
+        if messages:
+            self._home.put(Arrived(link, tuple(messages)))
+        elif link.state is State.UP and link.framer.unfinished:
+            self._home.put(Heard(wire.peer, link.number))
+
+    def lost(self, wire: Wire, how: Ending, why: str) -> None:
+        """The stream is gone."""
+        link = self._links.pop(wire, None)
+        if link is None:
+            return
+        self._cancel(link)
+        link.state = State.CLOSED
+        if link.closing is not None:
+            how, why = ending(link.closing), link.closing
+        if self._stopping:
+            how = Ending.SHUTDOWN
+        if link.up is not None:
+            self._down(link, how, why)
+        elif wire.dialled is not None:
+            self._home.put(DialFailed(wire.dialled, wire.peer, DialOutcome.HANDSHAKE, why))
+
+    def refused(self, address: str, dialled: bool, reason: str, text: str) -> None:
+        """A connection that never became a wire: who knocked, and what was wrong with it."""
+        self.counters[f"refused.{reason}"] += 1
+        self.refusals[address] = f"{reason}: {text}" if text else reason
+        while len(self.refusals) > MAX_LINKS:
+            del self.refusals[next(iter(self.refusals))]
+        direction = "out" if dialled else "in"
+        note("link-refused", address=address, direction=direction, reason=reason, text=text)
+        self._home.tell(LinkChanged(None, "refused", direction, f"{address}: {reason}: {text}"))
+
+    def dial_failed(self, address: str, peer: MemberId | None, how: DialOutcome, why: str) -> None:
+        """A dial gave no wire."""
+        self.counters["dials_failed"] += 1
+        self._home.put(DialFailed(address, peer, how, why))
+
+    # What the turn asks.
+
+    def linked(self) -> tuple[LinkUp, ...]:
+        """Each linked peer's newest link, for cores that were rebuilt."""
+        return tuple(link.up for *_, link in self._peers.values() if link.up is not None)
+
+    def queued(self, peer: MemberId) -> int | None:
+        """Bytes waiting on the link that we send on; None if there is none."""
+        links = self._peers.get(peer)
+        return links[-1].wire.queued if links else None
+
+    def send(self, peer: MemberId, frames: Sequence[bytes]) -> bool:
+        """Write frames to a peer's newest link in one piece; False if there is none."""
+        links = self._peers.get(peer)
+        if not links:
+            return False
+        link = links[-1]
+        self._frames_out(link, frames)
+        if link.wire.queued > self._settings.stuck_link:
+            self._end(link, Close("too-slow"), flush=False)
+        return True
+
+    def hangup(self, peer: MemberId, reason: str) -> None:
+        """Close every link to a peer, telling it why."""
+        for link in [link for link in self._links.values() if link.wire.peer == peer]:
+            self._end(link, Close(reason))
+
+    def offended(self, link: Link, problem: RemoteError) -> None:
+        """The peer broke the protocol: it loses this link, we lose nothing."""
+        if link.closing is not None:
+            return
+        self._refusal(link.wire.peer, link.wire.address, problem.reason, problem.detail)
+        self._end(link, Close(problem.reason[:100]))
+
+    def stop(self) -> None:
+        """Say goodbye on every link and take no new one."""
+        self._stopping = True
+        for link in list(self._links.values()):
+            self._end(link, Close("goodbye"))
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything written has been taken by the network."""
+        return not any(link.wire.queued for link in self._links.values())
+
+    def view(self) -> tuple[LinkView, ...]:
+        """The links that are up."""
+        return tuple(
+            LinkView(
+                link.wire.peer,
+                link.direction,
+                link.since_ms,
+                link.bytes_in,
+                link.bytes_out,
+                link.wire.queued,
+                link.wire.address,
+            )
+            for links in self._peers.values()
+            for link in links
+        )
+
+    # The way up.
+
+    def _body_in(self, link: Link, body: bytes, messages: list[Any]) -> None:
+        held_back = self.cable.passes(link.wire.peer)
+        if held_back is None:
+            self.counters["faults_dropped"] += 1
+            return
+        message = self._door.codec.message(body)
+        if held_back:
+            self._clock.callLater(held_back, self._late, link, message)
+        else:
+            self._message_in(link, message, messages)
+
+    def _late(self, link: Link, message: Any) -> None:
+        messages: list[Any] = []
+        try:
+            if link.state is not State.CLOSED:
+                self._message_in(link, message, messages)
+        except RemoteError as problem:
+            self.offended(link, problem)
+        if messages:
+            self._home.put(Arrived(link, tuple(messages)))
+
+    def _message_in(self, link: Link, message: Any, messages: list[Any]) -> None:
+        if not isinstance(message, Hello | Welcome | Close):
+            if link.state is not State.UP:
+                raise RemoteError("out-of-order", f"{type(message).__name__} before WELCOME")
+            messages.append(message)
+            return
+        after = step(link.state, message)
+        if isinstance(message, Close):
+            self._closed(link, message)
+        elif isinstance(message, Hello):
+            self._greeted(link, message, after)
+        else:
+            link.state = after
+            self._came_up(link)
+
+    def _greeted(self, link: Link, hello: Hello, after: State) -> None:
+        peer = link.wire.peer
+        refusal = judge(hello, self._home.me, peer, self._known(peer))
+        if refusal is not None:
+            self._refusal(peer, link.wire.address, refusal.reason, f"epoch {hello.epoch}")
+            self._end(link, refusal)
+            return
+        alive = self._admitted(hello.objects[0], peer)
+        if (alive.statement.epoch, alive.statement.boot) != (hello.epoch, hello.boot):
+            raise RemoteError("malformed", "HELLO and its Alive differ in epoch or boot id")
+        ours = self._admitted(hello.objects[1], self._home.me) if hello.objects[1:] else None
+        link.up = LinkUp(
+            peer=peer,
+            link=link.number,
+            epoch=hello.epoch,
+            boot=BootId(hello.boot),
+            address=link.wire.address,
+            dialled=link.wire.dialled,
+            local=link.wire.local,
+            alive=alive,
+            ours=ours,
+            ends=hello.ends,
+        )
+        link.framer.limit = MAX_FRAME
+        link.state = after
+        self._write(link, Welcome(hello.epoch))
+
+    def _admitted(self, signed: Signed, author: MemberId) -> Admitted[Any]:
+        found = self._door.object(signed)
+        if not isinstance(found, Admitted) or found.author != author:
+            raise RemoteError("malformed", "HELLO carries somebody else's Alive")
+        return found
+
+    def _known(self, peer: MemberId) -> Known | None:
+        held = self._home.held(peer)
+        if held is None:
+            return None
+        epoch, boot, proof = held
+        live = any(
+            link.up is not None and (link.up.epoch, link.up.boot) == (epoch, boot)
+            for link in self._peers.get(peer, ())
+        )
+        return Known(epoch, boot, proof, live)
+
+    def _came_up(self, link: Link) -> None:
+        assert link.up is not None
+        self._cancel(link)
+        peer = link.wire.peer
+        standing = self._peers.setdefault(peer, [])
+        standing.append(link)
+        self.counters["links_up"] += 1
+        self.refusals.pop(peer, None)
+        note(
+            "link-up", peer=peer, address=link.wire.address, direction=link.direction,
+            link=link.number, epoch=link.up.epoch,
+        )  # fmt: skip
+        self._home.tell(LinkChanged(peer, "up", link.direction, link.wire.address))
+        self._home.put(link.up)
+        rows = [peering.Standing(x.number, x.up.epoch, x.up.boot) for x in standing if x.up]
+        for closing in peering.settle(self._home.me, peer, rows):
+            self._close_duplicate(standing, closing)
+
+    def _close_duplicate(self, standing: Sequence[Link], closing: peering.Closing) -> None:
+        link = next(link for link in standing if link.number == closing.number)
+        if closing.linger and link.timer is None:
+            link.timer = self._clock.callLater(
+                self._settings.duplicate_linger, self._end, link, Close(closing.reason)
+            )
+        elif not closing.linger:
+            self._end(link, Close(closing.reason))
+
+    # The way down.
+
+    def _closed(self, link: Link, close: Close) -> None:
+        """The peer says why it ends this link."""
+        link.closing = close.reason
+        link.state = State.CLOSED
+        proof = self._admitted(close.objects[0], self._home.me) if close.objects else None
+        if link.up is None or proof is not None:
+            self._refusal(link.wire.peer, link.wire.address, f"by-peer.{close.reason}", "")
+            self._home.put(Refused(link.wire.peer, close.reason, proof, close.live))
+        link.wire.close()
+
+    def _end(self, link: Link, close: Close, flush: bool = True) -> None:
+        """Tell the peer why, and close."""
+        if link.closing is not None or link.state is State.CLOSED:
+            return
+        self._write(link, close)
+        link.closing = close.reason
+        self._cancel(link)
+        if flush:
+            link.wire.close()
+        else:
+            link.wire.abort()
+
+    def _mute(self, link: Link) -> None:
+        link.timer = None
+        self._refusal(link.wire.peer, link.wire.address, "silent", "no handshake in time")
+        link.closing = "silent"
+        link.wire.abort()
+
+    def _down(self, link: Link, how: Ending, why: str) -> None:
+        peer = link.wire.peer
+        links = self._peers.get(peer, [])
+        if link in links:
+            links.remove(link)
+        if not links:
+            self._peers.pop(peer, None)
+        note("link-down", peer=peer, link=link.number, how=how.value, reason=why)
+        self._home.tell(LinkChanged(peer, "down", link.direction, why))
+        self._home.put(LinkDown(peer, link.number, how, why, link.wire.dialled, linked=bool(links)))
+
+    def _refusal(self, peer: MemberId, address: str, reason: str, detail: str) -> None:
+        self.counters[f"refused.{reason}"] += 1
+        self.refusals[peer] = f"{reason}: {detail}" if detail else reason
+        note("link-refused", peer=peer, address=address, reason=reason, text=detail or None)
+        self._home.tell(LinkChanged(peer, "refused", "", self.refusals[peer]))
+
+    # Writing.
+
+    def _write(self, link: Link, message: Any) -> None:
+        self._frames_out(link, (self._door.codec.frame(message),))
+
+    def _frames_out(self, link: Link, frames: Sequence[bytes]) -> None:
+        if link.closing is not None:
+            return
+        now = b"".join(self._through_cable(link, frames))
+        self.counters["frames_out"] += len(frames)
+        if now:
+            self._bytes_out(link, now)
+
+    def _through_cable(self, link: Link, frames: Sequence[bytes]) -> Iterator[bytes]:
+        for frame in frames:
+            held_back = self.cable.passes(link.wire.peer)
+            if held_back is None:
+                self.counters["faults_dropped"] += 1
+            elif held_back:
+                self._clock.callLater(held_back, self._bytes_out, link, frame)
+            else:
+                yield frame
+
+    def _bytes_out(self, link: Link, frames: bytes) -> None:
+        if link.wire not in self._links:
+            return
+        link.bytes_out += len(frames)
+        self.counters["bytes_out"] += len(frames)
+        link.wire.write(frames)
+
+    @staticmethod
+    def _cancel(link: Link) -> None:
+        if link.timer is not None and link.timer.active():
+            link.timer.cancel()
+        link.timer = None
+
+
+def stale(link: Link) -> bool:
+    """Whether frames of this link are of an incarnation that was replaced (G5)."""
+    return link.state is not State.UP or link.closing is not None

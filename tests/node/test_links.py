@@ -1,0 +1,329 @@
+"""Links: the handshake on the wire, duplicates, old incarnations, garbage, and the cable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any, cast
+
+from attrs import define, field, frozen
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import BootId, Hash, MemberId
+from securechat.inputs import DialFailed, DialOutcome, Ending, Heard, LinkDown, LinkUp, Refused
+from securechat.node import door as node_door
+from securechat.node import handshake
+from securechat.node.faults import Cable, Fault
+from securechat.node.handshake import Hello
+from securechat.node.links import Arrived, Links
+from securechat.objects import Admitted, Purpose, Signed
+from securechat.settings import Settings
+from securechat.wire import Codec, pack, unpack
+
+ADA, BOB = MemberId("a" * 52), MemberId("b" * 52)
+
+
+@frozen
+class Word:
+    """A message of no core."""
+
+    text: str
+
+
+@frozen
+class Life:
+    """What stands for an Alive here."""
+
+    author: MemberId
+    epoch: int
+    boot: str
+
+
+CODEC = Codec({**handshake.MESSAGES, 40: Word}, {Purpose.ALIVE: Life})
+
+
+def alive(member: MemberId, epoch: int, boot: str) -> Signed:
+    """An Alive that this test's door believes."""
+    return Signed(Purpose.ALIVE, pack(Life(member, epoch, boot)), bytes(64))
+
+
+class Door:
+    """Believes every object; decodes for real."""
+
+    codec = CODEC
+
+    def object(self, signed: Signed) -> Admitted[Any]:
+        """Admitted, whatever it is."""
+        life = unpack(Life, signed.statement)
+        return Admitted(Hash(signed.statement), life.author, life, signed)
+
+
+@define(eq=False)
+class Side:
+    """One node's links, and everything that they said to their node."""
+
+    me: MemberId
+    clock: Clock
+    epoch: int = 1
+    boot: BootId = BootId("0" * 32)
+    known: dict[MemberId, Signed] = field(factory=dict)
+    inputs: list[Any] = field(factory=list)
+    events: list[Any] = field(factory=list)
+    links: Links = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = Settings()
+        door = cast("node_door.Door", Door())
+        self.links = Links(
+            self, door, self.clock, lambda: 0, settings, Cable(True, Random(1)), Counter()
+        )
+
+    def hello(self, peer: MemberId) -> Hello:
+        """Who we are."""
+        mine = alive(self.me, self.epoch, self.boot)
+        yours = self.known.get(peer)
+        objects = (mine,) if yours is None else (mine, yours)
+        return Hello(1, self.epoch, self.boot, (), objects)
+
+    def held(self, peer: MemberId) -> tuple[int, BootId, Signed] | None:
+        """What was told to this side."""
+        signed = self.known.get(peer)
+        if signed is None:
+            return None
+        life = unpack(Life, signed.statement)
+        return life.epoch, BootId(life.boot), signed
+
+    def put(self, item: Any) -> None:
+        """Keep an input; a link that is up makes its Alive known, as membership does."""
+        self.inputs.append(item)
+        if isinstance(item, LinkUp):
+            self.known[item.peer] = item.alive.signed
+
+    def tell(self, event: Any) -> None:
+        """Keep an event."""
+        self.events.append(event)
+
+    def got(self, kind: type[Any]) -> list[Any]:
+        """The inputs of one kind."""
+        return [item for item in self.inputs if isinstance(item, kind)]
+
+
+@define(eq=False)
+class Wire:
+    """One end of a stream that carries whole writes."""
+
+    owner: Side
+    peer: MemberId
+    dialled: str | None
+    address: str = "192.0.2.1:7400"
+    local: str = "192.0.2.2:7400"
+    queued: int = 0
+    other: Wire | None = None
+    sent: list[bytes] = field(factory=list)
+    closed: bool = False
+
+    def write(self, data: bytes) -> None:
+        """Kept until pumped."""
+        self.sent.append(data)
+
+    def close(self) -> None:
+        """Closed once what was written has been pumped."""
+        self.closed = True
+
+    abort = close
+
+
+def pump(*wires: Wire) -> None:
+    """Carry bytes both ways until nothing moves, then deliver ends."""
+    moved = True
+    while moved:
+        moved = False
+        for wire in wires:
+            assert wire.other is not None
+            sent, wire.sent = wire.sent, []
+            for data in sent:
+                moved = True
+                wire.other.owner.links.bytes_in(wire.other, data)
+    for wire in wires:
+        assert wire.other is not None
+        if wire.closed or wire.other.closed:
+            wire.owner.links.lost(wire, Ending.FIN, "closed")
+
+
+def connect(dialler: Side, acceptor: Side, address: str = "192.0.2.9:7400") -> tuple[Wire, Wire]:
+    """A stream between two sides, opened at both ends."""
+    near, far = Wire(dialler, acceptor.me, address), Wire(acceptor, dialler.me, None)
+    near.other, far.other = far, near
+    acceptor.links.opened(far)
+    dialler.links.opened(near)
+    return near, far
+
+
+class LinksTests(SynchronousTestCase):
+    """Two nodes' links over wires in memory."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.ada, self.bob = Side(ADA, self.clock), Side(BOB, self.clock)
+
+    def test_up(self) -> None:
+        """HELLO and WELCOME cross, and both sides know whom they are linked to."""
+        pump(*connect(self.ada, self.bob))
+        (up,) = self.ada.got(LinkUp)
+        self.assertEqual((up.peer, up.epoch, up.dialled), (BOB, 1, "192.0.2.9:7400"))
+        (up,) = self.bob.got(LinkUp)
+        self.assertEqual((up.peer, up.dialled), (ADA, None))
+        self.assertEqual([view.peer for view in self.ada.links.view()], [BOB])
+        self.clock.advance(60)
+        self.assertEqual(len(self.ada.links.view()), 1)
+
+    def test_frames(self) -> None:
+        """Messages written together arrive together, in order, after the link is up."""
+        pump(*(wires := connect(self.ada, self.bob)))
+        self.ada.links.send(BOB, [CODEC.frame(Word("one")), CODEC.frame(Word("two"))])
+        pump(*wires)
+        (arrived,) = self.bob.got(Arrived)
+        self.assertEqual(arrived.messages, (Word("one"), Word("two")))
+
+    def test_no_link(self) -> None:
+        """Sending to a peer without a link says so and does nothing."""
+        self.assertFalse(self.ada.links.send(BOB, [b"x"]))
+        self.assertIsNone(self.ada.links.queued(BOB))
+
+    def test_unfinished_frame_is_contact(self) -> None:
+        """Bytes of an unfinished frame prove that the peer lives."""
+        near, far = connect(self.ada, self.bob)
+        pump(near, far)
+        self.bob.links.bytes_in(far, b"\0\0\1\0abc")
+        self.assertEqual(len(self.bob.got(Heard)), 1)
+
+    def test_silent(self) -> None:
+        """A peer that says nothing after TLS is hung up when the handshake times out."""
+        far = Wire(self.bob, ADA, None)
+        self.bob.links.opened(far)
+        self.clock.advance(10.1)
+        self.assertTrue(far.closed)
+        self.assertEqual(self.bob.links.counters["refused.silent"], 1)
+
+    def test_dialled_and_mute(self) -> None:
+        """Where we dialled and no HELLO came, the dial has failed in the handshake."""
+        near = Wire(self.ada, BOB, "192.0.2.9:7400")
+        self.ada.links.opened(near)
+        self.clock.advance(10.1)
+        self.ada.links.lost(near, Ending.FIN, "closed")
+        (failed,) = self.ada.got(DialFailed)
+        self.assertIs(failed.how, DialOutcome.HANDSHAKE)
+
+    def test_garbage(self) -> None:
+        """Garbage, a huge length, or a message before WELCOME costs the peer this link only."""
+        for data, reason in (
+            (b"\0\0\0\5hello", "malformed"),
+            (b"\x80\0\0\0", "bad-length"),
+            (CODEC.frame(Word("early")), "out-of-order"),
+            ((5000).to_bytes(4, "big"), "bad-length"),
+        ):
+            far = Wire(self.bob, ADA, None)
+            self.bob.links.opened(far)
+            self.bob.links.bytes_in(far, data)
+            self.assertTrue(far.closed, reason)
+            self.assertIn(reason, self.bob.links.refusals[ADA])
+            self.bob.links.lost(far, Ending.FIN, "")
+        self.assertEqual(self.bob.inputs, [])
+        pump(*connect(self.ada, self.bob))
+        self.assertEqual(len(self.bob.got(LinkUp)), 1)
+
+    def test_large_frames_once_up(self) -> None:
+        """After HELLO the frame limit is that of a member."""
+        pump(*(wires := connect(self.ada, self.bob)))
+        self.ada.links.send(BOB, [CODEC.frame(Word("x" * 60_000))])
+        pump(*wires)
+        self.assertEqual(len(self.bob.got(Arrived)), 1)
+
+    def test_old_incarnation(self) -> None:
+        """An earlier epoch is refused with its own newer Alive; it learns whether that one is live."""
+        proof = alive(ADA, 5, "1" * 32)
+        self.bob.known[ADA] = proof
+        pump(*connect(self.ada, self.bob))
+        self.assertEqual(self.bob.got(LinkUp), [])
+        (refused,) = self.ada.got(Refused)
+        self.assertEqual((refused.reason, refused.live), ("stale-epoch", False))
+        self.assertEqual(refused.proof.signed, proof)
+        self.assertEqual(self.bob.links.counters["refused.stale-epoch"], 1)
+
+    def test_restarted_peer_supersedes(self) -> None:
+        """A higher epoch replaces the old link at once, as bookkeeping; old frames are ignored."""
+        near, far = connect(self.ada, self.bob)
+        pump(near, far)
+        reborn = Side(ADA, self.clock, epoch=2, boot=BootId("2" * 32))
+        wires = connect(reborn, self.bob)
+        pump(*wires)
+        self.assertTrue(far.closed)
+        self.bob.links.bytes_in(far, CODEC.frame(Word("from the past")))
+        self.assertEqual(self.bob.got(Arrived), [])
+        self.assertEqual(self.bob.links.counters["ignored.superseded"], 1)
+        self.bob.links.lost(far, Ending.FIN, "")
+        (down,) = self.bob.got(LinkDown)
+        self.assertEqual((down.how, down.linked), (Ending.BOOKKEEPING, True))
+
+    def test_both_dial(self) -> None:
+        """Two nodes that dial each other at once end with one link at once, decided by the lower id."""
+        first = connect(self.ada, self.bob)
+        second = connect(self.bob, self.ada)
+        pump(*first, *second)
+        for side in (self.ada, self.bob):
+            self.assertEqual(len(side.links.view()), 1)
+            (down,) = side.got(LinkDown)
+            self.assertEqual((down.how, down.linked), (Ending.BOOKKEEPING, True))
+
+    def test_goodbye(self) -> None:
+        """Stopping says goodbye on every link, and takes no new one."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        self.ada.links.stop()
+        pump(*wires)
+        (down,) = self.bob.got(LinkDown)
+        self.assertIs(down.how, Ending.GOODBYE)
+        (own,) = self.ada.got(LinkDown)
+        self.assertIs(own.how, Ending.SHUTDOWN)
+        late = Wire(self.ada, BOB, None)
+        self.ada.links.opened(late)
+        self.assertTrue(late.closed)
+
+    def test_cut_cable(self) -> None:
+        """A cut closes no link, swallows frames both ways, and leaves new links mute."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        self.bob.links.cable.put((Fault(ADA, cut=True),))
+        self.ada.links.send(BOB, [CODEC.frame(Word("lost"))])
+        self.bob.links.send(ADA, [CODEC.frame(Word("lost"))])
+        pump(*wires)
+        self.assertEqual((self.ada.got(Arrived), self.bob.got(Arrived)), ([], []))
+        self.assertEqual(len(self.bob.links.view()), 1)
+        pump(*connect(self.ada, self.bob))
+        self.assertEqual(len(self.ada.got(LinkUp)), 1)
+        self.bob.links.cable.heal()
+        self.ada.links.send(BOB, [CODEC.frame(Word("heard"))])
+        pump(*wires)
+        self.assertEqual(len(self.bob.got(Arrived)), 1)
+
+    def test_delayed_cable(self) -> None:
+        """A delay holds frames back and keeps their order."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        self.ada.links.cable.put((Fault(BOB, delay_ms=300),))
+        self.ada.links.send(BOB, [CODEC.frame(Word("one")), CODEC.frame(Word("two"))])
+        pump(*wires)
+        self.assertEqual(self.bob.got(Arrived), [])
+        self.clock.advance(0.3)
+        pump(*wires)
+        words = [message for item in self.bob.got(Arrived) for message in item.messages]
+        self.assertEqual(words, [Word("one"), Word("two")])
+
+    def test_stuck_link(self) -> None:
+        """A link that takes nothing is closed at its limit; recovery mends the rest."""
+        near, _ = wires = connect(self.ada, self.bob)
+        pump(*wires)
+        near.queued = 2 * 1024 * 1024
+        self.ada.links.send(BOB, [CODEC.frame(Word("x"))])
+        self.assertTrue(near.closed)
