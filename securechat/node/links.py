@@ -9,123 +9,25 @@ arrives on it becomes inputs of the turn.  Nothing here decides what a message m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from attrs import define, field, frozen
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 
 from securechat.errors import RemoteError
-from securechat.ids import BootId, MemberId
-from securechat.inputs import (
-    DialFailed,
-    DialOutcome,
-    Ending,
-    Heard,
-    LinkDown,
-    LinkUp,
-    Refused,
-)
+from securechat.ids import MemberId
+from securechat.inputs import DialFailed, DialOutcome, Ending, Heard, LinkDown, LinkUp, Refused
 from securechat.node import peering
 from securechat.node.door import Door
 from securechat.node.faults import Cable
-from securechat.node.handshake import Close, Hello, Known, State, Welcome, ending, judge, step
+from securechat.node.greeting import Greeting
+from securechat.node.handshake import Close, Hello, State, Welcome, ending, step
 from securechat.node.log import note
+from securechat.node.outlet import Outlet
+from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
 from securechat.notices import LinkChanged
-from securechat.objects import Admitted, Signed
-from securechat.settings import MAX_EARLY_FRAME, MAX_FRAME, MAX_LINKS, Settings
-from securechat.wire import Framer
-
-
-class Wire(Protocol):
-    """One authenticated byte stream; the certificate has proved ``peer``."""
-
-    peer: MemberId
-    address: str
-    local: str
-    dialled: str | None
-
-    @property
-    def queued(self) -> int:
-        """Bytes that the network has not taken yet."""
-        ...
-
-    def write(self, data: bytes) -> None:
-        """Send whole frames, in order."""
-        ...
-
-    def close(self) -> None:
-        """Flush, then close."""
-        ...
-
-    def abort(self) -> None:
-        """Close at once."""
-        ...
-
-
-class Home(Protocol):
-    """What the links ask of the node that they belong to."""
-
-    me: MemberId
-
-    def hello(self, peer: MemberId) -> Hello:
-        """What we say to this peer first."""
-        ...
-
-    def held(self, peer: MemberId) -> tuple[int, BootId, Signed] | None:
-        """The newest (epoch, boot id) of the peer that we hold, with its signed Alive."""
-        ...
-
-    def put(self, item: Any) -> None:
-        """Something happened: an input for the next turn."""
-        ...
-
-    def tell(self, event: LinkChanged) -> None:
-        """Something that watchers may want to see, and no core decides on."""
-        ...
-
-
-@frozen
-class Arrived:
-    """Messages that came in one chunk on a link that is up: decoded, not yet judged."""
-
-    link: Link
-    messages: tuple[Any, ...]
-
-
-@frozen
-class LinkView:
-    """One link for the admin port."""
-
-    peer: MemberId
-    direction: str
-    since_ms: int
-    bytes_in: int
-    bytes_out: int
-    queued: int
-    address: str
-
-
-@define(eq=False)
-class Link:
-    """One wire and how far it has come."""
-
-    wire: Wire
-    number: int
-    since_ms: int
-    framer: Framer = field(factory=lambda: Framer(MAX_EARLY_FRAME))
-    state: State = State.GREETING
-    up: LinkUp | None = None
-    closing: str | None = None
-    """The reason that we or the peer gave for its end."""
-    bytes_in: int = 0
-    bytes_out: int = 0
-    timer: IDelayedCall | None = None
-
-    @property
-    def direction(self) -> str:
-        """Who made it."""
-        return "in" if self.wire.dialled is None else "out"
+from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
 
 @define(eq=False)
@@ -141,11 +43,17 @@ class Links:
     counters: Counter[str] = field(factory=Counter)
     refusals: dict[str, str] = field(factory=dict)
     """The last refusal per peer or address, for ``links``."""
+    _greeting: Greeting = field(init=False)
+    _outlet: Outlet = field(init=False)
     _links: dict[Wire, Link] = field(factory=dict, init=False)
     _peers: dict[MemberId, list[Link]] = field(factory=dict, init=False)
     """Links that are up, in the order in which they came up; sending takes the newest."""
     _number: int = field(default=0, init=False)
     _stopping: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._greeting = Greeting(self._home, self._door)
+        self._outlet = Outlet(self._clock, self.cable, self.counters)
 
     # What the edges tell us.
 
@@ -158,7 +66,7 @@ class Links:
             self._end(link, Close("full"))
             return
         link.timer = self._clock.callLater(self._settings.handshake_timeout, self._mute, link)
-        self._write(link, self._home.hello(wire.peer))
+        self._say(link, self._home.hello(wire.peer))
 
     def bytes_in(self, wire: Wire, chunk: bytes) -> None:
         """Bytes of the peer, cut anywhere."""
@@ -231,7 +139,7 @@ class Links:
         if not links:
             return False
         link = links[-1]
-        self._frames_out(link, frames)
+        self._outlet.write(link, frames)
         if link.wire.queued > self._settings.stuck_link:
             self._end(link, Close("too-slow"), flush=False)
         return True
@@ -315,47 +223,15 @@ class Links:
 
     def _greeted(self, link: Link, hello: Hello, after: State) -> None:
         peer = link.wire.peer
-        refusal = judge(hello, self._home.me, peer, self._known(peer))
-        if refusal is not None:
-            self._refusal(peer, link.wire.address, refusal.reason, f"epoch {hello.epoch}")
-            self._end(link, refusal)
+        verdict = self._greeting.judged(link, hello, self._peers.get(peer, ()))
+        if isinstance(verdict, Close):
+            self._refusal(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
+            self._end(link, verdict)
             return
-        alive = self._admitted(hello.objects[0], peer)
-        if (alive.statement.epoch, alive.statement.boot) != (hello.epoch, hello.boot):
-            raise RemoteError("malformed", "HELLO and its Alive differ in epoch or boot id")
-        ours = self._admitted(hello.objects[1], self._home.me) if hello.objects[1:] else None
-        link.up = LinkUp(
-            peer=peer,
-            link=link.number,
-            epoch=hello.epoch,
-            boot=BootId(hello.boot),
-            address=link.wire.address,
-            dialled=link.wire.dialled,
-            local=link.wire.local,
-            alive=alive,
-            ours=ours,
-            ends=hello.ends,
-        )
+        link.up = verdict
         link.framer.limit = MAX_FRAME
         link.state = after
-        self._write(link, Welcome(hello.epoch))
-
-    def _admitted(self, signed: Signed, author: MemberId) -> Admitted[Any]:
-        found = self._door.object(signed)
-        if not isinstance(found, Admitted) or found.author != author:
-            raise RemoteError("malformed", "HELLO carries somebody else's Alive")
-        return found
-
-    def _known(self, peer: MemberId) -> Known | None:
-        held = self._home.held(peer)
-        if held is None:
-            return None
-        epoch, boot, proof = held
-        live = any(
-            link.up is not None and (link.up.epoch, link.up.boot) == (epoch, boot)
-            for link in self._peers.get(peer, ())
-        )
-        return Known(epoch, boot, proof, live)
+        self._say(link, Welcome(hello.epoch))
 
     def _came_up(self, link: Link) -> None:
         assert link.up is not None
@@ -390,7 +266,7 @@ class Links:
         """The peer says why it ends this link."""
         link.closing = close.reason
         link.state = State.CLOSED
-        proof = self._admitted(close.objects[0], self._home.me) if close.objects else None
+        proof = self._greeting.alive(close.objects[0], self._home.me) if close.objects else None
         if link.up is None or proof is not None:
             self._refusal(link.wire.peer, link.wire.address, f"by-peer.{close.reason}", "")
             self._home.put(Refused(link.wire.peer, close.reason, proof, close.live))
@@ -400,7 +276,7 @@ class Links:
         """Tell the peer why, and close."""
         if link.closing is not None or link.state is State.CLOSED:
             return
-        self._write(link, close)
+        self._say(link, close)
         link.closing = close.reason
         self._cancel(link)
         if flush:
@@ -431,43 +307,11 @@ class Links:
         note("link-refused", peer=peer, address=address, reason=reason, text=detail or None)
         self._home.tell(LinkChanged(peer, "refused", "", self.refusals[peer]))
 
-    # Writing.
-
-    def _write(self, link: Link, message: Any) -> None:
-        self._frames_out(link, (self._door.codec.frame(message),))
-
-    def _frames_out(self, link: Link, frames: Sequence[bytes]) -> None:
-        if link.closing is not None:
-            return
-        now = b"".join(self._through_cable(link, frames))
-        self.counters["frames_out"] += len(frames)
-        if now:
-            self._bytes_out(link, now)
-
-    def _through_cable(self, link: Link, frames: Sequence[bytes]) -> Iterator[bytes]:
-        for frame in frames:
-            held_back = self.cable.passes(link.wire.peer)
-            if held_back is None:
-                self.counters["faults_dropped"] += 1
-            elif held_back:
-                self._clock.callLater(held_back, self._bytes_out, link, frame)
-            else:
-                yield frame
-
-    def _bytes_out(self, link: Link, frames: bytes) -> None:
-        if link.wire not in self._links:
-            return
-        link.bytes_out += len(frames)
-        self.counters["bytes_out"] += len(frames)
-        link.wire.write(frames)
+    def _say(self, link: Link, message: Any) -> None:
+        self._outlet.write(link, (self._door.codec.frame(message),))
 
     @staticmethod
     def _cancel(link: Link) -> None:
         if link.timer is not None and link.timer.active():
             link.timer.cancel()
         link.timer = None
-
-
-def stale(link: Link) -> bool:
-    """Whether frames of this link are of an incarnation that was replaced (G5)."""
-    return link.state is not State.UP or link.closing is not None

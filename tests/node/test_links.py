@@ -16,7 +16,8 @@ from securechat.node import door as node_door
 from securechat.node import handshake
 from securechat.node.faults import Cable, Fault
 from securechat.node.handshake import Hello
-from securechat.node.links import Arrived, Links
+from securechat.node.links import Links
+from securechat.node.wires import Arrived
 from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 from securechat.wire import Codec, pack, unpack

@@ -1,0 +1,48 @@
+"""Frames on their way out of a link, through the cable that may lose or delay them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from attrs import define
+from twisted.internet.interfaces import IReactorTime
+
+from securechat.node.faults import Cable
+from securechat.node.handshake import State
+from securechat.node.wires import Link
+
+
+@define
+class Outlet:
+    """Writes for all links of one node."""
+
+    _clock: IReactorTime
+    _cable: Cable
+    _counters: Counter[str]
+
+    def write(self, link: Link, frames: Sequence[bytes]) -> None:
+        """Frames in order, in one piece; nothing on a link that is ending."""
+        if link.closing is not None:
+            return
+        now = b"".join(self._through_cable(link, frames))
+        self._counters["frames_out"] += len(frames)
+        if now:
+            self._bytes_out(link, now)
+
+    def _through_cable(self, link: Link, frames: Sequence[bytes]) -> Iterator[bytes]:
+        for frame in frames:
+            held_back = self._cable.passes(link.wire.peer)
+            if held_back is None:
+                self._counters["faults_dropped"] += 1
+            elif held_back:
+                self._clock.callLater(held_back, self._bytes_out, link, frame)
+            else:
+                yield frame
+
+    def _bytes_out(self, link: Link, frames: bytes) -> None:
+        if link.state is State.CLOSED:
+            return
+        link.bytes_out += len(frames)
+        self._counters["bytes_out"] += len(frames)
+        link.wire.write(frames)

@@ -1,0 +1,117 @@
+"""
+One stream and how far it has come: what ``links``, ``greeting`` and ``turn`` share.
+
+A ``Wire`` is one authenticated byte stream, made by ``node.link`` over TLS or by the simulation; a
+``Link`` is what this node knows of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from attrs import define, field, frozen
+from twisted.internet.interfaces import IDelayedCall
+
+from securechat.ids import BootId, MemberId
+from securechat.inputs import LinkUp
+from securechat.node.handshake import Hello, State
+from securechat.notices import LinkChanged
+from securechat.objects import Signed
+from securechat.settings import MAX_EARLY_FRAME
+from securechat.wire import Framer
+
+
+class Wire(Protocol):
+    """One authenticated byte stream; the certificate has proved ``peer``."""
+
+    peer: MemberId
+    address: str
+    local: str
+    dialled: str | None
+
+    @property
+    def queued(self) -> int:
+        """Bytes that the network has not taken yet."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames, in order."""
+        ...
+
+    def close(self) -> None:
+        """Flush, then close."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once."""
+        ...
+
+
+class Home(Protocol):
+    """What the links ask of the node that they belong to."""
+
+    me: MemberId
+
+    def hello(self, peer: MemberId) -> Hello:
+        """What we say to this peer first."""
+        ...
+
+    def held(self, peer: MemberId) -> tuple[int, BootId, Signed] | None:
+        """The newest (epoch, boot id) of the peer that we hold, with its signed Alive."""
+        ...
+
+    def put(self, item: Any) -> None:
+        """Something happened: an input for the next turn."""
+        ...
+
+    def tell(self, event: LinkChanged) -> None:
+        """Something that watchers may want to see, and no core decides on."""
+        ...
+
+
+@frozen
+class Arrived:
+    """Messages that came in one chunk on a link that is up: decoded, not yet judged."""
+
+    link: Link
+    messages: tuple[Any, ...]
+
+
+@frozen
+class LinkView:
+    """One link for the admin port."""
+
+    peer: MemberId
+    direction: str
+    since_ms: int
+    bytes_in: int
+    bytes_out: int
+    queued: int
+    address: str
+
+
+@define(eq=False)
+class Link:
+    """One wire and how far it has come."""
+
+    wire: Wire
+    number: int
+    since_ms: int
+    framer: Framer = field(factory=lambda: Framer(MAX_EARLY_FRAME))
+    state: State = State.GREETING
+    up: LinkUp | None = None
+    closing: str | None = None
+    """The reason that we or the peer gave for its end."""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    timer: IDelayedCall | None = None
+
+    @property
+    def direction(self) -> str:
+        """Who made it."""
+        return "in" if self.wire.dialled is None else "out"
+
+
+def stale(link: Link) -> bool:
+    """Whether frames of this link are of an incarnation that was replaced (G5)."""
+    return link.state is not State.UP or link.closing is not None
