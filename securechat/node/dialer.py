@@ -1,0 +1,112 @@
+"""
+Making links: one dial of one address, which ends in exactly one result.
+
+Two seconds for name and TCP (Twisted's own limits are longer), then TLS within the handshake timeout.
+The result is ``opened`` or ``dial_failed`` of the links; when to dial again is decided in membership.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+from twisted.internet import defer, error
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    TCP6ClientEndpoint,
+    wrapClientTLS,
+)
+from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
+from twisted.python.failure import Failure
+
+from securechat.ids import MemberId
+from securechat.inputs import DialOutcome
+from securechat.node.address import number, split
+from securechat.node.link import BareFactory, LinkProtocol, Owner
+from securechat.node.tls import PeerTLS
+from securechat.settings import Settings
+
+CONNECT_TIMEOUT = Settings().connect_timeout
+HANDSHAKE_TIMEOUT = Settings().handshake_timeout
+
+LATE = (error.TimeoutError, error.TCPTimedOutError, defer.TimeoutError, CancelledError)
+
+
+@define(eq=False)
+class Dialer:
+    """Dials; ``links`` is set before the first dial."""
+
+    _reactor: IReactorTime
+    _tls: PeerTLS
+    connect_timeout: float = CONNECT_TIMEOUT
+    handshake_timeout: float = HANDSHAKE_TIMEOUT
+    links: Owner = field(init=False)
+    _connecting: set[Deferred[IProtocol]] = field(factory=set, init=False)
+    _unproven: set[LinkProtocol] = field(factory=set, init=False)
+    _stopped: bool = field(default=False, init=False)
+
+    def dial(self, address: str, expected: MemberId | None = None) -> None:
+        """Dial HOST:PORT; the TLS check refuses any member but the expected one."""
+        try:
+            endpoint = self._endpoint(*split(address))
+        except ValueError as problem:
+            self.links.dial_failed(address, expected, DialOutcome.UNROUTABLE, str(problem))
+            return
+        link = LinkProtocol(
+            self.links,
+            self._reactor,
+            self.handshake_timeout,
+            dialled=address,
+            expected=expected,
+            settled=self._unproven.discard,
+        )
+        self._unproven.add(link)
+        tls = wrapClientTLS(self._tls, endpoint, clock=self._reactor)
+        connecting: Deferred[IProtocol] = tls.connect(BareFactory(lambda addr: link))
+        self._connecting.add(connecting)
+        connecting.addTimeout(self.connect_timeout, self._reactor)
+        connecting.addBoth(self._connected, connecting, link)
+
+    def stop(self) -> None:
+        """Give up every dial that is under way; nothing is told of them any more."""
+        self._stopped = True
+        for connecting in list(self._connecting):
+            connecting.cancel()
+        for link in list(self._unproven):
+            link.withdraw()
+        self._unproven.clear()
+
+    def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
+        if not port:
+            raise ValueError("port 0 cannot be dialled")
+        literal = number(host)
+        if literal is None:
+            return HostnameEndpoint(self._reactor, host, port, timeout=self.connect_timeout)
+        kind = TCP4ClientEndpoint if literal.version == 4 else TCP6ClientEndpoint
+        return kind(self._reactor, host, port, timeout=self.connect_timeout)
+
+    def _connected(
+        self,
+        result: IProtocol | Failure,
+        connecting: Deferred[IProtocol],
+        link: LinkProtocol,
+    ) -> None:
+        """TCP is there, and the LinkProtocol answers for the result; or it is not, and we do."""
+        self._connecting.discard(connecting)
+        if isinstance(result, Failure):
+            self._unproven.discard(link)
+            if not self._stopped and link.dialled is not None:
+                how, why = outcome(result.value)
+                self.links.dial_failed(link.dialled, link.expected, how, why)
+
+
+def outcome(problem: BaseException | None) -> tuple[DialOutcome, str]:
+    """What a failure to connect says, and a line for people."""
+    if isinstance(problem, error.ConnectionRefusedError):
+        return DialOutcome.REFUSED, "connection refused"
+    if isinstance(problem, LATE):
+        return DialOutcome.TIMEOUT, "no answer in time"
+    if isinstance(problem, error.DNSLookupError | error.UnknownHostError):
+        return DialOutcome.UNROUTABLE, "no such host name"
+    said = str(problem) or type(problem).__name__
+    return DialOutcome.UNROUTABLE, said[:120]
