@@ -1,0 +1,260 @@
+"""
+What messaging keeps: facts, keyed, so that the journal is bounded by what is kept (DESIGN 3 and 6).
+
+Objects are named by the hash of their signed bytes, and so are most keys: two envelopes of one place
+in a stream are two facts.  Gaps, breaches and states of posts are derived, never stored.  Members
+appear in ``words`` as ``{MEMBERID}``, for the journal to print by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from securechat.effects import Fact
+from securechat.ids import BootId, Hash, MemberId, MessageId
+from securechat.messaging.direct_facts import (
+    DirectHeld as DirectHeld,
+)
+from securechat.messaging.direct_facts import (
+    DirectState as DirectState,
+)
+from securechat.messaging.direct_facts import (
+    NonceUsed as NonceUsed,
+)
+from securechat.messaging.direct_facts import (
+    Placed as Placed,
+)
+from securechat.messaging.direct_facts import (
+    ReceiptGiven as ReceiptGiven,
+)
+from securechat.messaging.direct_facts import (
+    ReceiptHeld as ReceiptHeld,
+)
+from securechat.messaging.statements import Opening
+
+Span = tuple[int, int]
+
+
+@frozen
+class EnvelopeHeld(Placed):
+    """An envelope is stored; owns its signed form.  ``audience`` is set on what we said here."""
+
+    first: int
+    count: int
+    previous: bytes
+    hlc: int
+    hash: Hash
+    size: int
+    at: int
+    via: MemberId
+    """Whose link it came on; ourselves if we said it."""
+    opening: Opening | None = None
+    late: bool = False
+    recovered: bool = False
+    ahead: bool = False
+    """Its stamp was more than 60 s ahead of our clock."""
+    audience: str = ""
+    """Names the Audience; empty on what others, or our earlier lives, said."""
+    unsent: tuple[MemberId, ...] = ()
+    """Members of the audience that it was not pushed to at once."""
+
+    @property
+    def last(self) -> int:
+        """The seq of its last post."""
+        return self.first + self.count - 1
+
+    @property
+    def key(self) -> str:
+        return f"held/{self.hash.hex()}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return tuple(str(MessageId(self.stream, seq)) for seq in range(self.first, self.last + 1))
+
+    @property
+    def words(self) -> str:
+        what = "a post" if self.count == 1 else f"{self.count} posts"
+        if self.audience:
+            missed = f", {len(self.unsent)} of them not linked" if self.unsent else ""
+            return f"{what} of ours stored and given to the members then in the roster{missed}"
+        how = "recovered" if self.recovered else "received"
+        return f"{what} of {{{self.author}}} {how} from {{{self.via}}} and stored"
+
+    @property
+    def evidence(self) -> str:
+        return f"envelope {self.hash.hex()[:16]}"
+
+
+@frozen
+class Audience(Fact):
+    """Who was in the roster when we spoke; shared by all envelopes of one roster."""
+
+    name: str
+    members: tuple[MemberId, ...]
+
+    @property
+    def key(self) -> str:
+        return f"audience/{self.name}"
+
+    @property
+    def words(self) -> str:
+        return "posts from here on are for: " + ", ".join(f"{{{m}}}" for m in self.members)
+
+
+@frozen
+class HeadKnown(Placed):
+    """The author's header of posts that are not here; owns that header, signed."""
+
+    seq: int
+    hlc: int
+    hash: Hash
+
+    @property
+    def key(self) -> str:
+        return f"head/{self.stream}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"gap:{self.stream}",)
+
+    @property
+    def words(self) -> str:
+        return f"{{{self.author}}} signed that this stream goes up to {self.seq}"
+
+    @property
+    def evidence(self) -> str:
+        return f"head {self.hash.hex()[:16]}"
+
+
+@frozen
+class Floor(Placed):
+    """Everything of this author up to this post was pruned: not wanted again, no gap."""
+
+    seq: int
+    hash: Hash
+    hlc: int
+
+    @property
+    def key(self) -> str:
+        return f"floor/{self.author}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"gap:{self.stream}", str(MessageId(self.stream, self.seq)))
+
+    @property
+    def words(self) -> str:
+        return f"retention: posts of {{{self.author}}} up to {self.epoch}/{self.seq} were pruned"
+
+
+@frozen
+class Begun(Fact):
+    """A process of ours was there in this epoch; a missing epoch tells of a lost disk."""
+
+    epoch: int
+    boot: BootId
+
+    @property
+    def key(self) -> str:
+        return "begun"
+
+    @property
+    def words(self) -> str:
+        return f"we speak as epoch {self.epoch}"
+
+
+@frozen
+class Forked(Placed):
+    """Two envelopes of one stream that contradict each other, both signed by its author."""
+
+    seq: int
+    one: Hash
+    other: Hash
+    what: str
+
+    @property
+    def key(self) -> str:
+        return f"fork/{self.stream}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (str(MessageId(self.stream, self.seq)), f"member:{self.author}")
+
+    @property
+    def words(self) -> str:
+        return f"{{{self.author}}} signed {self.what} at {self.epoch}/{self.seq}"
+
+    @property
+    def evidence(self) -> str:
+        return f"envelopes {self.one.hex()[:16]} and {self.other.hex()[:16]}"
+
+
+@frozen
+class PostsOffered(Placed):
+    """Own posts sent to a member after they were said, and those whose deadline passed there."""
+
+    member: MemberId
+    sent: tuple[Span, ...]
+    overdue: tuple[Span, ...]
+    at: int
+
+    @property
+    def key(self) -> str:
+        return f"offered/{self.stream}/{self.member}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"stream:{self.stream}",)
+
+    @property
+    def words(self) -> str:
+        late = ",".join(f"{first}-{last}" for first, last in self.overdue[-3:]) or "none"
+        return f"{{{self.member}}} gave no evidence in time; posts without it: {late}"
+
+
+@frozen
+class PostsStored(Placed):
+    """A member's signed frontier says that it has these own posts; owns that frontier."""
+
+    member: MemberId
+    number: int
+    """Several stand side by side while none covers the others: the union counts."""
+    ranges: tuple[Span, ...]
+    hash: Hash
+    at: int
+
+    @property
+    def key(self) -> str:
+        return f"stored/{self.stream}/{self.member}/{self.number}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"stream:{self.stream}", f"member:{self.member}")
+
+    @property
+    def words(self) -> str:
+        what = ",".join(f"{first}-{last}" for first, last in self.ranges[-3:])
+        return f"{{{self.member}}} signed that it has our posts {what}"
+
+    @property
+    def evidence(self) -> str:
+        return f"frontier {self.hash.hex()[:16]}"
+
+
+FACTS: dict[str, type[Any]] = {
+    "held": EnvelopeHeld,
+    "audience": Audience,
+    "head": HeadKnown,
+    "floor": Floor,
+    "begun": Begun,
+    "nonce": NonceUsed,
+    "fork": Forked,
+    "offered": PostsOffered,
+    "stored": PostsStored,
+    "dm": DirectHeld,
+    "dm-state": DirectState,
+    "receipt": ReceiptHeld,
+    "given": ReceiptGiven,
+}

@@ -1,0 +1,141 @@
+"""
+What messaging says on the wire: nine messages that carry signed statements or ask for them.
+
+``MESSAGES`` and ``STATEMENTS`` are the registries that the codec gets from ``node.dispatch``; codes
+32 to 63 are ours.  Recovery only pulls: a Want is answered by Backfills and Absents, the last of
+which is a Backfill that says ``final`` (DESIGN 6).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from attrs import frozen
+from msgspec import Meta
+
+from securechat.messaging.statements import (
+    STATEMENTS as STATEMENTS,
+)
+from securechat.messaging.statements import (
+    Count,
+    Digested,
+    Name,
+    Place,
+    Span,
+    ordered,
+    require,
+)
+from securechat.objects import Signed
+
+Objects = Annotated[tuple[Signed, ...], Meta(max_length=512)]
+
+MAX_WANTED = 256
+"""Posts asked for at once."""
+
+
+@frozen
+class Posts:
+    """Envelopes, pushed as they are said; or the two that prove a fork."""
+
+    objects: Objects = ()
+
+
+@frozen
+class Directs:
+    """Direct messages to the peer, from the author himself."""
+
+    objects: Objects = ()
+
+
+@frozen
+class Receipts:
+    """Receipts for direct messages of the peer."""
+
+    objects: Objects = ()
+
+
+@frozen
+class Rejected:
+    """This object of yours is not taken; for a direct message that is final."""
+
+    hash: Name
+    reason: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+@frozen
+class Frontiers:
+    """Frontiers, and heads of streams of which the sender lacks the last posts."""
+
+    objects: Objects = ()
+
+
+@frozen
+class Digest:
+    """The sender's digest; the receiver compares it with its own."""
+
+    digest: Digested
+
+
+@frozen
+class _Asking(Place):
+    first: Count
+    last: Count
+
+    def check(self) -> None:
+        """RemoteError unless it is a range."""
+        require(self.first <= self.last, "range: backwards")
+
+
+@frozen
+class Want(_Asking):
+    """Send me these posts of this stream."""
+
+    def check(self) -> None:
+        """RemoteError unless it is a range of at most 256 posts."""
+        require(0 <= self.last - self.first < MAX_WANTED, "want: range")
+
+
+@frozen
+class Backfill(_Asking):
+    """
+    Envelopes that answer a want, one batch of several; ``final`` ends the answer.
+
+    The final one says in ``first`` and ``last`` how much of the want was answered in all (the
+    newest part of it, if the whole was too big); what is missing there is in an Absent before it.
+    """
+
+    final: bool
+    objects: Objects = ()
+
+
+class Why(StrEnum):
+    """Why a wanted range is not sent."""
+
+    PRUNED = "pruned"
+    NEVER_HAD = "never had"
+
+
+@frozen
+class Absent(Place):
+    """These ranges of a want are not here."""
+
+    ranges: Annotated[tuple[Span, ...], Meta(min_length=1, max_length=MAX_WANTED)]
+    why: Why
+
+    def check(self) -> None:
+        """RemoteError unless the ranges are in order."""
+        require(ordered(self.ranges), "absent: ranges")
+
+
+MESSAGES: dict[int, type[Any]] = {
+    32: Posts,
+    33: Directs,
+    34: Receipts,
+    35: Rejected,
+    36: Frontiers,
+    37: Digest,
+    38: Want,
+    39: Backfill,
+    40: Absent,
+}

@@ -1,0 +1,1 @@
+"""Messaging: values, rules and whole conversations, without a node."""
