@@ -1,0 +1,1 @@
+"""The node's memory: facts and turn records, what they explain, and the store that keeps them."""

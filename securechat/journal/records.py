@@ -1,0 +1,248 @@
+"""
+What the journal keeps, as values and as bytes: facts, and the records of turns.
+
+A fact is kept as its word and the MessagePack of its class; reading is strict, as on the wire.  A
+turn record says which inputs came, which facts were made and what was done, in short forms: class
+names, members and ids, never message text (DESIGN 7).
+
+Short forms are read again by ``trace``, so they have one grammar: the class name, then words apart
+by one space.  A peer is its member id; a link is ``link=N``, and ``at=ENDS`` names it for both its
+ends when it comes up; a signed object is ``#`` and 16 hex digits of its hash; several receivers are
+joined by commas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from attrs import frozen
+
+from securechat.effects import Answer, Dial, Effect, Fact, Forget, Hangup, Notify, Record, Send
+from securechat.errors import LocalError, RemoteError
+from securechat.inputs import Asked, DialFailed, Instant, LinkDown, LinkUp, Received, Refused, Tick
+from securechat.objects import Signed
+from securechat.signing import object_hash
+from securechat.wire import pack, unpack
+
+
+@frozen
+class FactNote:
+    """What a fact said of itself when it was made; it outlives a fact that was replaced."""
+
+    key: str
+    words: str
+    evidence: str = ""
+    cause: str = ""
+
+
+@frozen
+class TurnRecord:
+    """One turn: why it ran, what became durable, what was done."""
+
+    turn: int
+    wall_ms: int
+    mono: float
+    causes: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    facts: tuple[FactNote, ...] = ()
+    effects: tuple[str, ...] = ()
+    fault: str = ""
+
+
+@frozen
+class StoredFact:
+    """A fact with the turn that committed it."""
+
+    fact: Fact
+    turn: int
+    at_ms: int
+
+
+class FactCodec:
+    """Fact classes by word; the word is the first part of a fact's key."""
+
+    def __init__(self, facts: Mapping[str, type[Any]]) -> None:
+        self._kinds = {word: (kind, msgspec.msgpack.Decoder(kind)) for word, kind in facts.items()}
+        self._words = {kind: word for word, kind in facts.items()}
+
+    def encode(self, fact: Fact) -> tuple[str, bytes]:
+        """
+        The word and the bytes of a fact; RemoteError ``corrupt`` if they could not be read again.
+
+        That is tried here, before anything is written: a fact that replay cannot read would make
+        the whole journal unreadable.
+        """
+        word = self._words.get(type(fact), "")
+        try:
+            body = pack(fact)
+        except ValueError as problem:
+            raise RemoteError("corrupt", f"{type(fact).__name__}: {problem}") from None
+        self.decode(word, body)
+        return word, body
+
+    def decode(self, word: str, body: bytes) -> Fact:
+        """The fact of exactly these bytes; RemoteError ``corrupt`` for anything else."""
+        if word not in self._kinds:
+            raise RemoteError("corrupt", f"no fact is called {word[:40]!r}")
+        kind, decoder = self._kinds[word]
+        try:
+            fact: Fact = unpack(kind, body, decoder)
+        except RemoteError as problem:
+            raise RemoteError("corrupt", problem.detail) from None
+        return fact
+
+
+_json = msgspec.json.Encoder()
+_turns = msgspec.json.Decoder(TurnRecord)
+
+
+def encode_turn(record: TurnRecord) -> bytes:
+    """One line of JSON."""
+    return _json.encode(record)
+
+
+def decode_turn(body: bytes) -> TurnRecord:
+    """The record of exactly these bytes; RemoteError ``corrupt`` for anything else."""
+    try:
+        record = _turns.decode(body)
+        again = _json.encode(record)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
+        raise RemoteError("corrupt", f"turn record: {type(problem).__name__}") from None
+    if again != body:
+        raise RemoteError("corrupt", "turn record: not the canonical encoding")
+    return record
+
+
+def note(record: Record) -> FactNote:
+    """What a fact says of itself, or which keys were forgotten."""
+    fact = record.fact
+    if isinstance(fact, Forget):
+        return FactNote("forget", f"{len(fact.keys)} facts forgotten", " ".join(fact.keys[:16]))
+    return FactNote(fact.key, fact.words, fact.evidence, fact.cause)
+
+
+def turn_record(
+    turn: int,
+    now: Instant,
+    inputs: Sequence[Any],
+    records: Sequence[Record],
+    effects: Sequence[Effect] = (),
+    fault: str = "",
+    room: str = "",
+) -> TurnRecord:
+    """
+    The record of one turn; ``effects`` are those worth telling.
+
+    With ``room``, signed objects that ride inside a message are named by their hash too.
+    """
+    about: dict[str, None] = {}
+    for record in records:
+        if isinstance(record.fact, Fact):
+            about.update(dict.fromkeys(record.fact.about))
+    return TurnRecord(
+        turn,
+        now.wall_ms,
+        now.mono,
+        tuple([short_input(item) for item in inputs]),
+        tuple(about),
+        tuple([note(record) for record in records]),
+        short_effects(effects, room),
+        fault,
+    )
+
+
+def object_name(digest: bytes) -> str:
+    """How a signed object is named in short forms."""
+    return "#" + digest[:8].hex()
+
+
+def link_ends(address: str, local: str) -> str:
+    """One name of a link for both its ends."""
+    return "-".join(sorted((address, local)))
+
+
+def short_input(item: Any) -> str:
+    """The short form of an input; of an unknown kind, its class and its peer if it has one."""
+    match item:
+        case Received():
+            words = [item.peer, f"link={item.link}", type(item.message).__name__]
+            words += [object_name(admitted.hash) for admitted in item.admitted]
+        case LinkUp():
+            ends = link_ends(item.address, item.local)
+            words = [item.peer, f"link={item.link}", f"epoch={item.epoch}", f"at={ends}"]
+        case LinkDown():
+            words = [item.peer, f"link={item.link}", item.how, _plain(item.reason)]
+        case DialFailed():
+            words = [item.peer or "", item.address, item.how]
+        case Refused():
+            words = [item.peer, _plain(item.reason)]
+        case Asked():
+            return f"Asked {_command(item)}"
+        case Tick():
+            words = [item.name]
+        case str():
+            return item
+        case _:
+            words = [str(getattr(item, "peer", ""))]
+    return " ".join([type(item).__name__, *filter(None, words)])
+
+
+def short_effects(effects: Iterable[Effect], room: str = "") -> tuple[str, ...]:
+    """Short forms in order; the same message to many peers is one of them."""
+    forms: list[str] = []
+    sends: dict[tuple[int, tuple[bytes, ...]], tuple[int, Send, list[str]]] = {}
+    for effect in effects:
+        if isinstance(effect, Send):
+            same = (id(effect.message), effect.objects)
+            if same in sends:
+                sends[same][2].append(effect.peer)
+                continue
+            sends[same] = (len(forms), effect, [effect.peer])
+        forms.append(_short(effect))
+    for place, send, peers in sends.values():
+        forms[place] = _sent(send, peers, room)
+    return tuple(forms)
+
+
+def _short(effect: Effect) -> str:
+    match effect:
+        case Dial():
+            words = [effect.peer or "", effect.address]
+        case Hangup():
+            words = [effect.peer, _plain(effect.reason)]
+        case Notify():
+            words = [_notice(effect.notice)]
+        case Answer():
+            code = effect.value.code if isinstance(effect.value, LocalError) else "ok"
+            words = [f"ticket={effect.ticket}", str(code)]
+        case _:
+            words = []
+    return " ".join([type(effect).__name__, *filter(None, words)])
+
+
+def _sent(send: Send, peers: list[str], room: str) -> str:
+    names = [object_name(digest) for digest in send.objects]
+    if room:
+        inside: tuple[Signed, ...] = getattr(send.message, "objects", ())
+        names += [object_name(object_hash(room, signed)) for signed in inside]
+    return " ".join(["Send", ",".join(peers), type(send.message).__name__, *names])
+
+
+def _notice(notice: Any) -> str:
+    """The class and the ids of a notice; its words (why, what) are in the fact it tells of."""
+    found = (getattr(notice, name, None) for name in ("id", "member", "peer", "stream", "to"))
+    return " ".join([type(notice).__name__, *(str(value) for value in found if value)])
+
+
+def _command(asked: Asked) -> str:
+    command = asked.command
+    found = (getattr(command, name, None) for name in ("to", "id"))
+    named = [str(value) for value in found if value]
+    return " ".join([type(command).__name__, f"ticket={asked.ticket}", *named])
+
+
+def _plain(reason: str) -> str:
+    """A reason as one word of a short form: a peer chose some of them."""
+    return "-".join(reason.split())[:80]

@@ -1,0 +1,175 @@
+"""
+How facts, objects and turn records become rows of the journal's tables, and come back.
+
+- A row that is read must be the row that was written: facts, records and what rides with an object
+  carry a CRC over all their columns, the signed bytes of an object are checked by its hash.
+- The about tables hold 64 bits of a hash of each id, which keeps them small; a reader checks the
+  fact or the record itself.
+- The rows of one commit are gathered first: what comes later for a key wins, as if each record were
+  a commit of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+from zlib import crc32
+
+from attrs import define, field
+
+from securechat.effects import Forget, Record
+from securechat.errors import RemoteError
+from securechat.ids import Hash
+from securechat.journal.records import (
+    FactCodec,
+    StoredFact,
+    TurnRecord,
+    decode_turn,
+    encode_turn,
+)
+from securechat.objects import Purpose, Signed
+from securechat.signing import object_hash
+
+KEEP_FACT = """INSERT OR REPLACE INTO facts (seq, key, word, body, turn, at_ms, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+KEEP_FACT_ABOUT = "INSERT OR IGNORE INTO facts_about (id, seq) VALUES (?, ?)"
+DROP_FACT = "DELETE FROM facts WHERE key = ?"
+DROP_FACT_ABOUT = "DELETE FROM facts_about WHERE seq = (SELECT seq FROM facts WHERE key = ?)"
+ALL_FACTS = "SELECT seq, key, word, body, turn, at_ms, crc FROM facts ORDER BY seq"
+FACTS_ABOUT = """SELECT seq, key, word, body, turn, at_ms, crc
+    FROM facts_about JOIN facts USING (seq) WHERE id = ? ORDER BY seq"""
+
+KEEP_OBJECT = """INSERT INTO objects (hash, owner, purpose, statement, signature, attachment, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+DROP_OBJECTS = "DELETE FROM objects WHERE owner = ?"
+OBJECT = "SELECT purpose, statement, signature, attachment, crc FROM objects WHERE hash = ?"
+
+# A record that reached the disk although its commit was reported as failed may come again.
+KEEP_TURN = "INSERT OR REPLACE INTO turns (turn, at_ms, body, crc) VALUES (?, ?, ?, ?)"
+KEEP_TURN_ABOUT = "INSERT OR IGNORE INTO turns_about (id, turn) VALUES (?, ?)"
+DROP_TURNS = "DELETE FROM turns WHERE turn <= ?"
+DROP_TURNS_ABOUT = "DELETE FROM turns_about WHERE turn <= ?"
+LAST_TURNS = "SELECT turn, at_ms, body, crc FROM turns ORDER BY turn DESC LIMIT ?"
+LAST_TURNS_ABOUT = """SELECT turn, at_ms, body, crc
+    FROM turns_about JOIN turns USING (turn) WHERE id = ? ORDER BY turn DESC LIMIT ?"""
+NEXT_TURNS = "SELECT turn, at_ms, body, crc FROM turns WHERE turn > ? ORDER BY turn LIMIT ?"
+TURN_SIZES = "SELECT turn, at_ms, length(body) FROM turns ORDER BY turn"
+TURN_BYTES = "SELECT sum(length(body)) FROM turns"
+LAST_TURN = ("SELECT max(turn) FROM turns", "SELECT max(turn) FROM facts")
+
+Row = tuple[Any, ...]
+
+
+def tag(name: str) -> int:
+    """The number under which an id is looked up."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def crc(body: bytes, *columns: object) -> int:
+    """The check of a row: over its largest column and all others."""
+    return crc32(body, crc32(repr(columns).encode()))
+
+
+@define
+class Batch:
+    """The rows of one commit; ``seq`` is the last one used."""
+
+    seq: int
+    turns: list[Row] = field(factory=list)
+    turns_about: list[tuple[int, int]] = field(factory=list)
+    facts: dict[str, Row] = field(factory=dict)
+    about: dict[str, list[tuple[int, int]]] = field(factory=dict)
+    owned: dict[str, list[Row]] = field(factory=dict)
+    """For each key whose objects change: all that it owns from now on."""
+    forgotten: dict[str, None] = field(factory=dict)
+
+    @property
+    def touched(self) -> Iterable[str]:
+        """Keys whose facts are replaced or gone."""
+        return {**self.facts, **self.forgotten}
+
+
+def gather(
+    records: Iterable[Record], turns: Sequence[TurnRecord], codec: FactCodec, room: str, seq: int
+) -> Batch:
+    """
+    The rows of one commit; its facts belong to the last of its turns.
+
+    RemoteError ``corrupt`` if a fact could not be read again.
+    """
+    batch = Batch(seq)
+    turn, at_ms = (turns[-1].turn, turns[-1].wall_ms) if turns else (0, 0)
+    for record in records:
+        if isinstance(record.fact, Forget):
+            _forget(batch, record.fact.keys)
+        else:
+            _keep(batch, record, codec, room, (turn, at_ms))
+    for made in turns:
+        body = encode_turn(made)
+        batch.turns.append((made.turn, made.wall_ms, body, crc(body, made.turn, made.wall_ms)))
+        batch.turns_about += [(tag(name), made.turn) for name in made.about]
+    return batch
+
+
+def _forget(batch: Batch, keys: Iterable[str]) -> None:
+    for key in keys:
+        batch.facts.pop(key, None)
+        batch.about.pop(key, None)
+        batch.owned[key] = []
+        batch.forgotten[key] = None
+
+
+def _keep(batch: Batch, record: Record, codec: FactCodec, room: str, when: tuple[int, int]) -> None:
+    fact = record.fact
+    assert not isinstance(fact, Forget)
+    key = fact.key
+    word, body = codec.encode(fact)
+    batch.seq += 1
+    columns = (batch.seq, key, word, *when)
+    batch.facts[key] = (batch.seq, key, word, body, *when, crc(body, *columns))
+    batch.about[key] = [(tag(name), batch.seq) for name in fact.about]
+    if record.objects:
+        rows = [_object_row(signed, key, room) for signed in record.objects]
+        batch.owned[key] = list({row[0]: row for row in rows}.values())
+
+
+def _object_row(signed: Signed, owner: str, room: str) -> Row:
+    name = object_hash(room, signed)
+    riding = (signed.signature, signed.attachment)
+    check = crc(signed.attachment, signed.signature)
+    return (name, owner, signed.purpose.value, signed.statement, *riding, check)
+
+
+def fact_of(row: Row, codec: FactCodec) -> StoredFact:
+    """
+    A row of ``facts`` as a value.
+
+    RemoteError ``altered`` if it is not what was written, ``corrupt`` if it is but this program
+    cannot read it.
+    """
+    seq, key, word, body, turn, at_ms, check = row
+    if not isinstance(body, bytes) or crc(body, seq, key, word, turn, at_ms) != check:
+        raise RemoteError("altered", "a fact is not what was written")
+    return StoredFact(codec.decode(word, body), turn, at_ms)
+
+
+def signed_of(row: Row, name: Hash, room: str) -> Signed:
+    """A row of ``objects`` as a value; RemoteError ``altered`` if it is not what was written."""
+    purpose, statement, signature, attachment, check = row
+    try:
+        signed = Signed(Purpose(purpose), statement, signature, attachment)
+        intact = object_hash(room, signed) == name and crc(attachment, signature) == check
+    except (ValueError, TypeError):
+        intact = False
+    if not intact:
+        raise RemoteError("altered", "an object is not what was written")
+    return signed
+
+
+def turn_of(row: Row) -> TurnRecord:
+    """A row of ``turns`` as a value; RemoteError if it is not what was written."""
+    turn, at_ms, body, check = row
+    if not isinstance(body, bytes) or crc(body, turn, at_ms) != check:
+        raise RemoteError("altered", "a turn record is not what was written")
+    return decode_turn(body)

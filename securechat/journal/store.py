@@ -1,0 +1,387 @@
+"""
+The journal on disk: one SQLite file, one connection, used synchronously in the reactor's thread.
+
+- A commit is one transaction: the facts of a turn, the signed objects they own, and turn records.
+  It is on disk when ``commit`` returns (WAL, synchronous=FULL), and not at all if it raises.
+- A fact replaces the fact of the same key and takes a new ``seq``, so replay is in commit order and
+  the file is bounded by what is kept.  Deleted content is overwritten (secure_delete).
+- A damaged file is set aside when it is opened, and a new one begun.  What cannot be used but is
+  not damaged (a folder, another room, a newer schema) is a HomeError, and stays as it is.
+- No altered row is handed out, also when damage comes later: it is counted and left out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import define, field
+
+from securechat.effects import Fact, Record
+from securechat.errors import HomeError, RemoteError, SecurechatError
+from securechat.ids import Hash
+from securechat.journal import rows
+from securechat.journal.files import make_file, move_aside, size_of
+from securechat.journal.records import FactCodec, StoredFact, TurnRecord
+from securechat.journal.rows import Batch, Row, fact_of, gather, signed_of, tag, turn_of
+from securechat.journal.schema import DAMAGE, META, DamageError, number, settle, transaction
+from securechat.objects import Signed
+
+REASONS = {
+    "SQLITE_FULL": "disk full",
+    "SQLITE_IOERR": "disk error",
+    "SQLITE_READONLY": "the journal is read-only",
+    "SQLITE_BUSY": "the journal is locked by another program",
+    "SQLITE_LOCKED": "the journal is locked by another program",
+    "SQLITE_CANTOPEN": "the journal cannot be opened",
+    "SQLITE_PERM": "the journal may not be written",
+    "SQLITE_NOMEM": "out of memory",
+    "SQLITE_CORRUPT": DAMAGE,
+    "SQLITE_NOTADB": DAMAGE,
+}
+T = TypeVar("T")
+
+MAX_WAL = 4 * 1024 * 1024
+LOCK_WAIT = 0.05
+"""Seconds that another program's lock is waited for: the whole node stands still meanwhile."""
+CHUNK = 500
+"""Rows an export reads at a time: no read stays open between them."""
+
+
+class StoreError(SecurechatError):
+    """The journal failed; of a commit, nothing is on disk.  The reason is one line."""
+
+
+def reason(problem: sqlite3.Error) -> str:
+    """What went wrong, for people."""
+    name = str(getattr(problem, "sqlite_errorname", ""))
+    for start, words in REASONS.items():
+        if name.startswith(start):
+            return words
+    return f"the journal failed: {' '.join(str(problem).split())[:120]}"
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise StoreError(reason(problem)) from None
+
+
+@define(eq=False)
+class Store:
+    """One open journal."""
+
+    _connection: sqlite3.Connection
+    _codec: FactCodec
+    room: str
+    path: Path | None = None
+    """None in memory."""
+    set_aside: str = ""
+    """If a damaged file was found: in which way, and where it is now."""
+    before: Callable[[str], None] | None = None
+    """Told each step of a commit before it is taken; may raise, as a fault or as a crash."""
+    commits: int = field(default=0, init=False)
+    damaged: int = field(default=0, init=False)
+    """Rows left out because they are not what was written."""
+    _seq: int = field(default=0, init=False)
+    _first: list[Fact] | None = field(default=None, init=False)
+    """The facts as read when the file was checked, for the first replay."""
+    _erased: bool = field(default=False, init=False)
+    """Whether the WAL may still hold what was deleted."""
+
+    # Opening.
+
+    @classmethod
+    def open(cls, path: str | Path, facts: Mapping[str, type[Any]], room: str) -> Store:
+        """Open or begin the journal of a room; HomeError if it cannot be used as it is."""
+        if str(path) == ":memory:":
+            return cls.deserialize(b"", facts, room)
+        file = Path(path)
+        try:
+            return cls._opened(file, facts, room)
+        except DamageError as damage:
+            place = move_aside(file)
+            words = f"{damage}; it is kept as {place.name}, and a new one was begun"
+        store = cls._opened(file, facts, room)
+        store.set_aside = words
+        return store
+
+    @classmethod
+    def deserialize(cls, content: bytes, facts: Mapping[str, type[Any]], room: str) -> Store:
+        """A journal in memory from the bytes of another; one that is damaged is begun anew."""
+        words = ""
+        if content:
+            try:
+                return cls._in_memory(content, facts, room)
+            except DamageError as damage:
+                words = f"{damage}; a new one was begun"
+        store = cls._in_memory(b"", facts, room)
+        store.set_aside = words
+        return store
+
+    @classmethod
+    def _opened(cls, file: Path, facts: Mapping[str, type[Any]], room: str) -> Store:
+        make_file(file)
+        store = cls(_connect(str(file)), FactCodec(facts), room, file)
+        store._make_ready()
+        return store
+
+    @classmethod
+    def _in_memory(cls, content: bytes, facts: Mapping[str, type[Any]], room: str) -> Store:
+        store = cls(_connect(":memory:"), FactCodec(facts), room)
+        if content[18:20] == b"\2\2":
+            # Written in WAL mode, which a journal in memory cannot be in.
+            content = content[:18] + b"\1\1" + content[20:]
+        store._make_ready(content)
+        return store
+
+    def _make_ready(self, content: bytes = b"") -> None:
+        """Check, migrate and read; closes the connection if any of it fails."""
+        name = self.path.name if self.path else "the journal"
+        try:
+            if content:
+                self._connection.deserialize(content)
+            self._check()
+            settle(self._connection, self.room, self.path)
+            self._connection.execute("PRAGMA secure_delete = ON")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL}")
+            self._connection.execute(f"PRAGMA journal_mode = {'WAL' if self.path else 'MEMORY'}")
+            self._first = [stored.fact for stored in self._facts()]
+            self._seq = number(self._connection, "SELECT max(seq) FROM facts")
+        except sqlite3.Error as problem:
+            self.close()
+            words = reason(problem)
+            outside = words in REASONS.values() and words != DAMAGE
+            raise (HomeError(f"{name}: {words}") if outside else DamageError(words)) from None
+        except RemoteError as problem:
+            self.close()
+            if problem.reason == "altered":
+                raise DamageError(f"{DAMAGE} ({problem.detail})") from None
+            text = f"{name} holds what this version of securechat cannot read: {problem.detail}"
+            raise HomeError(text) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _check(self) -> None:
+        self._connection.execute("PRAGMA cell_size_check = ON")
+        (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise DamageError(DAMAGE)
+
+    # Writing.
+
+    def commit(self, records: Sequence[Record], turns: Sequence[TurnRecord]) -> None:
+        """Put these on disk, all or nothing; StoreError if it was nothing."""
+        if not records and not turns:
+            return
+        try:
+            batch = gather(records, turns, self._codec, self.room, self._seq)
+        except RemoteError as problem:
+            raise StoreError(f"a fact cannot be stored: {problem.detail}") from None
+        self._first = None
+        try:
+            self._write(batch)
+        except sqlite3.Error as problem:
+            self._rollback()
+            raise StoreError(reason(problem)) from None
+        except BaseException:
+            self._rollback()
+            raise
+        self._seq = batch.seq
+        self.commits += 1
+        self._step("committed")
+
+    def _write(self, batch: Batch) -> None:
+        self._step("begin")
+        self._connection.execute("BEGIN IMMEDIATE")
+        if batch.facts or batch.forgotten:
+            self._step("fact")
+            self._write_facts(batch)
+        if batch.owned:
+            self._step("object")
+            self._write_objects(batch)
+        if batch.turns:
+            self._step("turn")
+            self._write_turns(batch)
+        self._step("commit")
+        self._connection.execute("COMMIT")
+
+    def _step(self, name: str) -> None:
+        if self.before is not None:
+            self.before(name)
+
+    def _write_facts(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        many(rows.DROP_FACT_ABOUT, [(key,) for key in batch.touched])
+        if batch.forgotten:
+            many(rows.DROP_FACT, [(key,) for key in batch.forgotten])
+            self._erased = True
+        many(rows.KEEP_FACT, batch.facts.values())
+        many(rows.KEEP_FACT_ABOUT, chain.from_iterable(batch.about.values()))
+
+    def _write_objects(self, batch: Batch) -> None:
+        many = self._connection.executemany
+        dropped = many(rows.DROP_OBJECTS, [(key,) for key in batch.owned])
+        self._erased = self._erased or dropped.rowcount > 0
+        many(rows.KEEP_OBJECT, chain.from_iterable(batch.owned.values()))
+
+    def _write_turns(self, batch: Batch) -> None:
+        self._connection.executemany(rows.KEEP_TURN, batch.turns)
+        self._connection.executemany(rows.KEEP_TURN_ABOUT, batch.turns_about)
+
+    def probe(self) -> None:
+        """Write and commit one row; StoreError if that cannot be done."""
+        try:
+            self._step("begin")
+            with transaction(self._connection):
+                self._connection.execute(META, ("probe", str(self._seq)))
+        except sqlite3.Error as problem:
+            raise StoreError(reason(problem)) from None
+
+    def prune(self, now_ms: int, days: float, limit: int) -> int:
+        """
+        Drop the oldest turn records: those older than ``days``, and all above ``limit`` bytes.
+
+        Then what was deleted, facts included, is wiped from the WAL as well.  The records dropped.
+        """
+        with _reading():
+            cut, count = self._prune_cut(now_ms - int(days * 86_400_000), limit)
+        try:
+            if count:
+                with transaction(self._connection):
+                    self._connection.execute(rows.DROP_TURNS, (cut,))
+                    self._connection.execute(rows.DROP_TURNS_ABOUT, (cut,))
+            if (count or self._erased) and self.path is not None:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as problem:
+            raise StoreError(reason(problem)) from None
+        self._erased = False
+        return count
+
+    def _prune_cut(self, oldest_ms: int, limit: int) -> tuple[int, int]:
+        """The last turn to drop, and how many are dropped with it."""
+        excess = number(self._connection, rows.TURN_BYTES) - limit
+        cut = count = 0
+        for turn, at_ms, size in self._connection.execute(rows.TURN_SIZES):
+            if excess <= 0 and at_ms >= oldest_ms:
+                break
+            cut, count, excess = turn, count + 1, excess - size
+        return cut, count
+
+    # Reading.
+
+    def replay(self) -> Iterator[Fact]:
+        """All facts in commit order, all read before the first is given; StoreError if damaged."""
+        facts, self._first = self._first, None
+        if facts is None:
+            try:
+                with _reading():
+                    facts = [stored.fact for stored in self._facts()]
+            except RemoteError as problem:
+                raise StoreError(f"{DAMAGE} ({problem.detail})") from None
+        return iter(facts)
+
+    def _facts(self) -> Iterator[StoredFact]:
+        for row in self._connection.execute(rows.ALL_FACTS):
+            yield fact_of(row, self._codec)
+
+    def last_turn(self) -> int:
+        """The highest turn number on disk; 0 in a new journal."""
+        with _reading():
+            return max(number(self._connection, query) for query in rows.LAST_TURN)
+
+    def object(self, name: Hash) -> Signed | None:
+        """A stored object, only if it is the one of this hash; else None, counted if damaged."""
+        try:
+            for row in self._connection.execute(rows.OBJECT, (name,)).fetchall():
+                with suppress(RemoteError):
+                    return signed_of(row, name, self.room)
+                self.damaged += 1
+        except sqlite3.Error:
+            self.damaged += 1
+        return None
+
+    def facts_about(self, name: str) -> tuple[StoredFact, ...]:
+        """The facts kept that are part of the story of an id, in commit order."""
+        with _reading():
+            found = self._connection.execute(rows.FACTS_ABOUT, (tag(name),)).fetchall()
+        facts = self._sound(lambda row: fact_of(row, self._codec), found)
+        return tuple(stored for stored in facts if name in stored.fact.about)
+
+    def turns(self, last: int | None = None, about: str | None = None) -> tuple[TurnRecord, ...]:
+        """The latest turn records, oldest first; with ``about``, those that speak of an id."""
+        limit = -1 if last is None else last
+        with _reading():
+            if about is None:
+                found = self._connection.execute(rows.LAST_TURNS, (limit,)).fetchall()
+            else:
+                values = (tag(about), limit)
+                found = self._connection.execute(rows.LAST_TURNS_ABOUT, values).fetchall()
+        turns = self._sound(turn_of, reversed(found))
+        return tuple(turn for turn in turns if about is None or about in turn.about)
+
+    def export(self) -> Iterator[TurnRecord]:
+        """All turn records, oldest first; commits may go on meanwhile."""
+        after = -1
+        while True:
+            with _reading():
+                found = self._connection.execute(rows.NEXT_TURNS, (after, CHUNK)).fetchall()
+            if not found:
+                return
+            after = found[-1][0]
+            yield from self._sound(turn_of, found)
+
+    def _sound(self, read: Callable[[Row], T], found: Iterable[Row]) -> Iterator[T]:
+        """The rows that are what was written; the others are counted."""
+        for row in found:
+            try:
+                yield read(row)
+            except RemoteError:
+                self.damaged += 1
+
+    def size(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        if self.path is not None:
+            return size_of(self.path)
+        with _reading():
+            return number(self._connection, "PRAGMA page_count") * number(
+                self._connection, "PRAGMA page_size"
+            )
+
+    # The end, and copies.
+
+    def serialize(self) -> bytes:
+        """A copy of what is committed, for ``deserialize``; not to be asked for inside a commit."""
+        if self._connection.in_transaction:
+            raise StoreError("a copy was asked for inside a commit")
+        with _reading():
+            return self._connection.serialize()
+
+    def crash(self) -> None:
+        """Drop what is not committed, and close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close; an open transaction is dropped."""
+        self._rollback()
+        self._connection.close()
+
+    def _rollback(self) -> None:
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+
+def _connect(name: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(name, timeout=LOCK_WAIT, isolation_level=None)
+    except sqlite3.Error as problem:
+        raise HomeError(reason(problem)) from None
