@@ -17,6 +17,7 @@ certificate.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from securechat.errors import RemoteError
@@ -49,6 +51,9 @@ BACKDATED = timedelta(days=1)
 """A newcomer whose clock is behind the founder's can use its certificate at once."""
 
 CLIENT_AND_SERVER = (ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH)
+ED25519_SIGNED = bytes.fromhex("300506032b6570034100")
+"""What stands between the signed part and the signature: the algorithm, 64 bytes follow."""
+
 T = TypeVar("T", bound=x509.ExtensionType)
 
 KNOWN = (
@@ -112,7 +117,7 @@ def read_member(der: bytes, room_der: bytes) -> MemberCertificate:
     room = _read_room_once(room_der)
     certificate = _parse(der)
     with _malformed():
-        _check_issued(certificate, room)
+        _check_issued(certificate, der, room)
         extensions = _extensions(certificate)
         _check_uses(extensions)
         said = _said_id(extensions)
@@ -130,15 +135,16 @@ def read_room(der: bytes) -> RoomCertificate:
     try:
         certificate = _parse(der)
         with _malformed():
-            certificate.verify_directly_issued_by(certificate)
-            extensions = _extensions(certificate)
-            _check_authority(extensions)
             public = _public_key(certificate)
             check_public_key(public)
+            _check_signed(certificate, der, public)
+            _check_authority(_extensions(certificate))
             name = _common_name(certificate.subject)
             before, after = _dates(certificate)
-    except (RemoteError, InvalidSignature) as problem:
-        raise RemoteError("not-a-room", str(problem) or "not signed by itself") from None
+            if certificate.issuer != certificate.subject:
+                raise RemoteError("not-a-room", "issued by another authority")
+    except RemoteError as problem:
+        raise RemoteError("not-a-room", problem.detail or problem.reason) from None
     return RoomCertificate(room_id(der), name, public, bytes(der), before, after)
 
 
@@ -167,6 +173,7 @@ def _malformed() -> Iterator[None]:
         ValueError,
         TypeError,
         UnsupportedAlgorithm,
+        CryptographyDeprecationWarning,
         x509.InvalidVersion,
         x509.ExtensionNotFound,
         x509.DuplicateExtension,
@@ -179,7 +186,8 @@ def _parse(der: bytes) -> x509.Certificate:
     """The certificate of exactly these bytes."""
     if len(der) > MAX_CERTIFICATE:
         raise RemoteError("malformed-certificate", f"{len(der)} bytes")
-    with _malformed():
+    with _malformed(), warnings.catch_warnings():
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
         certificate = x509.load_der_x509_certificate(der)
         again = certificate.public_bytes(Encoding.DER)
     if again != der:
@@ -187,14 +195,25 @@ def _parse(der: bytes) -> x509.Certificate:
     return certificate
 
 
-def _check_issued(certificate: x509.Certificate, room: RoomCertificate) -> None:
+def _check_issued(certificate: x509.Certificate, der: bytes, room: RoomCertificate) -> None:
     """A namesake of our authority is told from it by the signature."""
     if certificate.issuer != x509.load_der_x509_certificate(room.der).subject:
         raise RemoteError("wrong-room", "issued by another authority")
+    _check_signed(certificate, der, room.public)
+
+
+def _check_signed(certificate: x509.Certificate, der: bytes, public: bytes) -> None:
+    """
+    The key signed it, and nothing outside the signed part can be said in two ways.
+
+    The outer name of the algorithm is covered by no signature: changed, it would give the same
+    certificate other bytes, and so another hash.
+    """
+    covered, signature = certificate.tbs_certificate_bytes, certificate.signature
+    if not der.endswith(covered + ED25519_SIGNED + signature):
+        raise RemoteError("wrong-room", "not signed with an Ed25519 key")
     try:
-        Ed25519PublicKey.from_public_bytes(room.public).verify(
-            certificate.signature, certificate.tbs_certificate_bytes
-        )
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, covered)
     except InvalidSignature:
         raise RemoteError("wrong-room", "not signed by this room's authority") from None
 
