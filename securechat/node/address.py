@@ -19,13 +19,14 @@ MAX_HOST = 253
 def split(address: str) -> tuple[str, int]:
     """Host and port; ValueError with a readable text if it is not HOST:PORT."""
     host, colon, port = address.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
     shown = ascii(address[:64])
     if not colon or not host or len(host) > MAX_HOST or not host.isprintable() or " " in host:
         raise ValueError(f"{shown} is not HOST:PORT")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536):
         raise ValueError(f"{shown}: the port is a number from 0 to 65535")
-    if ":" in host and number(host) is None:
+    if bracketed != (":" in host) or (bracketed and number(host) is None):
         raise ValueError(f"{shown}: an IPv6 address is written [ADDRESS]:PORT")
     return host, int(port)
 

@@ -29,7 +29,13 @@ from securechat.settings import Settings
 CONNECT_TIMEOUT = Settings().connect_timeout
 HANDSHAKE_TIMEOUT = Settings().handshake_timeout
 
-LATE = (error.TimeoutError, error.TCPTimedOutError, defer.TimeoutError, CancelledError)
+LATE = (
+    error.TimeoutError,
+    error.TCPTimedOutError,
+    error.ConnectingCancelledError,
+    defer.TimeoutError,
+    CancelledError,
+)
 
 
 @define(eq=False)
