@@ -53,6 +53,8 @@ class Dialer:
 
     def dial(self, address: str, expected: MemberId | None = None) -> None:
         """Dial HOST:PORT; the TLS check refuses any member but the expected one."""
+        if self._stopped:
+            return
         try:
             endpoint = self._endpoint(*split(address))
         except ValueError as problem:
@@ -72,6 +74,11 @@ class Dialer:
         self._connecting.add(connecting)
         connecting.addTimeout(self.connect_timeout, self._reactor)
         connecting.addBoth(self._connected, connecting, link)
+
+    @property
+    def under_way(self) -> int:
+        """Dials without a result yet."""
+        return len(self._unproven)
 
     def stop(self) -> None:
         """Give up every dial that is under way; nothing is told of them any more."""

@@ -121,6 +121,14 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(self.told.calls, [("opened", id_of(3))])
         self.assertEqual(bob.calls, [("opened", id_of(2))])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(self.dialer.under_way, 0)
+
+    def test_under_way(self) -> None:
+        """A dial counts as under way until it has its result."""
+        self.dialer.dial(THERE)
+        self.assertEqual(self.dialer.under_way, 1)
+        ConnectionCompleter(self.reactor).failOnce()
+        self.assertEqual(self.dialer.under_way, 0)
 
     def test_stop(self) -> None:
         """A node that stops gives up its dials without a word, in whatever state they are."""
@@ -136,7 +144,10 @@ class DialTests(SynchronousTestCase):
         self.dialer.stop()
         pump.flush()
         self.dialer.dial(THERE)
+        self.reactor.advance(0)
         self.assertEqual(self.told.calls, [])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual(len(self.reactor.tcpClients), 1)
 
 
 def later(seconds: float = 0.0) -> Deferred[None]:

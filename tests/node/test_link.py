@@ -170,6 +170,7 @@ class BytesTests(SynchronousTestCase):
         pair.producer.pauseProducing()
         pair.here.write(b"bye")
         pair.here.close()
+        pair.here.write(b"too late")
         pair.flush()
         self.assertEqual(pair.ada.words, ["opened"])
         pair.producer.resumeProducing()

@@ -218,7 +218,20 @@ class BadCertificateTests(EdgeTestCase):
         leaf = evolve(minion, authority=Authority(some_key(MALLORY), middle))
         chained = evolve(stranger(leaf), chain=(middle,))
         bench.accept(bench.wrapped(chained, Talker(), True))
-        self.refused(bench, False, "wrong-room")
+        self.assertIn("of its authority", self.refused(bench, False, "wrong-room"))
+
+    def test_openssl_alone(self) -> None:
+        """What OpenSSL refuses stays refused, also where our own rules and clock see no fault."""
+        room = Room()
+        bench = Bench(room)
+        old = evolve(paper(), end=day(2021))
+        told = Told()
+        key, der = room.member("ada", 2)
+        tls = PeerTLS(key, der, room.authority.certificate, lambda: room.keyring, lambda: FOUNDED)
+        link = LinkProtocol(told, bench.clock, 10.0, dialled=THERE)
+        server = bench.wrapped(stranger(old), Talker(), False)
+        bench.pump(server, bench.wrapped(tls, link, True), None, None)
+        self.assertEqual(told.calls[0], ("refused", THERE, True, "expired", "no longer valid"))
 
     def test_dates_said(self) -> None:
         """The refusal of an old certificate says until when it was good."""
