@@ -1,0 +1,47 @@
+"""
+Evidence: what was seen of a member, by whom, and what it counted for.
+
+Every line of ``who NAME`` is one of these.  Routine (an ack in time from a member that is alive) is
+no line; what changes a verdict, could have, or was refused as evidence, is.  At most 32 a member.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from attrs import define, field, frozen
+
+from securechat.ids import MemberId
+from securechat.notices import Liveness
+
+RING = 32
+
+
+@frozen
+class Evidence:
+    """One line: when (wall, ms), by whom it was seen, what, and what became of it."""
+
+    at: int
+    by: MemberId
+    what: str
+    verdict: Liveness
+    """The member's state once this was judged."""
+    counted: bool
+    why: str
+    """The rule by which it counted, or did not."""
+
+
+@define
+class Ring:
+    """The latest evidence on one member."""
+
+    _lines: deque[Evidence] = field(factory=lambda: deque(maxlen=RING), init=False)
+
+    def add(self, line: Evidence) -> None:
+        """The oldest line gives way."""
+        self._lines.append(line)
+
+    @property
+    def lines(self) -> tuple[Evidence, ...]:
+        """Oldest first."""
+        return tuple(self._lines)

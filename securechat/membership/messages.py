@@ -1,0 +1,134 @@
+"""
+What members say to each other about members (DESIGN 5; docs/spec/wire.md).
+
+Alive and Leave are signed by their subject and by nobody else, so that no third party can change what
+is held of a member (``reference/membership.md`` 9).  Probes are unsigned: the link has proved who
+speaks, and an ack counts for the member at its other end only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from attrs import frozen
+from msgspec import Meta
+
+from securechat.errors import RemoteError
+from securechat.ids import MAX_INT, BootId, MemberId, Version
+from securechat.objects import Purpose, Signed
+from securechat.settings import MAX_ADDRESSES, MAX_CERTIFICATES
+
+Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
+Author = Annotated[MemberId, Meta(pattern="^[a-z2-7]{52}$")]
+Boot = Annotated[BootId, Meta(pattern="^[0-9a-f]{32}$")]
+Address = Annotated[str, Meta(min_length=3, max_length=100)]
+Digest = Annotated[bytes, Meta(min_length=8, max_length=8)]
+
+ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,90}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
+MAX_CERTIFICATE = 2048
+"""Bytes of DER that an Alive may carry."""
+MAX_ROWS = 256
+"""Members of one AskClaims; more go into further ones."""
+MAX_OBJECTS = 256
+"""Claims of one message; its bytes are bounded by the frame."""
+
+
+def check_address(address: str) -> None:
+    """RemoteError ``malformed`` unless this is HOST:PORT or [HOST]:PORT with a port above 0."""
+    match = ADDRESS.fullmatch(address)
+    if match is None or not 0 < int(match[1]) < 65536:
+        raise RemoteError("malformed", "an address is not HOST:PORT")
+
+
+@frozen
+class Alive:
+    """I take part, as this process, and listen here.  The certificate rides as attachment."""
+
+    author: Author
+    epoch: Annotated[int, Meta(ge=1, le=MAX_INT)]
+    incarnation: Count
+    boot: Boot
+    addresses: Annotated[tuple[Address, ...], Meta(max_length=MAX_ADDRESSES)] = ()
+
+    @property
+    def version(self) -> Version:
+        """What orders the claims of one member."""
+        return Version(self.epoch, self.incarnation)
+
+    def check(self, attachment: bytes) -> None:
+        """RemoteError unless the fields are in bounds; whose certificate it is, the door judges."""
+        if not 0 < len(attachment) <= MAX_CERTIFICATE:
+            raise RemoteError("malformed", "an Alive carries its author's certificate")
+        if len(set(self.addresses)) != len(self.addresses):
+            raise RemoteError("malformed", "an address is told twice")
+        for address in self.addresses:
+            check_address(address)
+
+
+@frozen
+class Leave:
+    """I go, and am expected back under a higher epoch."""
+
+    author: Author
+    epoch: Annotated[int, Meta(ge=1, le=MAX_INT)]
+    incarnation: Count
+
+    @property
+    def version(self) -> Version:
+        """The version that leaves."""
+        return Version(self.epoch, self.incarnation)
+
+    def check(self, attachment: bytes) -> None:
+        """RemoteError unless it stands alone."""
+        if attachment:
+            raise RemoteError("malformed", "a Leave carries nothing")
+
+
+@frozen
+class Ping:
+    """Are you there?  ``digest`` is the sender's view: all (member, version, left) it holds."""
+
+    nonce: Count
+    digest: Digest
+
+
+@frozen
+class Ack:
+    """I am; quotes the nonce of the Ping."""
+
+    nonce: Count
+
+
+@frozen
+class Claims:
+    """Signed Alive and Leave statements, whoever's."""
+
+    objects: Annotated[tuple[Signed, ...], Meta(max_length=MAX_OBJECTS)]
+
+
+@frozen
+class Row:
+    """What the asker holds of one member."""
+
+    member: Author
+    epoch: Count
+    incarnation: Count
+    left: bool
+
+
+@frozen
+class AskClaims:
+    """Send what is newer than ``held`` of the members with ``first`` <= id <= ``last``."""
+
+    first: Author
+    last: Author
+    held: Annotated[tuple[Row, ...], Meta(max_length=MAX_ROWS)] = ()
+
+
+MESSAGES: dict[int, type[Any]] = {16: Ping, 17: Ack, 18: Claims, 19: AskClaims}
+STATEMENTS: dict[Purpose, type[Any]] = {Purpose.ALIVE: Alive, Purpose.LEAVE: Leave}
+
+FIRST_ID = MemberId("2" * 52)
+LAST_ID = MemberId("z" * 52)
+MAX_HELD = MAX_CERTIFICATES
