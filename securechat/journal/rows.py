@@ -3,8 +3,8 @@ How facts, objects and turn records become rows of the journal's tables, and com
 
 - A row that is read must be the row that was written: facts, records and what rides with an object
   carry a CRC over all their columns, the signed bytes of an object are checked by its hash.
-- The about tables hold 64 bits of a hash of each id, which keeps them small; a reader checks the
-  fact or the record itself.
+- Ids, owners and objects are looked up by 64 bits of a hash, which keeps the indexes small; a reader
+  checks what it found.
 - The rows of one commit are gathered first: what comes later for a key wins, as if each record were
   a commit of its own.
 """
@@ -40,10 +40,11 @@ ALL_FACTS = "SELECT seq, key, word, body, turn, at_ms, crc FROM facts ORDER BY s
 FACTS_ABOUT = """SELECT seq, key, word, body, turn, at_ms, crc
     FROM facts_about JOIN facts USING (seq) WHERE id = ? ORDER BY seq"""
 
-KEEP_OBJECT = """INSERT INTO objects (hash, owner, purpose, statement, signature, attachment, crc)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
-DROP_OBJECTS = "DELETE FROM objects WHERE owner = ?"
-OBJECT = "SELECT purpose, statement, signature, attachment, crc FROM objects WHERE hash = ?"
+KEEP_OBJECT = """INSERT INTO objects
+    (name, owner_tag, owner, purpose, statement, signature, attachment, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+DROP_OBJECTS = "DELETE FROM objects WHERE owner_tag = ? AND owner = ?"
+OBJECT = "SELECT purpose, statement, signature, attachment, crc FROM objects WHERE name = ?"
 
 # A record that reached the disk although its commit was reported as failed may come again.
 KEEP_TURN = "INSERT OR REPLACE INTO turns (turn, at_ms, body, crc) VALUES (?, ?, ?, ?)"
@@ -62,8 +63,20 @@ Row = tuple[Any, ...]
 
 
 def tag(name: str) -> int:
-    """The number under which an id is looked up."""
-    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+    """
+    The number under which an id or a key is looked up.
+
+    The number at the end of a name stays as it is, so that what follows each other in a stream lies
+    side by side in an index: a commit then writes few pages.
+    """
+    head = name.rstrip("0123456789")
+    high = int.from_bytes(blake2b(head.encode(), digest_size=4).digest(), "big", signed=True)
+    return (high << 32) + int(name[len(head) :][-9:] or 0)
+
+
+def short(name: Hash) -> int:
+    """The number under which an object is looked up."""
+    return int.from_bytes(name[:8], "big", signed=True)
 
 
 def crc(body: bytes, *columns: object) -> int:
@@ -130,15 +143,14 @@ def _keep(batch: Batch, record: Record, codec: FactCodec, room: str, when: tuple
     batch.facts[key] = (batch.seq, key, word, body, *when, crc(body, *columns))
     batch.about[key] = [(tag(name), batch.seq) for name in fact.about]
     if record.objects:
-        rows = [_object_row(signed, key, room) for signed in record.objects]
-        batch.owned[key] = list({row[0]: row for row in rows}.values())
+        names = {object_hash(room, signed): signed for signed in record.objects}
+        batch.owned[key] = [_object_row(name, signed, key) for name, signed in names.items()]
 
 
-def _object_row(signed: Signed, owner: str, room: str) -> Row:
-    name = object_hash(room, signed)
+def _object_row(name: Hash, signed: Signed, owner: str) -> Row:
     riding = (signed.signature, signed.attachment)
     check = crc(signed.attachment, signed.signature)
-    return (name, owner, signed.purpose.value, signed.statement, *riding, check)
+    return (short(name), tag(owner), owner, signed.purpose.value, signed.statement, *riding, check)
 
 
 def fact_of(row: Row, codec: FactCodec) -> StoredFact:

@@ -25,10 +25,11 @@ CREATE = """
 CREATE TABLE meta (word TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE facts (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, word TEXT NOT NULL,
     body BLOB NOT NULL, turn INTEGER NOT NULL, at_ms INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
-CREATE TABLE objects (hash BLOB NOT NULL, owner TEXT NOT NULL, purpose TEXT NOT NULL,
-    statement BLOB NOT NULL, signature BLOB NOT NULL, attachment BLOB NOT NULL,
-    crc INTEGER NOT NULL, PRIMARY KEY (hash, owner)) STRICT;
-CREATE INDEX objects_by_owner ON objects (owner);
+CREATE TABLE objects (id INTEGER PRIMARY KEY, name INTEGER NOT NULL, owner_tag INTEGER NOT NULL,
+    owner TEXT NOT NULL, purpose TEXT NOT NULL, statement BLOB NOT NULL, signature BLOB NOT NULL,
+    attachment BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
+CREATE INDEX objects_by_name ON objects (name);
+CREATE INDEX objects_by_owner ON objects (owner_tag);
 CREATE TABLE turns (turn INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
     crc INTEGER NOT NULL) STRICT;
 CREATE TABLE facts_about (id INTEGER NOT NULL, seq INTEGER NOT NULL,

@@ -27,7 +27,7 @@ from securechat.ids import Hash
 from securechat.journal import rows
 from securechat.journal.files import make_file, move_aside, size_of
 from securechat.journal.records import FactCodec, StoredFact, TurnRecord
-from securechat.journal.rows import Batch, Row, fact_of, gather, signed_of, tag, turn_of
+from securechat.journal.rows import Batch, Row, fact_of, gather, short, signed_of, tag, turn_of
 from securechat.journal.schema import DAMAGE, META, DamageError, number, settle, transaction
 from securechat.objects import Signed
 
@@ -229,7 +229,7 @@ class Store:
 
     def _write_objects(self, batch: Batch) -> None:
         many = self._connection.executemany
-        dropped = many(rows.DROP_OBJECTS, [(key,) for key in batch.owned])
+        dropped = many(rows.DROP_OBJECTS, [(tag(key), key) for key in batch.owned])
         self._erased = self._erased or dropped.rowcount > 0
         many(rows.KEEP_OBJECT, chain.from_iterable(batch.owned.values()))
 
@@ -301,7 +301,7 @@ class Store:
     def object(self, name: Hash) -> Signed | None:
         """A stored object, only if it is the one of this hash; else None, counted if damaged."""
         try:
-            for row in self._connection.execute(rows.OBJECT, (name,)).fetchall():
+            for row in self._connection.execute(rows.OBJECT, (short(name),)).fetchall():
                 with suppress(RemoteError):
                     return signed_of(row, name, self.room)
                 self.damaged += 1
