@@ -130,6 +130,16 @@ def read_member(der: bytes, room_der: bytes) -> MemberCertificate:
     return MemberCertificate(member, name, public, bytes(der), before, after)
 
 
+def read_judged(der: bytes) -> MemberCertificate:
+    """What a certificate says that ``read_member`` let through a door before; judges no issuer."""
+    certificate = _parse(der)
+    with _malformed():
+        public = _public_key(certificate)
+        name = _common_name(certificate.subject)
+        before, after = _dates(certificate)
+        return MemberCertificate(member_id(public), name, public, bytes(der), before, after)
+
+
 def read_room(der: bytes) -> RoomCertificate:
     """The room of an authority's certificate; RemoteError ``not-a-room`` if it is none."""
     try:
