@@ -1,0 +1,113 @@
+"""
+The JSON rendering: one object on a line, the same commands and the same data (INTERFACE 4).
+
+Strict where JSON is loose: an object with a key twice, NaN, an infinity, a number that is not finite
+or a document nested too deeply is refused.  What could move a cursor is escaped on output.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn
+
+from securechat.admin.grammar.values import (
+    TAG,
+    Code,
+    Event,
+    GrammarError,
+    Reply,
+    Request,
+    checked_event,
+    checked_reply,
+)
+from securechat.admin.sanitise import json_safe
+
+name = "json"
+
+
+def request(line: str) -> Request:
+    """``{"tag": .., "cmd": .., ...}``; the other keys are the arguments."""
+    said = _object(line)
+    tag = said.pop("tag", None)
+    if tag is not None and not (isinstance(tag, str) and TAG.fullmatch(tag)):
+        raise GrammarError(Code.SYNTAX, "tag is text of 1 to 64 printable ASCII characters")
+    verb = said.pop("cmd", None)
+    if not isinstance(verb, str) or not verb:
+        raise GrammarError(Code.SYNTAX, 'an object needs "cmd", the name of a command', tag)
+    return Request(verb.lower(), said, tag=tag)
+
+
+def command(asked: Request) -> str:
+    """A request as a JSON line; unlike replies it is not escaped, to fit long texts in a line."""
+    said = {} if asked.tag is None else {"tag": asked.tag}
+    if asked.values or asked.rest is not None:
+        raise ValueError("in JSON every argument has a name")
+    said.update({"cmd": asked.verb, **asked.args})
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def reply(said: Reply) -> str:
+    """``{"tag": .., "code": .., ...}``."""
+    fields = checked_reply(said)
+    head: dict[str, Any] = {} if said.tag is None else {"tag": said.tag}
+    head["code"] = int(said.code)
+    if said.word:
+        head["word"] = said.word
+    return json_safe({**head, **fields}) + "\n"
+
+
+def event(happened: Event) -> str:
+    """``{"event": .., "cursor": .., ...}``."""
+    fields = checked_event(happened)
+    return json_safe({"event": happened.type, "cursor": happened.cursor, **fields}) + "\n"
+
+
+def read(line: str) -> Reply | Event:
+    """A reply or an event; GrammarError for what no server of ours says."""
+    said = _object(line)
+    if "event" in said:
+        kind, cursor = said.pop("event"), said.pop("cursor", None)
+        if not isinstance(kind, str) or not isinstance(cursor, str):
+            raise GrammarError(Code.SYNTAX, "not an event")
+        return Event(cursor, kind, said)
+    code, word, tag = said.pop("code", None), said.pop("word", ""), said.pop("tag", None)
+    if type(code) is not int or not isinstance(word, str) or not isinstance(tag, str | None):
+        raise GrammarError(Code.SYNTAX, "not a reply")
+    return Reply(code, said, word, tag)
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        said = json.loads(
+            line, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite
+        )
+    except GrammarError:
+        raise
+    except RecursionError:
+        raise GrammarError(Code.SYNTAX, "the JSON is nested too deeply") from None
+    except ValueError as problem:
+        where = f" at character {problem.pos + 1}" if hasattr(problem, "pos") else ""
+        hint = "" if line.lstrip().startswith("{") else "; this connection is in JSON mode"
+        raise GrammarError(Code.SYNTAX, f"not a JSON object{where}{hint}") from None
+    if not isinstance(said, dict):
+        raise GrammarError(Code.SYNTAX, "a line is one JSON object")
+    return said
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise GrammarError(Code.SYNTAX, "an object has a key twice")
+    return fields
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise GrammarError(Code.SYNTAX, f"{word} is not a number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise GrammarError(Code.SYNTAX, "a number is too large")
+    return number
