@@ -102,10 +102,16 @@ def _write(path: Path, content: bytes, mode: int) -> None:
 
 
 def append_private(path: Path, line: bytes) -> None:
-    """Add one line to a file of the home, on the disk when this returns."""
+    """
+    Add one line to a file of the home, on the disk when this returns.
+
+    It begins on a line of its own, also if the last one was cut short by a crash.
+    """
     with naming(path):
+        cut = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
         with os.fdopen(handle, "ab") as file:
+            file.write(b"\n" if cut else b"")
             file.write(line)
             file.flush()
             os.fsync(file.fileno())

@@ -13,7 +13,7 @@ from pathlib import Path
 from attrs import field, frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from securechat.certificates import RoomCertificate, read_member, read_room
+from securechat.certificates import MemberCertificate, RoomCertificate, read_member, read_room
 from securechat.errors import HomeError, RemoteError
 from securechat.home.config import Config, parse_config
 from securechat.home.files import check_folder, read_private
@@ -100,14 +100,19 @@ def load_room(path: Path) -> RoomCertificate:
         raise HomeError(f"{path / ROOM_CERTIFICATE} is no room's certificate: {problem}") from None
 
 
-def load_identity(path: Path, passphrase: bytes | None) -> Identity:
-    """The identity of this home, its files in agreement with each other."""
+def load_member(path: Path) -> tuple[MemberCertificate, RoomCertificate]:
+    """Who this home is, in which room, by its certificates alone: no key is opened."""
     room = load_room(path)
     certificate = load_certificate(path / IDENTITY_CERTIFICATE)
     try:
-        member = read_member(certificate, room.der)
+        return read_member(certificate, room.der), room
     except RemoteError as problem:
         raise HomeError(f"{path / IDENTITY_CERTIFICATE} is refused: {problem}") from None
+
+
+def load_identity(path: Path, passphrase: bytes | None) -> Identity:
+    """The identity of this home, its files in agreement with each other."""
+    member, room = load_member(path)
     key = load_key(path / IDENTITY_KEY, passphrase)
     if key.public_key().public_bytes_raw() != member.public:
         raise HomeError(
@@ -121,7 +126,7 @@ def load_identity(path: Path, passphrase: bytes | None) -> Identity:
         room_name=room.name,
         signer=Signer.from_seed(room.room, key.private_bytes_raw()),
         private_key=key,
-        certificate=certificate,
+        certificate=member.der,
         room_certificate=room.der,
         valid_until_ms=member.not_after_ms,
     )
