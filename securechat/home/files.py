@@ -49,6 +49,13 @@ def check_folder(path: Path) -> None:
     _check_ours(path, found, "700")
 
 
+def check_file(path: Path) -> None:
+    """HomeError if there is such a file, and others could read or change it."""
+    with naming(path):
+        if path.exists():
+            _check_ours(path, path.stat(), "600")
+
+
 def read_private(path: Path) -> bytes:
     """The bytes of a file of the home; HomeError if others could read or change it."""
     with naming(path), path.open("rb") as file:

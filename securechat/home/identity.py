@@ -16,9 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securechat.certificates import MemberCertificate, RoomCertificate, read_member, read_room
 from securechat.errors import HomeError, RemoteError
 from securechat.home.config import Config, parse_config
-from securechat.home.files import check_folder, read_private
+from securechat.home.files import check_file, check_folder, read_private
 from securechat.home.keys import load_certificate, load_key
-from securechat.home.places import CONFIG, IDENTITY_CERTIFICATE, IDENTITY_KEY, ROOM_CERTIFICATE
+from securechat.home.places import (
+    CONFIG,
+    IDENTITY_CERTIFICATE,
+    IDENTITY_KEY,
+    PRIVATE,
+    ROOM_CERTIFICATE,
+)
 from securechat.ids import MemberId
 from securechat.signing import Signer
 
@@ -75,6 +81,8 @@ def check_complete(path: Path) -> None:
             " or ask to join one with: securechat request"
         )
     check_folder(path)
+    for name in PRIVATE:
+        check_file(path / name)
     if found is Stage.REQUESTED:
         raise HomeError(f"{path} waits for its admission; next: securechat install ADMISSION")
 

@@ -23,6 +23,17 @@ LEDGER = "admitted.jsonl"
 REQUEST = "request.json"
 SOCKET = "admin.sock"
 
+PRIVATE = (
+    CONFIG,
+    IDENTITY_KEY,
+    IDENTITY_CERTIFICATE,
+    ROOM_CERTIFICATE,
+    AUTHORITY_KEY,
+    LEDGER,
+    REQUEST,
+)
+"""What is ours in a home before a node ever ran."""
+
 MAX_SOCKET_PATH = 107
 
 
