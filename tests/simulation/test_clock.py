@@ -40,7 +40,7 @@ def story(clock: Any, steps: list[tuple[str, float, int]]) -> list[tuple[float, 
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["call", "call", "advance", "cancel", "reset", "delay"]),
-        st.integers(0, 40).map(lambda n: n / 8),
+        st.integers(1, 40).map(lambda n: n / 8),
         st.integers(0, 20),
     ),
     max_size=40,
