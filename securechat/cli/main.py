@@ -38,9 +38,13 @@ FAMILIES = {
     "securechat.cli.run": ("up", "chat"),
     "securechat.cli.ask": (
         "status", "health", "members", "who", "links", "messages", "delivery", "explain", "gaps",
-        "outbox", "digest", "diff", "counters", "say", "dm", "retry", "cancel", "watch", "receipt",
-        "verify", "export", "trace", "admin", "token",
+        "outbox", "digest", "diff", "counters",
     ),
+    "securechat.cli.speak": ("say", "dm", "retry", "cancel"),
+    "securechat.cli.watch": ("watch",),
+    "securechat.cli.proof": ("receipt", "verify"),
+    "securechat.cli.story": ("export", "trace"),
+    "securechat.cli.port": ("admin", "token"),
     "securechat.cli.drill": ("drill",),
     "securechat.cli.simulate": ("simulate",),
 }  # fmt: skip
@@ -129,7 +133,7 @@ def _judged(problem: Exception) -> tuple[str, int]:
     if isinstance(problem, click.Abort):
         return "stopped", PROBLEM
     if isinstance(problem, click.ClickException):
-        return problem.format_message(), PROBLEM
+        return problem.format_message(), problem.exit_code
     if isinstance(problem, SecurechatError):
         return str(problem), PROBLEM
     if isinstance(problem, OSError):
