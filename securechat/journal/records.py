@@ -35,6 +35,8 @@ class FactNote:
     words: str
     evidence: str = ""
     cause: str = ""
+    about: tuple[int, ...] = ()
+    """Which of the ids in ``TurnRecord.about``, by position: a burst of posts has many."""
 
 
 @frozen
@@ -115,12 +117,17 @@ def decode_turn(body: bytes) -> TurnRecord:
     return record
 
 
-def note(record: Record) -> FactNote:
-    """What a fact says of itself, or which keys were forgotten."""
+def note(record: Record, places: dict[str, int]) -> FactNote:
+    """
+    What a fact says of itself, or which keys were forgotten.
+
+    ``places`` numbers the ids that the turn is about; new ones are added.
+    """
     fact = record.fact
     if isinstance(fact, Forget):
         return FactNote("forget", f"{len(fact.keys)} facts forgotten", " ".join(fact.keys[:16]))
-    return FactNote(fact.key, fact.words, fact.evidence, fact.cause)
+    about = tuple([places.setdefault(name, len(places)) for name in fact.about])
+    return FactNote(fact.key, fact.words, fact.evidence, fact.cause, about)
 
 
 def turn_record(
@@ -137,17 +144,15 @@ def turn_record(
 
     With ``room``, signed objects that ride inside a message are named by their hash too.
     """
-    about: dict[str, None] = {}
-    for record in records:
-        if isinstance(record.fact, Fact):
-            about.update(dict.fromkeys(record.fact.about))
+    about: dict[str, int] = {}
+    notes = tuple([note(record, about) for record in records])
     return TurnRecord(
         turn,
         now.wall_ms,
         now.mono,
         tuple([short_input(item) for item in inputs]),
         tuple(about),
-        tuple([note(record) for record in records]),
+        notes,
         short_effects(effects, room),
         fault,
     )
