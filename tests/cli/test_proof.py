@@ -1,0 +1,165 @@
+"""Receipt files: what verify accepts is exactly what a recipient signed, byte for byte."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from tempfile import mkdtemp
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.certificates import found_authority
+from securechat.cli.proof import prove, read_proof
+from securechat.errors import RemoteError
+from securechat.home.keys import certificate_file
+from securechat.ids import BootId, Hash, MemberId
+from securechat.messaging.statements import Receipt
+from securechat.objects import Purpose
+from securechat.signing import Signer, member_id
+from securechat.wire import pack
+from tests.cli.fakes import FakeNode, run
+
+LONG_AGO = 1_000_000_000_000
+
+
+def key(seed: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
+
+
+AUTHORITY = found_authority("lab", LONG_AGO, key=key(1), serial=1)
+OTHER_ROOM = found_authority("lab", LONG_AGO, key=key(2), serial=1)
+PUBLIC = key(3).public_key().public_bytes_raw()
+CERTIFICATE = AUTHORITY.issue("bob", PUBLIC, LONG_AGO, days=1)
+"""Long expired."""
+SENDER = member_id(key(4).public_key().public_bytes_raw())
+
+
+def signed(purpose: Purpose = Purpose.RECEIPT, author: MemberId | None = None) -> bytes:
+    """The signed form of bob's receipt."""
+    signer = Signer.from_seed(AUTHORITY.room, bytes([3]) * 32)
+    receipt = Receipt(
+        author or signer.member, 2, SENDER, 3, BootId("9f" * 16), 4, Hash(bytes(32)), LONG_AGO
+    )
+    return pack(signer.sign(purpose, pack(receipt)))
+
+
+PROOF = prove(AUTHORITY.certificate, signed(), CERTIFICATE)
+FILE = PROOF.file().encode("ascii")
+
+
+class WhatAReceiptFileProves(SynchronousTestCase):
+    """The file, its room, and nothing else are needed."""
+
+    def setUp(self) -> None:
+        self.folder = Path(mkdtemp(dir=self.mktemp_folder()))
+        self.file = self.folder / "receipt.json"
+        self.file.write_bytes(FILE)
+        self.room = self.folder / "room.crt"
+        self.room.write_bytes(certificate_file(AUTHORITY.certificate))
+
+    def mktemp_folder(self) -> str:
+        folder = Path(self.mktemp())
+        folder.mkdir(parents=True)
+        return str(folder)
+
+    def test_a_genuine_receipt(self) -> None:
+        """verify ends with 0 and says whose node had stored which message, long after expiry."""
+        done = run(None, "verify", str(self.file), "--room", str(self.room))
+        self.assertEqual((done.exit_code, done.stderr), (0, ""))
+        for word in (
+            "genuine",
+            "bob",
+            PROOF.recipient.member,
+            f"{SENDER}/3~{'9f' * 16}/d4",
+            "00" * 32,
+        ):
+            self.assertIn(word, done.stdout)
+
+    def test_genuine_as_json(self) -> None:
+        """With --json the proof is one object."""
+        done = run(None, "verify", str(self.file), "--room", str(self.room), "--json")
+        said = json.loads(done.stdout)
+        self.assertEqual(
+            (said["genuine"], said["recipient"], said["sender_id"]), (True, "bob", SENDER)
+        )
+
+    def test_another_room(self) -> None:
+        """A receipt proves nothing in a room of the same name with another authority: 1, one line."""
+        self.room.write_bytes(certificate_file(OTHER_ROOM.certificate))
+        done = run(None, "verify", str(self.file), "--room", str(self.room))
+        self.assertEqual((done.exit_code, done.stdout, done.stderr.count("\n")), (1, "", 1))
+        self.assertIn("wrong-room", done.stderr)
+
+    def test_files_that_are_none(self) -> None:
+        """A missing file, garbage, and a room that is no certificate: 1 and one line each."""
+        for content in (b"", b"{}", b"[1]", b"\xff\xfe", b"[" * 60_000, b'{"receipt": 1}'):
+            self.file.write_bytes(content)
+            done = run(None, "verify", str(self.file), "--room", str(self.room))
+            self.assertEqual((done.exit_code, done.stderr.count("\n")), (1, 1), content[:20])
+            self.assertIn("no receipt file", done.stderr)
+        self.file.write_bytes(FILE)
+        for path in (self.folder / "none", self.file):
+            done = run(None, "verify", str(self.file), "--room", str(path))
+            self.assertEqual((done.exit_code, done.stderr.count("\n")), (1, 1))
+        done = run(None, "verify", str(self.folder / "none"), "--room", str(self.room))
+        self.assertEqual((done.exit_code, done.stderr.count("\n")), (1, 1))
+
+    def test_every_byte_counts(self) -> None:
+        """Any single byte changed, to several others, any byte added or taken away, is refused."""
+        for place in range(len(FILE)):
+            for other in (FILE[place] ^ 1, FILE[place] ^ 0x20, 0x20, 0x80):
+                if other != FILE[place]:
+                    self.refused(FILE[:place] + bytes([other]) + FILE[place + 1 :])
+            self.refused(FILE[:place] + FILE[place + 1 :])
+        self.refused(FILE + b"\n")
+        self.refused(b" " + FILE)
+
+    def refused(self, content: bytes) -> None:
+        """Fail unless these bytes prove nothing."""
+        with self.assertRaises(RemoteError):
+            read_proof(content, AUTHORITY.certificate)
+
+    @given(st.binary(max_size=300))
+    def test_garbage_is_refused(self, content: bytes) -> None:
+        """Random bytes end in the one typed error."""
+        self.refused(content)
+
+    def test_what_bob_did_not_sign_as_a_receipt(self) -> None:
+        """Another purpose, or a receipt in somebody else's name, is refused."""
+        for form in (signed(Purpose.LEAVE), signed(author=SENDER)):
+            with self.assertRaises(RemoteError):
+                prove(AUTHORITY.certificate, form, CERTIFICATE)
+
+    def test_a_forged_signature(self) -> None:
+        """A receipt signed with another key under bob's certificate is refused."""
+        forger = Signer.from_seed(AUTHORITY.room, bytes([5]) * 32)
+        receipt = pack(PROOF.receipt)
+        with self.assertRaises(RemoteError) as caught:
+            prove(AUTHORITY.certificate, pack(forger.sign(Purpose.RECEIPT, receipt)), CERTIFICATE)
+        self.assertEqual(caught.exception.reason, "bad-signature")
+
+    def test_export_writes_a_file_that_verifies(self) -> None:
+        """What the node answers is checked before it is written."""
+        home = self.folder / "home"
+        home.mkdir(mode=0o700)
+        (home / "room.crt").write_bytes(certificate_file(AUTHORITY.certificate))
+        (home / "room.crt").chmod(0o600)
+        reply = {
+            "code": 250,
+            "receipt": b64encode(signed()).decode(),
+            "certificate": b64encode(CERTIFICATE).decode(),
+        }
+        out = self.folder / "out.json"
+        node = FakeNode({"receipt": reply})
+        done = run(node, "receipt", "ada/3/d4", "--out", str(out), home=home)
+        self.assertEqual((done.exit_code, done.stderr), (0, ""))
+        self.assertEqual(out.read_bytes(), FILE)
+        self.assertEqual(run(node, "receipt", "ada/3/d4", home=home).stdout_bytes, FILE)
+        forged = FakeNode({"receipt": {**reply, "certificate": "AAAA"}})
+        done = run(forged, "receipt", "ada/3/d4", "--out", str(self.folder / "no"), home=home)
+        self.assertEqual((done.exit_code, done.stderr.count("\n")), (1, 1))
+        self.assertFalse((self.folder / "no").exists())
