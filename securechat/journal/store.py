@@ -328,9 +328,8 @@ class Store:
         turns = self._sound(turn_of, reversed(found))
         return tuple(turn for turn in turns if about is None or about in turn.about)
 
-    def export(self) -> Iterator[TurnRecord]:
-        """All turn records, oldest first; commits may go on meanwhile."""
-        after = -1
+    def export(self, after: int = -1) -> Iterator[TurnRecord]:
+        """All turn records after a turn, oldest first; commits may go on meanwhile."""
         while True:
             with _reading():
                 found = self._connection.execute(rows.NEXT_TURNS, (after, CHUNK)).fetchall()
