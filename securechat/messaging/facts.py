@@ -65,13 +65,18 @@ class EnvelopeHeld(Placed):
         """The seq of its last post."""
         return self.first + self.count - 1
 
+    def posts(self) -> tuple[MessageId, ...]:
+        """The ids of its posts."""
+        stream = self.stream
+        return tuple(MessageId(stream, seq) for seq in range(self.first, self.last + 1))
+
     @property
     def key(self) -> str:
         return f"held/{self.hash.hex()}"
 
     @property
     def about(self) -> tuple[str, ...]:
-        return tuple(str(MessageId(self.stream, seq)) for seq in range(self.first, self.last + 1))
+        return tuple(str(post) for post in self.posts())
 
     @property
     def words(self) -> str:
@@ -155,6 +160,8 @@ class Begun(Fact):
 
     epoch: int
     boot: BootId
+    lost: bool
+    """We had a past, and this disk does not know its end."""
 
     @property
     def key(self) -> str:

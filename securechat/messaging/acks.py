@@ -1,0 +1,147 @@
+"""
+Group receipts: what others' signed frontiers prove about our own posts (DESIGN 6, group delivery).
+
+Only an explicit stored range counts, never a floor; where the range ends at a header that we hold,
+its hash must be that header's.  Evidence is kept as facts, with the frontier itself.  A post whose
+deadline passes without it becomes ``unknown`` at that recipient, never "failed".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from attrs import define, field
+
+from securechat.effects import Effect, Forget, Notify, Record
+from securechat.ids import MemberId, Stream
+from securechat.inputs import Instant
+from securechat.messaging.book import Book
+from securechat.messaging.evidence import Row
+from securechat.messaging.facts import PostsOffered, PostsStored
+from securechat.messaging.held import Held
+from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.statements import Frontier, StreamEntry
+from securechat.notices import Delivery, DeliveryChanged, ReceiptHeld
+from securechat.objects import Admitted
+
+
+@define(eq=False)
+class Acks:
+    """Evidence about own posts, and the want of it."""
+
+    _book: Book
+    _deadlines: deque[tuple[float, Stream, int]] = field(factory=deque)
+    """Own envelopes that were pushed, oldest first."""
+
+    def start(self, now: Instant) -> None:
+        """Deadlines of what an earlier process said, clipped to their full length."""
+        deadline = self._book.settings.direct_deadline
+        waiting = sorted(self._book.evidence.still_open(), key=lambda held: held.at)
+        for held in waiting:
+            left = deadline - (now.wall_ms - held.at) / 1000
+            until = now.mono + min(deadline, max(0.0, left))
+            self._deadlines.append((until, held.stream, held.first))
+
+    def pushed(self, stream: Stream, first: int, now: Instant) -> None:
+        """An own envelope was sent."""
+        until = now.mono + self._book.settings.direct_deadline
+        self._deadlines.append((until, stream, first))
+
+    def frontier(self, found: Admitted[Any], now: Instant) -> list[Effect]:
+        """A frontier of a member: facts for what it newly says of our posts."""
+        if found.seen:
+            return []
+        frontier: Frontier = found.statement
+        effects: list[Effect] = []
+        for entry in frontier.streams:
+            if entry.author == self._book.me and frontier.author != self._book.me:
+                effects += self._entry(entry, found, now)
+        return effects
+
+    def served(
+        self, member: MemberId, stream: Stream, spans: list[Span], now: Instant
+    ) -> list[Effect]:
+        """Own posts that a member gets later than at once are ``sent`` from now on."""
+        row = (stream, member)
+        _, sent, overdue = self._book.evidence.offered(row)
+        if all(sent.covers(first, last) for first, last in spans):
+            return []
+        union = Ranges.of((*sent.spans, *spans))
+        for first, _ in spans:
+            self.pushed(stream, first, now)
+        return [Record(_offered(row, union, overdue, now))]
+
+    def due(self, mono: float) -> bool:
+        """Whether a deadline passed."""
+        return bool(self._deadlines) and self._deadlines[0][0] <= mono
+
+    def tick(self, now: Instant) -> list[Effect]:
+        """Posts whose deadline passed are unknown where there is no evidence."""
+        rows: dict[Row, list[Held]] = {}
+        while self.due(now.mono):
+            _, stream, first = self._deadlines.popleft()
+            for held in self._book.evidence.within(stream, [(first, first)]):
+                for member in self._book.evidence.audience(held):
+                    if self._book.evidence.state(held, member) is Delivery.SENT:
+                        rows.setdefault((stream, member), []).append(held)
+        effects: list[Effect] = []
+        for row, late in rows.items():
+            _, sent, overdue = self._book.evidence.offered(row)
+            spans = Ranges.of((*overdue.spans, *((held.first, held.last) for held in late)))
+            effects.append(Record(_offered(row, sent, spans, now)))
+            for held in late:
+                why = "the deadline passed without evidence"
+                effects += _changed(held, row[1], Delivery.SENT, Delivery.UNKNOWN, why)
+        return effects
+
+    def _entry(self, entry: StreamEntry, found: Admitted[Any], now: Instant) -> list[Effect]:
+        holder = found.author
+        row = (entry.stream, holder)
+        spans = tuple(self._proved(entry))
+        news = self._book.evidence.news(row, spans)
+        acked = [
+            held
+            for held in self._book.evidence.within(entry.stream, news)
+            if holder in self._book.evidence.audience(held)
+        ]
+        if not acked:
+            return []
+        before = [(held, self._book.evidence.state(held, holder)) for held in acked]
+        number, ranges, needless = self._book.evidence.place(row, spans)
+        s = entry.stream
+        effects: list[Effect] = []
+        fact = PostsStored(
+            s.author, s.epoch, s.boot, holder, number, ranges, found.hash, now.wall_ms
+        )
+        if needless:
+            keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
+            effects.append(Record(Forget(keys)))
+        effects.append(Record(fact, (found.signed,)))
+        for held, state in before:
+            effects += _changed(held, holder, state, Delivery.ACKED, fact.evidence)
+            effects += [Notify(ReceiptHeld(post, holder)) for post in held.ids()]
+        return effects
+
+    def _proved(self, entry: StreamEntry) -> Iterator[Span]:
+        """The ranges of an entry that name the same posts as ours, as far as we can tell."""
+        state = self._book.streams.get(entry.stream)
+        for first, last, head in entry.stored:
+            ours = state.ending(last) if state else None
+            beyond = state is not None and last > state.held.last
+            if beyond or (ours is not None and ours.hash == head):
+                yield first, last
+            else:
+                self._book.counters["frontier_heads_other"] += 1
+
+
+def _offered(row: Row, sent: Ranges, overdue: Ranges, now: Instant) -> PostsOffered:
+    s, member = row
+    return PostsOffered(s.author, s.epoch, s.boot, member, sent.spans, overdue.spans, now.wall_ms)
+
+
+def _changed(
+    held: Held, member: MemberId, before: Delivery, to: Delivery, why: str
+) -> list[Effect]:
+    return [Notify(DeliveryChanged(post, member, before, to, why)) for post in held.ids()]

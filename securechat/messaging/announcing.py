@@ -1,0 +1,169 @@
+"""
+Who is told what we have, and when (DESIGN 6, frontier).
+
+- Live posts: their author, if linked, within 50 ms, coalesced over a tick.
+- Recovered ranges and new heads: every link, in the next period.
+- Everything: a peer at link-up, and after two unequal digests in a row, with a back-off of 2 to 30 s
+  a peer.  The digest itself goes to every link each period and costs nothing to compare.
+- The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from securechat.effects import Effect, Send
+from securechat.ids import Hash, MemberId, Stream
+from securechat.inputs import Instant
+from securechat.messaging.book import Book
+from securechat.messaging.frontier import OwnFrontier
+from securechat.messaging.messages import Digest, Frontiers, Posts
+from securechat.messaging.peers import Peers
+from securechat.objects import Signed
+
+HEADS = 64
+"""Heads in one message."""
+
+
+@define(eq=False)
+class Compared:
+    """How a peer's digest compared with ours."""
+
+    unequal: int = 0
+    next_full: float = 0.0
+    pause: float = 0.0
+    proofs: set[Stream] = field(factory=set)
+    """Forks of which it was told on this link."""
+
+
+@define(eq=False)
+class Announcing:
+    """Tells others what we have."""
+
+    _book: Book
+    _peers: Peers
+    _own: OwnFrontier
+    _live: dict[Stream, None] = field(factory=dict)
+    _recovered: dict[Stream, None] = field(factory=dict)
+    _heads: dict[Stream, None] = field(factory=dict)
+    _compared: dict[MemberId, Compared] = field(factory=dict)
+    _next: float = 0.0
+    _last_digest: tuple[bytes, Digest] | None = None
+
+    # What others tell us to tell.
+
+    def live(self, stream: Stream) -> None:
+        """A live post came: its author wants to know."""
+        if stream.author != self._peers.me:
+            self._live[stream] = None
+
+    def recovered(self, stream: Stream) -> None:
+        """A hole was filled: everybody may ask us now."""
+        self._recovered[stream] = None
+
+    def head(self, stream: Stream) -> None:
+        """We learned that a stream goes on."""
+        self._heads[stream] = None
+
+    # Links.
+
+    def up(self, peer: MemberId, now: Instant) -> list[Effect]:
+        """Everything, to a peer that just came."""
+        row = self._compared[peer] = Compared(pause=self._book.settings.frontier_backoff_min)
+        row.next_full = now.mono + row.pause
+        return self._full(peer)
+
+    def down(self, peer: MemberId) -> None:
+        """Nothing more to compare."""
+        self._compared.pop(peer, None)
+
+    def digest(self, peer: MemberId, theirs: bytes, now: Instant) -> list[Effect]:
+        """A peer's digest: unequal twice in a row, and it gets everything we have."""
+        row = self._compared.setdefault(peer, Compared())
+        if theirs == self._book.streams.digest():
+            row.unequal, row.pause = 0, 0.0
+            return []
+        row.unequal += 1
+        if row.unequal < 2 or now.mono < row.next_full:
+            return []
+        settings = self._book.settings
+        row.pause = min(
+            settings.frontier_backoff_max, max(settings.frontier_backoff_min, 2 * row.pause)
+        )
+        row.next_full = now.mono + row.pause
+        self._book.counters["full_frontiers"] += 1
+        return self._full(peer)
+
+    def proof(self, peer: MemberId, stream: Stream, claimed: int) -> list[Effect]:
+        """A linked peer claims posts of a stream that we know to be forked before them."""
+        state = self._book.streams.get(stream)
+        row = self._compared.get(peer)
+        if state is None or state.breach is None or row is None or claimed < state.breach.seq:
+            return []
+        both = (state.breach.one, state.breach.other)
+        if stream in row.proofs or any(self._book.streams.by_hash(name) is None for name in both):
+            return []
+        row.proofs.add(stream)
+        return [Send(peer, Posts(), both)]
+
+    # Time.
+
+    def due(self, name: str, mono: float) -> bool:
+        """Whether there is anything to tell."""
+        if name == "deadlines":
+            return bool(self._live)
+        return mono >= self._next and bool(self._peers.linked)
+
+    def tick(self, name: str, now: Instant) -> list[Effect]:
+        """Tell it."""
+        return self._tell_authors() if name == "deadlines" else self._tell_all(now)
+
+    def _tell_authors(self) -> list[Effect]:
+        streams, self._live = self._live, {}
+        linked = self._peers.linked
+        waiting = [stream for stream in streams if stream.author in linked]
+        authors = sorted({stream.author for stream in waiting})
+        if not authors:
+            return []
+        messages = _messages(self._own.delta(waiting))
+        return [Send(author, message) for author in authors for message in messages]
+
+    def _tell_all(self, now: Instant) -> list[Effect]:
+        self._next = now.mono + self._book.settings.period
+        recovered, self._recovered = self._recovered, {}
+        heads, self._heads = self._heads, {}
+        messages = _messages(self._own.delta(recovered)) if recovered else []
+        names = self._heads_of(heads)
+        effects: list[Effect] = [
+            Send(peer, message) for peer in self._peers.linked for message in messages
+        ]
+        for peer in self._peers.linked:
+            effects += _sends(peer, names)
+            effects.append(Send(peer, self._own_digest()))
+        return effects
+
+    def _own_digest(self) -> Digest:
+        digest = self._book.streams.digest()
+        if self._last_digest is None or self._last_digest[0] != digest:
+            self._last_digest = (digest, Digest(digest))
+        return self._last_digest[1]
+
+    def _full(self, peer: MemberId) -> list[Effect]:
+        effects: list[Effect] = [Send(peer, message) for message in _messages(self._own.full())]
+        return effects + _sends(peer, self._heads_of([s.stream for s in self._book.streams]))
+
+    def _heads_of(self, streams: dict[Stream, None] | list[Stream]) -> list[Hash]:
+        found = [self._book.streams.get(stream) for stream in streams]
+        return [state.head.hash for state in found if state is not None and state.head is not None]
+
+
+def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:
+    return [Frontiers((part,)) for part in parts]
+
+
+def _sends(peer: MemberId, names: list[Hash]) -> list[Effect]:
+    """Stored heads, in messages that fit a frame."""
+    return [
+        Send(peer, Frontiers(), tuple(names[start : start + HEADS]))
+        for start in range(0, len(names), HEADS)
+    ]

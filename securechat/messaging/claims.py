@@ -1,0 +1,111 @@
+"""
+What others last signed to have: the latest frontier of each member, as far as we heard it.
+
+Recovery uses the latest version only; as receipts for our own posts all versions count (``acks``).
+Volatile: after a start every linked peer sends its whole frontier again.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from securechat.ids import BootId, Hash, MemberId, Stream
+from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.statements import FloorEntry, Frontier
+
+MAX_STREAMS = 8192
+"""Streams remembered of one holder."""
+
+
+@define(eq=False)
+class Claim:
+    """What one member says to have."""
+
+    epoch: int
+    boot: BootId
+    version: int = 0
+    whole: bool = False
+    """Whether a full frontier of this process of his was heard: then silence means "not stored"."""
+    streams: dict[Stream, tuple[tuple[int, int, Hash], ...]] = field(factory=dict)
+    floors: dict[MemberId, FloorEntry] = field(factory=dict)
+    _parts: set[int] = field(factory=set)
+    _named: set[Stream] = field(factory=set)
+
+    def spans(self, stream: Stream) -> tuple[Span, ...]:
+        """The ranges it has of a stream."""
+        return tuple((first, last) for first, last, _ in self.streams.get(stream, ()))
+
+    def pruned(self, stream: Stream, seq: int) -> bool:
+        """Whether this post is below its floor."""
+        floor = self.floors.get(stream.author)
+        if floor is None:
+            return False
+        return (stream.epoch, stream.boot, seq) <= (floor.epoch, floor.boot, floor.seq)
+
+    def take(self, frontier: Frontier) -> list[Stream]:
+        """A frontier of this process of his; the streams of which it says something else."""
+        if frontier.version < self.version:
+            return []
+        if frontier.version > self.version:
+            self._parts, self._named = set(), set()
+        self.version = frontier.version
+        for floor in frontier.floors:
+            self.floors[floor.author] = floor
+        changed = [
+            entry.stream
+            for entry in frontier.streams
+            if self.streams.get(entry.stream, ()) != entry.stored
+        ]
+        for entry in frontier.streams:
+            if len(self.streams) < MAX_STREAMS or entry.stream in self.streams:
+                self.streams[entry.stream] = entry.stored
+        return changed + (self._completed(frontier) if frontier.full else [])
+
+    def _completed(self, frontier: Frontier) -> list[Stream]:
+        """Once every part of a full frontier is here, what it does not name is not stored."""
+        self._parts.add(frontier.part)
+        self._named.update(entry.stream for entry in frontier.streams)
+        if len(self._parts) < frontier.parts:
+            return []
+        self.whole = True
+        gone = [stream for stream in self.streams if stream not in self._named]
+        for stream in gone:
+            del self.streams[stream]
+        return gone
+
+
+@define(eq=False)
+class Claims:
+    """The latest of everybody."""
+
+    _claims: dict[MemberId, Claim] = field(factory=dict)
+
+    def get(self, member: MemberId) -> Claim | None:
+        """What a member last said."""
+        return self._claims.get(member)
+
+    def take(self, frontier: Frontier, direct: bool) -> list[Stream]:
+        """
+        A frontier; the streams of which its holder now says something else.
+
+        ``direct``: it came on a link of its holder, so of two processes of one epoch it is of the
+        one that is there.
+        """
+        holder = frontier.author
+        claim = self._claims.get(holder)
+        same = claim is not None and (claim.epoch, claim.boot) == (frontier.epoch, frontier.boot)
+        if claim is None or (not same and (direct or frontier.epoch > claim.epoch)):
+            claim = self._claims[holder] = Claim(frontier.epoch, frontier.boot)
+        elif not same:
+            return []
+        return claim.take(frontier)
+
+    def keep(self, members: set[MemberId]) -> None:
+        """Only these members matter."""
+        for member in [member for member in self._claims if member not in members]:
+            del self._claims[member]
+
+
+def covered(claim: Claim | None, stream: Stream, first: int, last: int) -> bool:
+    """Whether somebody says to have a whole range."""
+    return claim is not None and Ranges.of(claim.spans(stream)).covers(first, last)

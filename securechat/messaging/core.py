@@ -1,0 +1,140 @@
+"""
+The messaging core: what each input means to which part.  It routes, and holds no rule (wall R7).
+
+Durable state is in ``parts.book``, moved by facts only; everything else is volatile and is made anew
+at every start and after every failed commit.  The read API is inherited from ``reading``.
+"""
+
+from __future__ import annotations
+
+from securechat.effects import Answer, Effect, Fact, Forget
+from securechat.errors import LocalError
+from securechat.ids import BootId, Hash, MemberId
+from securechat.inputs import (
+    Asked,
+    Cancel,
+    Instant,
+    LinkDown,
+    LinkUp,
+    Received,
+    Retry,
+    Say,
+    StreamEnd,
+    Tell,
+    Tick,
+)
+from securechat.messaging.parts import Parts
+from securechat.messaging.reading import Reading
+from securechat.notices import Roster
+from securechat.settings import Settings
+from securechat.signing import Signer
+
+
+class Messaging(Reading):
+    """Subsystem 3: posts, direct messages, receipts, gaps, recovery."""
+
+    def __init__(self, signer: Signer, boot: BootId, settings: Settings, rng: object) -> None:
+        """``rng`` is not used yet: which of several holders is asked first will be drawn from it."""
+        self.me = signer.member
+        self.parts = Parts.made(signer, boot, settings)
+        parts = self.parts
+        super().__init__(parts.book, parts.claims, parts.gaps, parts.recovery)
+
+    # Facts.
+
+    def apply(self, fact: Fact | Forget) -> None:
+        """One fact; the only place where durable state changes."""
+        self.parts.book.apply(fact)
+
+    def holds(self, name: Hash) -> bool:
+        """Whether a signed object is stored here, whole."""
+        return self.parts.book.holds(name)
+
+    def ends_of(self, member: MemberId) -> tuple[StreamEnd, ...]:
+        """The ends of a member's streams as we hold them, for HELLO."""
+        return self.parts.book.streams.ends(member)
+
+    # Inputs.
+
+    def start(self, now: Instant, fresh: bool) -> list[Effect]:
+        """After replay: deadlines of what was under way, the same in a new and a rebuilt process."""
+        self.parts.acks.start(now)
+        self.parts.outbox.start(now)
+        return []
+
+    def noticed(self, notice: Roster, now: Instant) -> list[Effect]:
+        """Membership's whole state."""
+        self.parts.peers.noticed(notice)
+        self.parts.hearing.keep(set(self.parts.peers.roster))
+        return self.parts.speaking.begin()
+
+    def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
+        """A link carries frames."""
+        self.parts.peers.up(link)
+        self.parts.recovery.up(link.peer)
+        self.parts.speaking.learn(link, now)
+        return self.parts.outbox.up(link, now) + self.parts.announcing.up(link.peer, now)
+
+    def link_down(self, link: LinkDown, now: Instant) -> list[Effect]:
+        """A link is gone."""
+        if self.parts.peers.down(link):
+            self.parts.recovery.down(link.peer)
+            self.parts.announcing.down(link.peer)
+            self.parts.outbox.down(link.peer)
+        return []
+
+    def received(self, received: Received, now: Instant) -> list[Effect]:
+        """One message of a peer."""
+        return self.parts.hearing.received(received, now)
+
+    def asked(self, asked: Asked, now: Instant) -> list[Effect]:
+        """A command of the operator."""
+        try:
+            match asked.command:
+                case Say() as say:
+                    return self.parts.speaking.say(asked, say, now)
+                case Tell() as tell:
+                    return self.parts.outbox.tell(asked, tell, now)
+                case Retry(wanted):
+                    return self.parts.trying.retry(asked.ticket, wanted, now)
+                case Cancel(wanted):
+                    return self.parts.trying.cancel(asked.ticket, wanted, now)
+                case _:
+                    raise LocalError(502, "not a command of messaging")
+        except LocalError as problem:
+            return [Answer(asked.ticket, problem)]
+
+    def due(self, tick: Tick, now: Instant) -> bool:
+        """Whether ``tick`` has anything to do."""
+        if self.parts.announcing.due(tick.name, now.mono):
+            return True
+        return tick.name == "deadlines" and any(
+            part.due(now.mono)
+            for part in (
+                self.parts.acks,
+                self.parts.outbox,
+                self.parts.recovery,
+                self.parts.retention,
+            )
+        )
+
+    def tick(self, tick: Tick, now: Instant) -> list[Effect]:
+        """Time passed."""
+        effects = self.parts.announcing.tick(tick.name, now)
+        if tick.name == "deadlines":
+            self.parts.recovery.tick(now)
+            effects += (
+                self.parts.acks.tick(now)
+                + self.parts.outbox.tick(now)
+                + self.parts.retention.tick(now)
+            )
+        return effects
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """The last word of a turn."""
+        effects = self.parts.speaking.settle(now) + self.parts.outbox.settle(now)
+        effects += (
+            self.parts.taking.settle() + self.parts.gaps.settle() + self.parts.recovery.settle(now)
+        )
+        self.parts.book.streams.changed.clear()
+        return effects

@@ -1,0 +1,78 @@
+"""
+What is known of a direct message at its recipient, and what news makes of it (DESIGN 6).
+
+``queued`` (not transmitted) -> ``sent`` (may have left) -> ``acked`` (the recipient's signed receipt) |
+``unknown`` (the deadline passed) | ``rejected`` (the recipient said no).  ``unknown`` never goes back;
+a late receipt makes it acked.  ``expired`` says only that this disk has no record of sending it.  A
+receipt beats everything, also a refusal or our own giving up: it is signed and they are not.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from securechat.notices import Delivery
+
+Q, S, U, A, R, X = (
+    Delivery.QUEUED,
+    Delivery.SENT,
+    Delivery.UNKNOWN,
+    Delivery.ACKED,
+    Delivery.REJECTED,
+    Delivery.EXPIRED,
+)
+
+
+class News(StrEnum):
+    """What can be learned about a direct message that we sent or mean to send."""
+
+    TRANSMITTED = "given to a link"
+    DEADLINE = "the deadline passed without evidence"
+    RECEIPT = "the recipient's signed receipt"
+    REJECTED = "the recipient refused it"
+    KEPT = "it was offered as long as it is kept"
+    CANCELLED = "cancelled"
+    ROLLED_BACK = "this disk was set back: it may have been sent"
+
+
+TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
+    Q: {
+        News.TRANSMITTED: S,
+        News.DEADLINE: Q,
+        News.RECEIPT: A,
+        News.REJECTED: R,
+        News.KEPT: X,
+        News.CANCELLED: X,
+        News.ROLLED_BACK: U,
+    },
+    S: {
+        News.TRANSMITTED: S,
+        News.DEADLINE: U,
+        News.RECEIPT: A,
+        News.REJECTED: R,
+        News.KEPT: U,
+        News.CANCELLED: S,
+        News.ROLLED_BACK: S,
+    },
+    U: {
+        News.TRANSMITTED: U,
+        News.DEADLINE: U,
+        News.RECEIPT: A,
+        News.REJECTED: R,
+        News.KEPT: U,
+        News.CANCELLED: U,
+        News.ROLLED_BACK: U,
+    },
+    A: dict.fromkeys(News, A),
+    R: {**dict.fromkeys(News, R), News.RECEIPT: A},
+    X: {**dict.fromkeys(News, X), News.RECEIPT: A},
+}
+"""Every cell; what stays the same is written out."""
+
+CLOSING = frozenset({News.KEPT, News.CANCELLED})
+"""After these it is not offered again, whatever its state."""
+
+
+def after(state: Delivery, news: News) -> Delivery:
+    """The state once this is known."""
+    return TRANSITIONS[state][news]

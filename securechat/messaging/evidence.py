@@ -1,0 +1,205 @@
+"""
+What is known of our own posts at each recipient: the index behind "k of n".
+
+The recipients of a post are its audience, the roster when it was said.  At each of them it is
+
+- ``acked`` if a frontier signed by that member ever listed it as stored: the union over time, so
+  that a holder's lost disk takes nothing back (G1);
+- ``unknown`` if it was sent and the deadline passed without such a frontier;
+- ``sent`` if it was pushed or served to that member, ``queued`` if it was not.
+
+The state of a post is the weakest of its recipients, in the order queued, sent, unknown, acked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from attrs import define, field
+
+from securechat.ids import MemberId, Stream
+from securechat.messaging.facts import Audience, PostsOffered, PostsStored
+from securechat.messaging.held import Held
+from securechat.messaging.ranges import Ranges, Span, minus
+from securechat.notices import Delivery
+
+RANK = (Delivery.QUEUED, Delivery.SENT, Delivery.UNKNOWN, Delivery.ACKED)
+Row = tuple[Stream, MemberId]
+
+MAX_PROOFS = 8
+"""Frontiers kept as evidence of one stream at one member while none covers the others."""
+
+
+def weakest(states: Iterable[Delivery]) -> Delivery:
+    """The state of a post from those of its recipients; queued if it has none."""
+    return min(states, key=RANK.index, default=Delivery.QUEUED)
+
+
+@define(eq=False)
+class Evidence:
+    """Evidence about own posts."""
+
+    audiences: dict[str, tuple[MemberId, ...]] = field(factory=dict)
+    open: dict[Stream, dict[int, Held]] = field(factory=dict)
+    """Own envelopes that some recipient has not acknowledged, by first seq, oldest first."""
+    uses: dict[str, int] = field(factory=dict)
+    """Envelopes by audience, so that an unused one can be forgotten."""
+    _offered: dict[Row, tuple[PostsOffered, Ranges, Ranges]] = field(factory=dict)
+    _proofs: dict[Row, dict[int, PostsStored]] = field(factory=dict)
+    _stored: dict[Row, Ranges] = field(factory=dict)
+
+    # Reading.
+
+    def audience(self, held: Held) -> tuple[MemberId, ...]:
+        """For whom an own envelope is; nobody if it is not ours."""
+        return self.audiences.get(held.audience, ())
+
+    def state(self, held: Held, member: MemberId) -> Delivery:
+        """What is known of an own envelope at one recipient."""
+        row = (held.stream, member)
+        if self.stored(row).covers(held.first, held.last):
+            return Delivery.ACKED
+        _, sent, overdue = self.offered(row)
+        if overdue.covers(held.first, held.last):
+            return Delivery.UNKNOWN
+        if member not in held.unsent or sent.covers(held.first, held.last):
+            return Delivery.SENT
+        return Delivery.QUEUED
+
+    def states(self, held: Held) -> list[Delivery]:
+        """The same at all recipients."""
+        return [self.state(held, member) for member in self.audience(held)]
+
+    def stored(self, row: Row) -> Ranges:
+        """What a member ever signed to have of an own stream."""
+        return self._stored.get(row) or Ranges()
+
+    def offered(self, row: Row) -> tuple[PostsOffered | None, Ranges, Ranges]:
+        """What was sent to a member later than at once, and what is overdue there."""
+        return self._offered.get(row) or (None, Ranges(), Ranges())
+
+    def proof(self, held: Held, member: MemberId) -> PostsStored | None:
+        """The first frontier kept that lists an own envelope."""
+        proofs = self._proofs.get((held.stream, member), {})
+        return next(
+            (
+                proof
+                for _, proof in sorted(proofs.items())
+                if Ranges.of(proof.ranges).covers(held.first, held.last)
+            ),
+            None,
+        )
+
+    def news(self, row: Row, spans: Iterable[Span]) -> list[Span]:
+        """What of these ranges was not acknowledged before."""
+        return minus(spans, self.stored(row))
+
+    def within(self, stream: Stream, spans: Iterable[Span]) -> list[Held]:
+        """Own envelopes that lack evidence and begin in these ranges."""
+        waiting = self.open.get(stream, {})
+        found = []
+        for first, last in spans:
+            few = last - first < len(waiting)
+            places = range(first, last + 1) if few else list(waiting)
+            found += [waiting[n] for n in places if n in waiting and first <= n <= last]
+        return found
+
+    def place(self, row: Row, spans: tuple[Span, ...]) -> tuple[int, tuple[Span, ...], list[int]]:
+        """
+        Where new evidence is kept: its number, the ranges it stands for, the numbers it makes
+        needless.  When there are too many, the last one stands for its own ranges and the new.
+        """
+        now = Ranges.of(spans)
+        proofs = self._proofs.get(row, {})
+        covered = [
+            number
+            for number, proof in proofs.items()
+            if all(now.covers(first, last) for first, last in proof.ranges)
+        ]
+        if covered:
+            return covered[0], spans, covered[1:]
+        if len(proofs) >= MAX_PROOFS:
+            number = max(proofs)
+            return number, Ranges.of(proofs[number].ranges + spans).spans, []
+        return max(proofs, default=0) + 1, spans, []
+
+    def still_open(self) -> Iterator[Held]:
+        """Own envelopes that lack evidence."""
+        for envelopes in self.open.values():
+            yield from envelopes.values()
+
+    # Facts.
+
+    def hold(self, held: Held) -> None:
+        """An own envelope is stored."""
+        if not held.audience:
+            return
+        self.uses[held.audience] = self.uses.get(held.audience, 0) + 1
+        self.open.setdefault(held.stream, {})[held.first] = held
+        self._close(held)
+
+    def drop(self, held: Held) -> None:
+        """An own envelope is forgotten."""
+        if held.audience:
+            self.uses[held.audience] -= 1
+            self._shut(held)
+
+    def name(self, fact: Audience) -> None:
+        """A roster that own posts are for."""
+        self.audiences[fact.name] = fact.members
+
+    def drop_audience(self, name: str) -> None:
+        """No post is for it any more."""
+        self.audiences.pop(name, None)
+        self.uses.pop(name, None)
+
+    def offer(self, fact: PostsOffered) -> None:
+        """Sent later, or overdue."""
+        row = (fact.stream, fact.member)
+        self._offered[row] = (fact, Ranges.of(fact.sent), Ranges.of(fact.overdue))
+
+    def store(self, fact: PostsStored) -> None:
+        """A member's frontier lists own posts."""
+        row = (fact.stream, fact.member)
+        self._proofs.setdefault(row, {})[fact.number] = fact
+        news = self.news(row, fact.ranges)
+        union = self._stored.setdefault(row, Ranges())
+        for first, last in news:
+            union.add(first, last)
+        for held in self.within(fact.stream, news):
+            self._close(held)
+
+    def drop_row(self, stream: Stream, member: MemberId, number: int | None) -> None:
+        """Evidence is forgotten: one proof, or what was offered (``number`` None)."""
+        row = (stream, member)
+        if number is None:
+            self._offered.pop(row, None)
+        else:
+            self._proofs.get(row, {}).pop(number, None)
+            if not self._proofs.get(row):
+                self._proofs.pop(row, None)
+                self._stored.pop(row, None)
+
+    def keys_of(self, stream: Stream) -> list[str]:
+        """The keys of all facts about one own stream, to be forgotten with it."""
+        offered = [fact.key for row, (fact, _, _) in self._offered.items() if row[0] == stream]
+        proofs = [
+            proof.key
+            for row, proofs in self._proofs.items()
+            if row[0] == stream
+            for proof in proofs.values()
+        ]
+        return offered + proofs
+
+    def _close(self, held: Held) -> None:
+        members = self.audience(held)
+        if all(
+            self.stored((held.stream, member)).covers(held.first, held.last) for member in members
+        ):
+            self._shut(held)
+
+    def _shut(self, held: Held) -> None:
+        envelopes = self.open.get(held.stream, {})
+        envelopes.pop(held.first, None)
+        if not envelopes:
+            self.open.pop(held.stream, None)

@@ -1,0 +1,120 @@
+"""
+What we say to have stored: frontiers in parts, signed by us.
+
+Per author one floor, per stream the sound ranges with a head hash each.  Entries are absolute; a
+delta names the changed streams only.  A stream of more than 17 ranges claims its newest 17.  A full
+frontier is signed anew only when something changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from attrs import define, field
+
+from securechat.ids import Stream
+from securechat.messaging.book import Book
+from securechat.messaging.peers import Peers
+from securechat.messaging.statements import (
+    MAX_ENTRIES,
+    MAX_RANGES,
+    FloorEntry,
+    Frontier,
+    StreamEntry,
+)
+from securechat.objects import Purpose, Signed
+from securechat.signing import Signer
+from securechat.wire import pack
+
+Entry = FloorEntry | StreamEntry
+
+
+@define(eq=False)
+class OwnFrontier:
+    """Our own frontiers."""
+
+    _signer: Signer
+    _book: Book
+    _peers: Peers
+    _version: int = 0
+    _kept: tuple[int, Stream, tuple[Signed, ...]] | None = field(default=None)
+
+    def full(self) -> tuple[Signed, ...]:
+        """Everything, in parts; empty until our epoch is known."""
+        mine, revision = self._peers.stream, self._book.streams.revision
+        if mine is None:
+            return ()
+        if self._kept is None or self._kept[:2] != (revision, mine):
+            states = sorted(self._book.streams, key=lambda state: state.stream)
+            entries: list[Entry] = list(self._floors())
+            entries += [found for state in states if (found := self._entry(state.stream))]
+            self._kept = (revision, mine, self._parts(mine, entries, full=True))
+        return self._kept[2]
+
+    def delta(self, streams: Iterable[Stream]) -> tuple[Signed, ...]:
+        """The present state of these streams."""
+        mine = self._peers.stream
+        if mine is None:
+            return ()
+        authors = {stream.author for stream in streams}
+        entries: list[Entry] = [floor for floor in self._floors() if floor.author in authors]
+        # A stream of which nothing is left is named too: it says that we have nothing.
+        entries += [self._entry(stream) or _nothing(stream) for stream in streams]
+        return self._parts(mine, entries, full=False)
+
+    def _floors(self) -> Iterator[FloorEntry]:
+        for _, author in sorted(self._book.streams.authors.items()):
+            if author.floor is not None:
+                floor = author.floor
+                yield FloorEntry(floor.author, floor.epoch, floor.boot, floor.seq)
+
+    def _entry(self, stream: Stream) -> StreamEntry | None:
+        state = self._book.streams.get(stream)
+        stored = state.entry()[-MAX_RANGES:] if state else ()
+        if not stored:
+            return None
+        return StreamEntry(stream.author, stream.epoch, stream.boot, stored)
+
+    def _parts(self, mine: Stream, entries: list[Entry], full: bool) -> tuple[Signed, ...]:
+        groups = _cut(entries, self._book.settings.frontier_part)
+        self._version += 1
+        self._book.counters["frontiers_signed"] += len(groups)
+        return tuple(
+            self._signer.sign(
+                Purpose.FRONTIER,
+                pack(
+                    Frontier(
+                        mine.author,
+                        mine.epoch,
+                        mine.boot,
+                        version=self._version,
+                        full=full,
+                        part=number,
+                        parts=len(groups),
+                        floors=tuple(e for e in group if isinstance(e, FloorEntry)),
+                        streams=tuple(e for e in group if isinstance(e, StreamEntry)),
+                    )
+                ),
+            )
+            for number, group in enumerate(groups, 1)
+        )
+
+
+def _nothing(stream: Stream) -> StreamEntry:
+    return StreamEntry(stream.author, stream.epoch, stream.boot, ())
+
+
+def _cut(entries: list[Entry], limit: int) -> list[list[Entry]]:
+    """Entries in groups of at most so many bytes; at least one group, at most as many as may be."""
+    groups: list[list[Entry]] = [[]]
+    size = 0
+    for entry in entries:
+        more = len(pack(entry))
+        if groups[-1] and size + more > limit:
+            if len(groups) == MAX_ENTRIES:
+                break
+            groups.append([])
+            size = 0
+        groups[-1].append(entry)
+        size += more
+    return groups

@@ -1,0 +1,148 @@
+"""
+What each message of a peer means: one table from message class to what is done.
+
+An object of the wrong purpose in a message, or a range that is none, breaks the protocol: RemoteError,
+and nothing was changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import define
+
+from securechat.effects import Effect
+from securechat.errors import RemoteError
+from securechat.ids import MemberId
+from securechat.inputs import Instant, Received
+from securechat.messaging.acks import Acks
+from securechat.messaging.announcing import Announcing
+from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
+from securechat.messaging.inbox import Inbox
+from securechat.messaging.messages import (
+    Absent,
+    Backfill,
+    Digest,
+    Directs,
+    Frontiers,
+    Posts,
+    Receipts,
+    Rejected,
+    Want,
+)
+from securechat.messaging.outbox import Outbox
+from securechat.messaging.peers import Peers
+from securechat.messaging.recovery import Recovery
+from securechat.messaging.serving import Serving
+from securechat.messaging.statements import Direct, Envelope, Frontier, Receipt
+from securechat.messaging.taking import Taking, own_refused
+
+CARRIES: dict[type[Any], tuple[type[Any], ...]] = {
+    Posts: (Envelope,),
+    Backfill: (Envelope,),
+    Directs: (Direct,),
+    Receipts: (Receipt,),
+    Frontiers: (Frontier, Envelope),
+}
+"""Which statements each message may carry."""
+
+
+@define(eq=False)
+class Hearing:
+    """Messages of peers."""
+
+    _book: Book
+    _peers: Peers
+    _claims: Claims
+    _recovery: Recovery
+    _announcing: Announcing
+    _acks: Acks
+    _taking: Taking
+    _inbox: Inbox
+    _outbox: Outbox
+    _serving: Serving
+
+    def received(self, received: Received, now: Instant) -> list[Effect]:
+        """One message."""
+        allowed = CARRIES.get(type(received.message), ())
+        for found in received.admitted:
+            if type(found.statement) not in allowed:
+                raise RemoteError("wrong-object", type(found.statement).__name__)
+        if isinstance(received.message, Want | Backfill | Absent):
+            received.message.check()
+        return HEAR[type(received.message)](self, received, now)
+
+    def keep(self, members: set[MemberId]) -> None:
+        """Only these members' claims matter."""
+        wanted = members | set(self._peers.linked)
+        self._claims.keep(wanted)
+        self._recovery.keep(wanted)
+
+    def _posts(self, received: Received, now: Instant) -> list[Effect]:
+        return self._taking.live(received.admitted, received.peer, now)
+
+    def _directs(self, received: Received, now: Instant) -> list[Effect]:
+        return self._inbox.take(received.admitted, received.peer, now)
+
+    def _receipts(self, received: Received, now: Instant) -> list[Effect]:
+        return self._outbox.receipts(received.admitted, now)
+
+    def _rejected(self, received: Received, now: Instant) -> list[Effect]:
+        message: Rejected = received.message
+        peer, name = received.peer, message.hash
+        refused = own_refused(self._book, name, peer, message.reason)
+        return refused + self._outbox.rejected(name, peer, message.reason, now)
+
+    def _frontiers(self, received: Received, now: Instant) -> list[Effect]:
+        effects: list[Effect] = []
+        for found in received.admitted:
+            if isinstance(found.statement, Envelope):
+                effects += self._taking.head(found, now)
+            elif found.author != self._book.me:
+                effects += self._frontier(found.statement, received.peer)
+                effects += self._acks.frontier(found, now)
+        return effects
+
+    def _frontier(self, frontier: Frontier, peer: MemberId) -> list[Effect]:
+        holder = frontier.author
+        if holder != peer and holder not in self._peers.roster:
+            self._book.counters["frontiers_of_strangers"] += 1
+            return []
+        changed = self._claims.take(frontier, direct=holder == peer)
+        self._recovery.claimed(holder, changed, linked=holder in self._peers.linked)
+        effects: list[Effect] = []
+        if holder == peer:
+            for entry in frontier.streams:
+                last = entry.stored[-1][1] if entry.stored else 0
+                effects += self._announcing.proof(peer, entry.stream, last)
+        return effects
+
+    def _digest(self, received: Received, now: Instant) -> list[Effect]:
+        return self._announcing.digest(received.peer, received.message.digest, now)
+
+    def _want(self, received: Received, now: Instant) -> list[Effect]:
+        return self._serving.want(received.peer, received.message, now)
+
+    def _backfill(self, received: Received, now: Instant) -> list[Effect]:
+        effects = self._taking.backfill(received.admitted, received.peer, now)
+        self._recovery.backfill(received.peer, received.message)
+        return effects
+
+    def _absent(self, received: Received, now: Instant) -> list[Effect]:
+        self._recovery.absent(received.peer, received.message)
+        return []
+
+
+HEAR: dict[type[Any], Callable[[Hearing, Received, Instant], list[Effect]]] = {
+    Posts: Hearing._posts,
+    Directs: Hearing._directs,
+    Receipts: Hearing._receipts,
+    Rejected: Hearing._rejected,
+    Frontiers: Hearing._frontiers,
+    Digest: Hearing._digest,
+    Want: Hearing._want,
+    Backfill: Hearing._backfill,
+    Absent: Hearing._absent,
+}

@@ -1,0 +1,207 @@
+"""
+One stream as this node has it: its envelopes, what is known of it, where it contradicts itself.
+
+It is a function of the set of envelopes: no method looks at the order in which they came (DESIGN 2).
+Two envelopes that overlap, that do not chain, or whose stamps do not rise prove their author wrong;
+from the lowest such place on (``breach``) the stream is left out of digest, frontier and recovery.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+from attrs import define, field, frozen
+
+from securechat.ids import Hash, MemberId, MessageId, Stream
+from securechat.messaging.facts import EnvelopeHeld, HeadKnown
+from securechat.messaging.ranges import Ranges, Span
+from securechat.settings import MAX_POSTS
+
+Order = tuple[int, str, int, str, int, bytes]
+"""HLC, author, epoch, boot id, seq: the order of the transcript on every node; a hash parts twins."""
+
+
+@define(eq=False)
+class Held:
+    """One stored envelope; its texts are in the store."""
+
+    stream: Stream
+    first: int
+    count: int
+    previous: bytes
+    hlc: int
+    hash: Hash
+    size: int
+    at: int
+    late: bool
+    recovered: bool
+    ahead: bool
+    audience: str
+    unsent: tuple[MemberId, ...]
+    names: Stream | None
+    """The author's stream before this one, if this envelope opens one and names it."""
+    named: int
+    """The end of that stream, as the author declared it."""
+
+    @classmethod
+    def of(cls, fact: EnvelopeHeld, stream: Stream) -> Held:
+        """The entry of a fact; ``stream`` is the one object that all entries of it share."""
+        opening = fact.opening
+        return cls(
+            stream, fact.first, fact.count, fact.previous, fact.hlc, fact.hash, fact.size, fact.at,
+            fact.late, fact.recovered, fact.ahead, fact.audience, fact.unsent,
+            opening.stream(fact.author) if opening else None, opening.seq if opening else 0,
+        )  # fmt: skip
+
+    @property
+    def last(self) -> int:
+        """The seq of its last post."""
+        return self.first + self.count - 1
+
+    @property
+    def order(self) -> Order:
+        """Its place in the transcript."""
+        s = self.stream
+        return (self.hlc, s.author, s.epoch, s.boot, self.first, self.hash)
+
+    def ids(self) -> Iterator[MessageId]:
+        """The ids of its posts."""
+        return (MessageId(self.stream, seq) for seq in range(self.first, self.last + 1))
+
+
+def _first(held: Held) -> int:
+    return held.first
+
+
+@frozen
+class Breach:
+    """The lowest place where two envelopes of a stream contradict each other."""
+
+    seq: int
+    one: Hash
+    other: Hash
+    what: str
+
+
+@define(eq=False)
+class StreamState:
+    """One stream."""
+
+    stream: Stream
+    envelopes: list[Held] = field(factory=list)
+    """In order of ``first``."""
+    held: Ranges = field(factory=Ranges)
+    head: HeadKnown | None = None
+    breach: Breach | None = None
+    proved: bool = False
+    """Whether the breach is a fact already."""
+    _declared: dict[Hash, int] = field(factory=dict)
+    """Ends of this stream as the author's later streams name them, by opening envelope."""
+    _entry: tuple[tuple[int, int, Hash], ...] | None = None
+
+    @property
+    def declared(self) -> int | None:
+        """The end that the author's later self knows of; None if it said nothing of it."""
+        return max(self._declared.values(), default=None)
+
+    @property
+    def known(self) -> int:
+        """The highest seq with evidence signed by the author."""
+        head = self.head.seq if self.head else 0
+        return max(self.held.last, head, self.declared or 0)
+
+    @property
+    def sound(self) -> int:
+        """The last seq before the breach; without one, as far as it goes."""
+        return self.breach.seq - 1 if self.breach else max(self.known, self.held.last)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known of it any more."""
+        return not (self.envelopes or self.head or self._declared or self.breach)
+
+    def put(self, held: Held) -> None:
+        """An envelope more."""
+        index = bisect_right(self.envelopes, held.first, key=_first)
+        self.envelopes.insert(index, held)
+        self.held.add(held.first, held.last)
+        self._entry = None
+        self.breached(self._contradiction(held), proved=False)
+
+    def take(self, held: Held) -> None:
+        """An envelope less."""
+        self.envelopes.remove(held)
+        self.held.remove(held.first, held.last)
+        for other in self.around(held.first, held.last):
+            self.held.add(other.first, other.last)
+        self._entry = None
+
+    def breached(self, found: Breach | None, proved: bool) -> None:
+        """A contradiction; the lowest counts, and among equals the one that is a fact."""
+        if found is None:
+            return
+        if (
+            self.breach is None
+            or found.seq < self.breach.seq
+            or (proved and found.seq == self.breach.seq)
+        ):
+            self.breach, self.proved = found, proved
+            self._entry = None
+
+    def declare(self, opening: Hash, seq: int) -> None:
+        """A later stream of the author names the end of this one."""
+        self._declared[opening] = seq
+
+    def undeclare(self, opening: Hash) -> None:
+        """The envelope that named it is gone."""
+        self._declared.pop(opening, None)
+
+    def around(self, first: int, last: int) -> list[Held]:
+        """The envelopes that hold any of these posts, in order."""
+        start = bisect_left(self.envelopes, first - MAX_POSTS + 1, key=_first)
+        end = bisect_right(self.envelopes, last, key=_first)
+        return [held for held in self.envelopes[start:end] if held.last >= first]
+
+    def ending(self, last: int) -> Held | None:
+        """The envelope that ends at this post."""
+        return next((held for held in self.around(last, last) if held.last == last), None)
+
+    def entry(self) -> tuple[tuple[int, int, Hash], ...]:
+        """The sound ranges that are held, each with the hash of the header that ends it."""
+        if self._entry is None:
+            spans = self.held.spans if self.breach is None else self._sound_spans()
+            ends = [(first, last, self.ending(last)) for first, last in spans]
+            self._entry = tuple((first, last, end.hash) for first, last, end in ends if end)
+        return self._entry
+
+    def missing(self, first: int, last: int) -> list[Span]:
+        """What of this range is not here and could still be asked for."""
+        return self.held.missing(first, min(last, self.breach.seq - 1) if self.breach else last)
+
+    def _sound_spans(self) -> tuple[Span, ...]:
+        sound = [held for held in self.envelopes if held.last <= self.sound]
+        return Ranges.of((held.first, held.last) for held in sound).spans
+
+    def _contradiction(self, held: Held) -> Breach | None:
+        """The lowest contradiction of one envelope with what else is held."""
+        found = []
+        for other in self.around(held.first - 1, held.last + 1):
+            if other is held:
+                continue
+            before, after = (held, other) if held.first <= other.first else (other, held)
+            what = _contradict(before, after)
+            if what:
+                found.append(Breach(after.first, before.hash, after.hash, what))
+        return min(found, key=lambda breach: breach.seq, default=None)
+
+
+def _contradict(before: Held, after: Held) -> str:
+    """How two neighbours in a stream contradict each other; empty if they do not."""
+    if after.first <= before.last:
+        return "two different posts"
+    if after.first > before.last + 1:
+        return ""
+    if after.previous != before.hash:
+        return "two histories"
+    return "a clock that goes back" if after.hlc <= before.hlc else ""

@@ -1,0 +1,338 @@
+"""
+Own direct messages on their way: told, transmitted, offered again, given up (DESIGN 6).
+
+A message is recorded as ``sent`` in the turn of its Send, before its first byte leaves.  On every new
+link it is offered again under its id until it is acked, refused, or kept long enough.  At most 64
+messages or 256 KiB to a peer wait for their receipts at once; the others follow as receipts come, in
+order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import define, field
+
+from securechat.effects import Answer, Effect, Notify, Record, Send
+from securechat.errors import LocalError, RemoteError
+from securechat.ids import Hash, MemberId, Stream
+from securechat.inputs import Asked, Instant, LinkUp, Tell
+from securechat.messaging import delivery
+from securechat.messaging.book import Book
+from securechat.messaging.delivery import CLOSING, News
+from securechat.messaging.facts import DirectHeld, DirectState, NonceUsed, ReceiptHeld
+from securechat.messaging.letters import Letter
+from securechat.messaging.messages import Directs
+from securechat.messaging.peers import Peers
+from securechat.messaging.speaking import check_text, used_before
+from securechat.messaging.statements import Direct, Receipt
+from securechat.messaging.views import Told
+from securechat.notices import Delivery, DeliveryChanged, DirectShown
+from securechat.notices import ReceiptHeld as Receipted
+from securechat.objects import Admitted, Purpose
+from securechat.settings import KIB
+from securechat.signing import Signer, object_hash
+from securechat.wire import pack
+
+WINDOW = 64
+WINDOW_BYTES = 256 * KIB
+BATCH = 48 * KIB
+"""Bytes of direct messages in one frame."""
+REOFFER = 30.0
+"""Seconds after its deadline that a message is offered once more on the same link."""
+EXPIRY_PAUSE = 1.0
+"""Seconds between looks for messages that were kept long enough."""
+
+
+@define(eq=False)
+class Outbox:
+    """The way out for direct messages."""
+
+    _signer: Signer
+    _book: Book
+    _peers: Peers
+    _answers: dict[Hash, int] = field(factory=dict)
+    """Tickets of the messages told in this turn."""
+    _pump: dict[MemberId, None] = field(factory=dict)
+    """Peers to whom more can be sent."""
+    _flight: dict[MemberId, dict[Hash, int]] = field(factory=dict)
+    """Sent on the present link and waited for, with sizes."""
+    _offered: dict[MemberId, set[Hash]] = field(factory=dict)
+    """Sent on the present link: not sent on it again soon."""
+    _reoffer: dict[Hash, float] = field(factory=dict)
+    _deadlines: dict[Hash, float] = field(factory=dict)
+    """In order; a message offered again moves to the end."""
+    _expiry: dict[Hash, float] = field(factory=dict)
+    _next_expiry: float = 0.0
+
+    def start(self, now: Instant) -> None:
+        """Deadlines of what earlier processes sent, clipped to their full length."""
+        deadline = self._book.settings.direct_deadline
+        keep = self._book.settings.keep_hours * 3600
+        letters = [letter for row in self._book.letters.open.values() for letter in row.values()]
+        for letter in sorted(letters, key=lambda letter: letter.at):
+            age = (now.wall_ms - letter.at) / 1000
+            self._expiry[letter.hash] = now.mono + min(keep, max(0.0, keep - age))
+        waiting = [letter for letter in letters if letter.state is Delivery.SENT]
+        for letter in sorted(waiting, key=lambda letter: letter.since):
+            left = deadline - (now.wall_ms - letter.since) / 1000
+            self._deadlines[letter.hash] = now.mono + min(deadline, max(0.0, left))
+
+    def tell(self, asked: Asked, command: Tell, now: Instant) -> list[Effect]:
+        """Take a direct message, or LocalError."""
+        size = len(check_text(command.text))
+        digest = hashlib.sha256(f"{command.to}\n{command.text}".encode()).digest()
+        before = used_before(self._book, command.nonce, digest)
+        if before is not None:
+            letter = self._book.letters.by_id(before)
+            state = letter.state if letter else Delivery.UNKNOWN
+            return [Answer(asked.ticket, Told(before, command.to, state, fresh=False))]
+        mine = self._room(command, size)
+        dseq = self._book.letters.last_dseq(mine) + 1
+        hlc = self._book.clock.stamp(now.wall_ms)
+        direct = Direct(mine.author, mine.epoch, mine.boot, dseq, command.to, hlc, command.text)
+        signed = self._signer.sign(Purpose.DIRECT, pack(direct))
+        name = object_hash(self._signer.room, signed)
+        fact = DirectHeld(
+            mine.author,
+            mine.epoch,
+            mine.boot,
+            dseq,
+            command.to,
+            hlc,
+            name,
+            signed.size,
+            now.wall_ms,
+        )
+        effects: list[Effect] = [Record(fact, (signed,))]
+        if command.nonce is not None:
+            effects.append(Record(NonceUsed(command.nonce, str(direct.id), digest, now.wall_ms)))
+        effects.append(Notify(DirectShown(direct.id, command.to)))
+        self._answers[name] = asked.ticket
+        self._expiry[name] = now.mono + self._book.settings.keep_hours * 3600
+        self._pump[command.to] = None
+        return effects
+
+    def up(self, link: LinkUp, now: Instant) -> list[Effect]:
+        """A new link: everything open is offered on it."""
+        self._flight[link.peer] = {}
+        self._offered[link.peer] = set()
+        self._pump[link.peer] = None
+        return self._rolled_back(now) if self._set_back(link) else []
+
+    def down(self, peer: MemberId) -> None:
+        """Nothing is on its way there any more."""
+        self._flight.pop(peer, None)
+        self._offered.pop(peer, None)
+
+    def receipts(self, objects: Iterable[Admitted[Any]], now: Instant) -> list[Effect]:
+        """Signed proofs of storage."""
+        effects: list[Effect] = []
+        done: set[Hash] = set()
+        for found in objects:
+            receipt: Receipt = found.statement
+            if receipt.sender != self._book.me:
+                raise RemoteError("misdirected", "a receipt for somebody else's message")
+            letter = self._book.letters.get(receipt.hash)
+            if letter is None or letter.to != receipt.author or letter.id != receipt.id:
+                self._book.counters["stray_receipts"] += 1
+                continue
+            self._landed(letter)
+            if letter.receipt is not None or letter.hash in done:
+                self._book.counters["duplicate_receipts"] += 1
+                continue
+            done.add(letter.hash)
+            fact = ReceiptHeld(
+                letter.hash, str(letter.id), letter.to, found.hash, receipt.at, now.wall_ms
+            )
+            effects.append(Record(fact, (found.signed,)))
+            effects.append(Notify(Receipted(letter.id, letter.to)))
+            effects += self._news(letter, News.RECEIPT, fact.evidence, now)
+        return effects
+
+    def rejected(self, name: Hash, peer: MemberId, reason: str, now: Instant) -> list[Effect]:
+        """The recipient will not have it."""
+        letter = self._book.letters.get(name)
+        if letter is None or letter.to != peer or not self._book.letters.own(letter):
+            return []
+        self._landed(letter)
+        return self._news(letter, News.REJECTED, f"refused: {reason}", now)
+
+    def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
+        """No more tries."""
+        effects = self._news(letter, News.CANCELLED, "cancelled", now)
+        return delivery.after(letter.state, News.CANCELLED), effects
+
+    def retry(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
+        """Once more, now, if it is not settled."""
+        if letter.state in (Delivery.ACKED, Delivery.REJECTED):
+            return letter.state, []
+        if letter.state is Delivery.EXPIRED:
+            raise LocalError(503, "it expired and was never sent; say it again")
+        effects: list[Effect] = []
+        if letter.closed:
+            why = "to be tried again"
+            fact = DirectState(letter.hash, str(letter.id), letter.state, why, now.wall_ms)
+            effects.append(Record(fact))
+            self._expiry[letter.hash] = now.mono + self._book.settings.keep_hours * 3600
+        self._again(letter)
+        return letter.state, effects
+
+    def due(self, mono: float) -> bool:
+        """Whether a deadline passed, or it is time to look for what expires."""
+        first = next(iter(self._deadlines.values()), None)
+        return (first is not None and first <= mono) or (
+            bool(self._expiry) and mono >= self._next_expiry
+        )
+
+    def tick(self, now: Instant) -> list[Effect]:
+        """Deadlines and expiry."""
+        effects: list[Effect] = []
+        while self._deadlines:
+            name, until = next(iter(self._deadlines.items()))
+            if until > now.mono:
+                break
+            del self._deadlines[name]
+            letter = self._book.letters.get(name)
+            if letter is not None:
+                self._landed(letter)
+                effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
+                self._reoffer[name] = now.mono + REOFFER
+        if now.mono >= self._next_expiry:
+            self._next_expiry = now.mono + EXPIRY_PAUSE
+            self._offer_again(now)
+            effects += self._expire(now)
+        return effects
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """Send what may be sent, and answer what was told."""
+        effects: list[Effect] = []
+        sent: set[Hash] = set()
+        for peer in self._pump:
+            if peer in self._peers.linked:
+                effects += self._send(peer, sent, now)
+        self._pump.clear()
+        for name, ticket in self._answers.items():
+            letter = self._book.letters.get(name)
+            if letter is not None:
+                state = Delivery.SENT if name in sent else Delivery.QUEUED
+                effects.append(Answer(ticket, Told(letter.id, letter.to, state, fresh=True)))
+        self._answers.clear()
+        return effects
+
+    # Inside.
+
+    def _room(self, command: Tell, size: int) -> Stream:
+        """Our stream, if this message may be taken."""
+        letters, settings = self._book.letters, self._book.settings
+        if self._peers.stream is None:
+            raise LocalError(420, "not ready: this node does not know its epoch yet")
+        if command.to == self._book.me:
+            raise LocalError(503, "a direct message to yourself goes nowhere")
+        if command.to not in self._peers.roster:
+            raise LocalError(520, "nobody in the roster has this id; see: members")
+        if letters.outbox >= settings.outbox_messages:
+            raise LocalError(421, f"{letters.outbox} direct messages wait already; see: outbox")
+        if letters.outbox_size + size > settings.outbox_bytes:
+            raise LocalError(421, f"{letters.outbox_size} bytes of direct messages wait already")
+        return self._peers.stream
+
+    def _send(self, peer: MemberId, sent: set[Hash], now: Instant) -> list[Effect]:
+        flight = self._flight.setdefault(peer, {})
+        offered = self._offered.setdefault(peer, set())
+        effects: list[Effect] = []
+        batch: list[Hash] = []
+        size, room = 0, WINDOW_BYTES - sum(flight.values())
+        for letter in self._book.letters.open.get(peer, {}).values():
+            if letter.hash in offered:
+                continue
+            if len(flight) >= WINDOW or room < letter.size:
+                break
+            if batch and size + letter.size > BATCH:
+                effects.append(Send(peer, Directs(), tuple(batch)))
+                batch, size = [], 0
+            batch.append(letter.hash)
+            size += letter.size
+            room -= letter.size
+            flight[letter.hash] = letter.size
+            offered.add(letter.hash)
+            sent.add(letter.hash)
+            self._deadlines.pop(letter.hash, None)
+            self._deadlines[letter.hash] = now.mono + self._book.settings.direct_deadline
+            self._book.counters["directs_sent"] += 1
+            effects += self._news(letter, News.TRANSMITTED, News.TRANSMITTED, now)
+        if batch:
+            effects.append(Send(peer, Directs(), tuple(batch)))
+        return effects
+
+    def _news(self, letter: Letter, news: News, why: str, now: Instant) -> list[Effect]:
+        """What some news makes of a letter, as a fact if it makes anything."""
+        state = delivery.after(letter.state, news)
+        closed = letter.closed or news in CLOSING
+        if (state, closed) == (letter.state, letter.closed):
+            return []
+        fact = DirectState(letter.hash, str(letter.id), state, str(why), now.wall_ms, closed)
+        effects: list[Effect] = [Record(fact)]
+        if state is not letter.state:
+            change = DeliveryChanged(letter.id, letter.to, letter.state, state, str(why))
+            effects.append(Notify(change))
+        return effects
+
+    def _landed(self, letter: Letter) -> None:
+        """It is no longer waited for, and room for another."""
+        self._deadlines.pop(letter.hash, None)
+        if self._flight.get(letter.to, {}).pop(letter.hash, None) is not None:
+            self._pump[letter.to] = None
+
+    def _again(self, letter: Letter) -> None:
+        """It may be sent once more on the present link."""
+        self._flight.get(letter.to, {}).pop(letter.hash, None)
+        self._offered.get(letter.to, set()).discard(letter.hash)
+        self._pump[letter.to] = None
+
+    def _offer_again(self, now: Instant) -> None:
+        while self._reoffer:
+            name, until = next(iter(self._reoffer.items()))
+            if until > now.mono:
+                break
+            del self._reoffer[name]
+            letter = self._book.letters.get(name)
+            if letter is not None and letter.open:
+                self._again(letter)
+
+    def _expire(self, now: Instant) -> list[Effect]:
+        effects: list[Effect] = []
+        while self._expiry:
+            name, until = next(iter(self._expiry.items()))
+            if until > now.mono:
+                break
+            del self._expiry[name]
+            letter = self._book.letters.get(name)
+            if letter is not None and letter.open:
+                never = letter.state is Delivery.QUEUED
+                why = "this disk has no record of sending it" if never else "kept long enough"
+                effects += self._news(letter, News.KEPT, why, now)
+        return effects
+
+    def _set_back(self, link: LinkUp) -> bool:
+        """Whether a peer holds more of our past than this disk knows of."""
+        for end in link.ends:
+            stream = Stream(self._book.me, end.epoch, end.boot)
+            state = self._book.streams.get(stream)
+            known = state.known if state is not None else 0
+            if stream != self._peers.stream and end.seq > max(
+                known, self._book.streams.floor(stream)
+            ):
+                return True
+        return False
+
+    def _rolled_back(self, now: Instant) -> list[Effect]:
+        """What an earlier process had queued may have been sent after all."""
+        effects: list[Effect] = []
+        for row in self._book.letters.open.values():
+            for letter in row.values():
+                if letter.id.stream != self._peers.stream:
+                    effects += self._news(letter, News.ROLLED_BACK, News.ROLLED_BACK, now)
+        return effects

@@ -1,0 +1,76 @@
+"""The parts of messaging and who knows whom: made here, once for every start or rebuild."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from securechat.ids import BootId
+from securechat.messaging.acks import Acks
+from securechat.messaging.announcing import Announcing
+from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
+from securechat.messaging.frontier import OwnFrontier
+from securechat.messaging.gaps import Gaps
+from securechat.messaging.hearing import Hearing
+from securechat.messaging.inbox import Inbox
+from securechat.messaging.outbox import Outbox
+from securechat.messaging.peers import Peers
+from securechat.messaging.rates import Bucket
+from securechat.messaging.recovery import Recovery
+from securechat.messaging.retention import Retention
+from securechat.messaging.serving import Serving
+from securechat.messaging.speaking import Speaking
+from securechat.messaging.taking import Taking
+from securechat.messaging.trying import Trying
+from securechat.settings import Settings
+from securechat.signing import Signer
+
+
+@define(eq=False)
+class Parts:
+    """Everything that messaging is made of."""
+
+    book: Book
+    peers: Peers
+    claims: Claims
+    recovery: Recovery
+    gaps: Gaps
+    acks: Acks
+    announcing: Announcing
+    speaking: Speaking
+    taking: Taking
+    outbox: Outbox
+    trying: Trying
+    retention: Retention
+    hearing: Hearing
+
+    @classmethod
+    def made(cls, signer: Signer, boot: BootId, settings: Settings) -> Parts:
+        """New parts that know nothing yet."""
+        book, peers, claims = Book(signer.member, settings), Peers(signer.member, boot), Claims()
+        wanted = Bucket(settings.recovery_per_second, settings.recovery_per_second)
+        recovery = Recovery(book, peers, claims, wanted)
+        acks = Acks(book)
+        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers))
+        said = Bucket(settings.posts_per_second, settings.burst)
+        taking = Taking(book, announcing)
+        inbox = Inbox(signer, book, peers)
+        outbox = Outbox(signer, book, peers)
+        serving = Serving(book, acks)
+        return cls(
+            book=book,
+            peers=peers,
+            claims=claims,
+            recovery=recovery,
+            gaps=Gaps(book, peers, claims, recovery),
+            acks=acks,
+            announcing=announcing,
+            speaking=Speaking(signer, book, peers, acks, said),
+            taking=taking,
+            outbox=outbox,
+            trying=Trying(book, peers, outbox, acks),
+            retention=Retention(book, peers),
+            hearing=Hearing(
+                book, peers, claims, recovery, announcing, acks, taking, inbox, outbox, serving
+            ),
+        )

@@ -1,0 +1,93 @@
+"""
+Sets of numbers as ordered ranges, which is what streams, frontiers and gaps are made of.
+
+``spans`` is the one form: first and last inclusive, in order, never overlapping or touching.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+
+from attrs import define, field
+
+Span = tuple[int, int]
+
+
+def _first(span: Span) -> int:
+    return span[0]
+
+
+def _last(span: Span) -> int:
+    return span[1]
+
+
+@define
+class Ranges:
+    """A set of whole numbers; adding at the end, the usual case, costs nothing much."""
+
+    _spans: list[Span] = field(factory=list)
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> Ranges:
+        """The union of these ranges, in whatever order they are."""
+        made = cls()
+        for first, last in spans:
+            made.add(first, last)
+        return made
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The ranges, in order."""
+        return tuple(self._spans)
+
+    @property
+    def last(self) -> int:
+        """The highest number; 0 if there is none."""
+        return self._spans[-1][1] if self._spans else 0
+
+    def __bool__(self) -> bool:
+        return bool(self._spans)
+
+    def add(self, first: int, last: int) -> None:
+        """Put a range in."""
+        start = bisect_left(self._spans, first - 1, key=_last)
+        end = bisect_right(self._spans, last + 1, key=_first)
+        if start < end:
+            first = min(first, self._spans[start][0])
+            last = max(last, self._spans[end - 1][1])
+        self._spans[start:end] = [(first, last)]
+
+    def remove(self, first: int, last: int) -> None:
+        """Take a range out."""
+        start = bisect_left(self._spans, first, key=_last)
+        end = bisect_right(self._spans, last, key=_first)
+        left = [(a, min(b, first - 1)) for a, b in self._spans[start:end] if a < first]
+        right = [(max(a, last + 1), b) for a, b in self._spans[start:end] if b > last]
+        self._spans[start:end] = left + right
+
+    def covers(self, first: int, last: int) -> bool:
+        """Whether the whole range is in."""
+        index = bisect_left(self._spans, first, key=_last)
+        if index == len(self._spans):
+            return False
+        start, end = self._spans[index]
+        return start <= first and last <= end
+
+    def missing(self, first: int, last: int) -> list[Span]:
+        """The parts of a range that are not in, in order."""
+        found = []
+        for start, end in self._spans[bisect_left(self._spans, first, key=_last) :]:
+            if start > last:
+                break
+            if start > first:
+                found.append((first, start - 1))
+            first = end + 1
+        if first <= last:
+            found.append((first, last))
+        return found
+
+
+def minus(spans: Iterable[Span], taken: Ranges) -> list[Span]:
+    """What of these ranges is not in ``taken``."""
+    return [part for first, last in spans for part in taken.missing(first, last)]

@@ -1,0 +1,244 @@
+"""
+The read API: frozen values of ``views``, made from the index when asked (DESIGN 3, wall R4).
+
+Nothing here changes anything; times in seconds are from now.
+"""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from securechat.errors import LocalError
+from securechat.ids import MAX_INT, BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.inputs import Instant
+from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
+from securechat.messaging.evidence import weakest
+from securechat.messaging.gaps import Gaps
+from securechat.messaging.held import Held
+from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.recovery import Recovery
+from securechat.messaging.views import (
+    DiffLine,
+    DirectLine,
+    GapLine,
+    MessagingView,
+    OutboxLine,
+    Page,
+    PostLine,
+    RecipientLine,
+    StreamLine,
+)
+from securechat.notices import Delivery
+
+
+class Reading:
+    """Answers questions about what is kept."""
+
+    def __init__(self, book: Book, claims: Claims, gaps: Gaps, recovery: Recovery) -> None:
+        self._book, self._claims, self._gaps, self._recovery = book, claims, gaps, recovery
+
+    def snapshot(self, now: Instant) -> MessagingView:
+        """Counts."""
+        book = self._book
+        outbox = self.outbox()
+        return MessagingView(
+            posts=book.streams.posts,
+            directs=len(book.letters),
+            bytes=book.streams.size + book.letters.size,
+            gaps=self._gaps.count(),
+            outbox=len(outbox),
+            unknown=sum(line.state is Delivery.UNKNOWN for line in outbox),
+            digest=book.streams.digest().hex(),
+            hlc=book.clock.last,
+            streams=sum(1 for _ in book.streams),
+            counters=dict(book.counters),
+        )
+
+    def transcript(
+        self,
+        kind: str | None = None,
+        peer: MemberId | None = None,
+        before: MessageId | None = None,
+        after: MessageId | str | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """
+        The latest lines, in transcript order; those before a message; or, with ``after``, the next
+        ones (``after=""``: from the first).
+        """
+        return self._book.transcript.page(self._gaps.line, kind, peer, before, after, limit)
+
+    def line(self, wanted: MessageId) -> PostLine | DirectLine:
+        """One message; LocalError 520 if it is not kept."""
+        found = self._book.transcript.line(wanted)
+        if found is None:
+            raise LocalError(520, "no such message is kept here")
+        return found
+
+    def delivery(self, wanted: MessageId) -> tuple[RecipientLine, ...]:
+        """What is known of an own message at each recipient; LocalError 520 if it is not ours."""
+        if wanted.kind is Kind.DIRECT:
+            letter = self._book.letters.by_id(wanted)
+            if letter is None or not self._book.letters.own(letter):
+                raise LocalError(520, "no direct message of ours has this id")
+            why = letter.receipt.evidence if letter.receipt is not None else letter.why
+            return (RecipientLine(letter.to, letter.state, letter.since, why),)
+        held = self._own(wanted)
+        return tuple(self._recipient(held, member) for member in self._book.evidence.audience(held))
+
+    def receipt(self, wanted: MessageId, member: MemberId | None) -> Hash | None:
+        """The stored object in which that member says that it has this message."""
+        if wanted.kind is Kind.DIRECT:
+            letter = self._book.letters.by_id(wanted)
+            if letter is None:
+                return None
+            given = self._book.letters.given.get(letter.hash)
+            if given is not None and member in (None, self._book.me):
+                return given.hash
+            fact = letter.receipt
+            return fact.hash if fact is not None and member in (None, letter.to) else None
+        held = self._held(wanted)
+        if held is None or member is None:
+            return None
+        proof = self._book.evidence.proof(held, member)
+        return proof.hash if proof is not None else None
+
+    def outbox(self) -> tuple[OutboxLine, ...]:
+        """Own messages that lack evidence, oldest first."""
+        lines = []
+        for held in self._book.evidence.still_open():
+            states = self._book.evidence.states(held)
+            acked = states.count(Delivery.ACKED)
+            why = f"{acked} of {len(states)} have signed that they have it"
+            lines += [
+                OutboxLine(post, None, weakest(states), why, held.at, acked, len(states))
+                for post in held.ids()
+            ]
+        for row in self._book.letters.open.values():
+            lines += [
+                OutboxLine(letter.id, letter.to, letter.state, letter.why, letter.at, 0, 1)
+                for letter in row.values()
+            ]
+        return tuple(sorted(lines, key=lambda line: (line.at, str(line.id))))
+
+    def gaps(self, now: Instant) -> tuple[GapLine, ...]:
+        """What is missing."""
+        wake = self._recovery.wake
+        soon = None if wake is None else max(0.0, wake - now.mono)
+        return tuple(
+            evolve(line, next_try=soon) if line.verdict != "closed" else line
+            for line in self._gaps.all()
+        )
+
+    def streams(self) -> tuple[StreamLine, ...]:
+        """Every stream as the digest counts it."""
+        lines = []
+        for state in sorted(self._book.streams, key=lambda state: state.stream):
+            entry = state.entry()
+            floor = self._book.streams.floor(state.stream)
+            lines.append(
+                StreamLine(
+                    state.stream,
+                    tuple((first, last) for first, last, _ in entry),
+                    entry[-1][2] if entry else None,
+                    state.known,
+                    floor if floor < MAX_INT else state.known,
+                    state.breach.seq if state.breach is not None else 0,
+                )
+            )
+        return tuple(lines)
+
+    def diff(self, member: MemberId) -> tuple[DiffLine, ...]:
+        """Where this node and a member differ, by the member's latest frontier."""
+        claim = self._claims.get(member)
+        if claim is None:
+            raise LocalError(420, "no frontier of this member was heard since the start")
+        streams = {state.stream for state in self._book.streams} | set(claim.streams)
+        lines: list[DiffLine] = []
+        for stream in sorted(streams):
+            state = self._book.streams.get(stream)
+            entry = state.entry() if state is not None else ()
+            ours = Ranges.of((first, last) for first, last, _ in entry)
+            theirs = Ranges.of(claim.spans(stream))
+            for first, last in _less(theirs, ours):
+                floor = self._book.streams.floor(stream)
+                here = "pruned" if last <= floor else "missing"
+                lines.append(DiffLine(stream, first, last, here, "stored"))
+            for first, last in _less(ours, theirs):
+                there = "pruned" if claim.pruned(stream, last) else "missing"
+                lines.append(DiffLine(stream, first, last, "stored", there))
+            lines += _heads(stream, entry, claim.streams.get(stream, ()))
+        return tuple(lines)
+
+    def twins(self, author: MemberId, epoch: int) -> bool:
+        """Whether an author has two streams of one epoch, so that ids must say which."""
+        found = self._book.streams.authors.get(author)
+        boots = {boot for number, boot in found.streams if number == epoch} if found else set()
+        boots |= self._book.letters.boots(author, epoch)
+        return len(boots) > 1
+
+    def find(self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind) -> MessageId:
+        """The message that a printed id means; LocalError 520 or 521."""
+        found = self._book.streams.authors.get(author)
+        boots = {b for number, b in found.streams if number == epoch} if found else set()
+        boots |= self._book.letters.boots(author, epoch)
+        ids = [
+            MessageId(Stream(author, epoch, BootId(b)), seq, kind)
+            for b in sorted(boots)
+            if b.startswith(boot)
+        ]
+        kept = [wanted for wanted in ids if self._book.transcript.line(wanted) is not None]
+        if not kept:
+            raise LocalError(520, "no such message is kept here")
+        if len(kept) > 1:
+            raise LocalError(
+                521, "two streams of one epoch have this number", tuple(map(str, kept))
+            )
+        return kept[0]
+
+    # Inside.
+
+    def _recipient(self, held: Held, member: MemberId) -> RecipientLine:
+        state = self._book.evidence.state(held, member)
+        offered, _, _ = self._book.evidence.offered((held.stream, member))
+        if state is Delivery.ACKED:
+            proof = self._book.evidence.proof(held, member)
+            at = proof.at if proof is not None else held.at
+            return RecipientLine(member, state, at, proof.evidence if proof is not None else "")
+        at = offered.at if offered is not None else held.at
+        why = {
+            Delivery.QUEUED: "not linked since it was said",
+            Delivery.SENT: "given to a link",
+            Delivery.UNKNOWN: "the deadline passed without evidence",
+        }[state]
+        return RecipientLine(member, state, at, why)
+
+    def _own(self, wanted: MessageId) -> Held:
+        held = self._held(wanted)
+        if held is None or not held.audience:
+            raise LocalError(520, "no post of ours has this id")
+        return held
+
+    def _held(self, wanted: MessageId) -> Held | None:
+        state = self._book.streams.get(wanted.stream)
+        found = state.around(wanted.seq, wanted.seq) if state is not None else []
+        return next((held for held in found if held.audience), found[0] if found else None)
+
+
+def _less(some: Ranges, others: Ranges) -> list[Span]:
+    return [part for span in some.spans for part in others.missing(*span)]
+
+
+def _heads(
+    stream: Stream,
+    ours: tuple[tuple[int, int, Hash], ...],
+    theirs: tuple[tuple[int, int, Hash], ...],
+) -> list[DiffLine]:
+    """Ranges that end at the same post with another header: one of us holds a fork."""
+    ends = {last: (first, head) for first, last, head in theirs}
+    return [
+        DiffLine(stream, max(first, ends[last][0]), last, "stored", "other")
+        for first, last, head in ours
+        if last in ends and ends[last][1] != head
+    ]

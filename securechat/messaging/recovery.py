@@ -1,0 +1,257 @@
+"""
+Recovery pulls: which missing posts to ask of whom, and what the answers mean (DESIGN 6).
+
+- Newest first, at most 256 posts a want, one outstanding want a peer, 5 s for the answer.
+- The author is asked if linked, else any linked peer whose latest frontier claims the range.  A hole
+  in a linked author's own stream waits half a second for the frames that may be on their way.
+- A want is answered for its whole range.  What was answered "pruned", "never had" or not at all is
+  remembered of that peer until its next frontier for the stream or the next link-up, so recovery
+  always comes to rest.
+- At most 1,000 posts a second are asked for.
+
+Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import define, field
+
+from securechat.effects import Effect, Send
+from securechat.ids import MemberId, Stream
+from securechat.inputs import Instant
+from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
+from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want
+from securechat.messaging.peers import Peers
+from securechat.messaging.ranges import Ranges, Span, minus
+from securechat.messaging.rates import Bucket
+
+NO_ANSWER = "no answer"
+
+
+@define(eq=False)
+class Asked:
+    """The one outstanding want of a peer."""
+
+    stream: Stream
+    first: int
+    last: int
+    until: float
+    finished: Span | None = None
+    """Once the final Backfill came: the part of the range that was answered."""
+
+
+@define(eq=False)
+class Source:
+    """One peer as a source of missing posts."""
+
+    want: Asked | None = None
+    quiet: float = 0.0
+    """After a want that was not answered in time it is left alone until then."""
+    refused: dict[Stream, Ranges] = field(factory=dict)
+    answers: dict[Stream, dict[Span, str]] = field(factory=dict)
+    lacking: dict[Stream, None] = field(factory=dict)
+    """Streams of which it claims what we may lack."""
+
+    def refuse(self, stream: Stream, spans: Iterable[Span], why: str) -> None:
+        """It does not have these."""
+        for span in spans:
+            self.refused.setdefault(stream, Ranges()).add(*span)
+            self.answers.setdefault(stream, {})[span] = why
+
+    def forgive(self, stream: Stream) -> None:
+        """News of this stream from it: what it said before is void."""
+        self.refused.pop(stream, None)
+        self.answers.pop(stream, None)
+
+
+@define(eq=False)
+class Recovery:
+    """Asks for what is missing."""
+
+    _book: Book
+    _peers: Peers
+    _claims: Claims
+    _bucket: Bucket
+    sources: dict[MemberId, Source] = field(factory=dict)
+    _since: dict[Stream, float] = field(factory=dict)
+    """When a hole in a stream was first seen."""
+    _wake: float | None = None
+    _look: bool = False
+    """Whether anything happened that could make a want possible."""
+
+    @property
+    def wake(self) -> float | None:
+        """When it looks again by itself, on the monotonic clock."""
+        return self._wake
+
+    # What happened.
+
+    def up(self, peer: MemberId) -> None:
+        """A peer came, or came again: all its answers are void."""
+        claim = self._claims.get(peer)
+        lacking = dict.fromkeys(claim.streams) if claim is not None else {}
+        self.sources[peer] = Source(lacking=lacking)
+        self._look = True
+
+    def down(self, peer: MemberId) -> None:
+        """A peer went; what it answered stays, as what we know of it."""
+        source = self.sources.get(peer)
+        if source is not None:
+            source.want = None
+            source.lacking = {}
+        self._look = True
+
+    def claimed(self, holder: MemberId, streams: Iterable[Stream], linked: bool) -> None:
+        """A member's frontier says something else of these streams."""
+        source = self.sources.setdefault(holder, Source())
+        for stream in streams:
+            source.forgive(stream)
+            if linked:
+                source.lacking[stream] = None
+                self._look = True
+
+    def backfill(self, peer: MemberId, message: Backfill) -> None:
+        """A batch of an answer; what it leaves open is seen once its facts are applied."""
+        want = self._want(peer, message.stream)
+        if want is not None and message.final:
+            inside = want.first <= message.first and message.last <= want.last
+            want.finished = (message.first, message.last) if inside else (want.first, want.last)
+            self._look = True
+
+    def absent(self, peer: MemberId, message: Absent) -> None:
+        """A part of a want that the peer does not have."""
+        want = self._want(peer, message.stream)
+        if want is not None:
+            asked = Ranges.of([(want.first, want.last)])
+            outside = minus(message.ranges, asked)
+            spans = minus(message.ranges, Ranges.of(outside))
+            self.sources[peer].refuse(message.stream, spans, message.why)
+
+    def keep(self, members: set[MemberId]) -> None:
+        """Only these members matter."""
+        for member in [member for member in self.sources if member not in members]:
+            del self.sources[member]
+
+    # Time.
+
+    def due(self, mono: float) -> bool:
+        """Whether a want timed out or may be sent now."""
+        return self._wake is not None and self._wake <= mono
+
+    def tick(self, now: Instant) -> None:
+        """Look again at the end of the turn, if it is time."""
+        self._look = self._look or self.due(now.mono)
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """Judge what was answered, then ask for more."""
+        if not self._look:
+            return []
+        self._look, self._wake = False, None
+        effects: list[Effect] = []
+        for peer in self._peers.linked:
+            source = self.sources.get(peer)
+            if source is None:
+                continue
+            self._judge(source, now)
+            if source.want is None and source.lacking:
+                effects += self._ask(peer, source, now)
+        for source in self.sources.values():
+            if source.want is not None:
+                self._sleep(source.want.until)
+        return effects
+
+    # Inside.
+
+    def _want(self, peer: MemberId, stream: Stream) -> Asked | None:
+        source = self.sources.get(peer)
+        want = source.want if source is not None else None
+        return want if want is not None and want.stream == stream else None
+
+    def _judge(self, source: Source, now: Instant) -> None:
+        want = source.want
+        if want is None:
+            return
+        if want.finished is not None:
+            missing = self._book.streams.missing(want.stream, *want.finished)
+            known = source.refused.get(want.stream) or Ranges()
+            source.refuse(want.stream, minus(missing, known), NO_ANSWER)
+            source.want = None
+        elif want.until <= now.mono:
+            self._book.counters["wants_timed_out"] += 1
+            source.want = None
+            source.quiet = now.mono + self._book.settings.want_timeout
+            self._sleep(source.quiet)
+
+    def _ask(self, peer: MemberId, source: Source, now: Instant) -> list[Effect]:
+        if now.mono < source.quiet:
+            self._sleep(source.quiet)
+            return []
+        for stream in list(source.lacking):
+            spans = self._missing(peer, source, stream)
+            if not spans:
+                del source.lacking[stream]
+                continue
+            spans = self._free(stream, spans)
+            if (
+                not spans
+                or self._left_to_author(peer, stream, spans)
+                or self._grace(peer, stream, now)
+            ):
+                continue
+            first, last = spans[-1]
+            first = max(first, last - MAX_WANTED + 1)
+            if not self._bucket.take(last - first + 1, now.mono):
+                self._sleep(now.mono + self._bucket.wait(last - first + 1, now.mono))
+                return []
+            # To the end of the row: the next want of this peer is for another stream.
+            del source.lacking[stream]
+            source.lacking[stream] = None
+            source.want = Asked(stream, first, last, now.mono + self._book.settings.want_timeout)
+            self._book.counters["wants"] += 1
+            return [Send(peer, Want(stream.author, stream.epoch, stream.boot, first, last))]
+        return []
+
+    def _missing(self, peer: MemberId, source: Source, stream: Stream) -> list[Span]:
+        """What a peer claims, we lack, and it did not refuse."""
+        claim = self._claims.get(peer)
+        claimed = claim.spans(stream) if claim is not None else ()
+        streams = self._book.streams
+        lacked = [part for first, last in claimed for part in streams.missing(stream, first, last)]
+        refused = source.refused.get(stream)
+        found = minus(lacked, refused) if refused else lacked
+        if not found:
+            self._since.pop(stream, None)
+        return found
+
+    def _free(self, stream: Stream, spans: list[Span]) -> list[Span]:
+        """Without what somebody else is being asked for."""
+        wants = [source.want for source in self.sources.values()]
+        asked = Ranges.of((w.first, w.last) for w in wants if w and w.stream == stream)
+        return minus(spans, asked)
+
+    def _left_to_author(self, peer: MemberId, stream: Stream, spans: list[Span]) -> bool:
+        """Whether the author is linked and can be asked instead."""
+        author = stream.author
+        source = self.sources.get(author)
+        if author == peer or author not in self._peers.linked or source is None:
+            return False
+        offered = Ranges.of(self._missing(author, source, stream))
+        return offered.covers(*spans[-1]) and source.quiet == 0.0
+
+    def _grace(self, peer: MemberId, stream: Stream, now: Instant) -> bool:
+        """Whether the live frames of a linked author may still be on their way."""
+        link = self._peers.linked.get(stream.author)
+        if peer != stream.author or link is None or link.boot != stream.boot:
+            return False
+        start = self._since.setdefault(stream, now.mono)
+        end = start + self._book.settings.own_stream_grace
+        if now.mono >= end:
+            return False
+        self._sleep(end)
+        return True
+
+    def _sleep(self, until: float) -> None:
+        self._wake = until if self._wake is None else min(self._wake, until)

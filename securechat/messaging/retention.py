@@ -1,0 +1,202 @@
+"""
+What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
+
+- Above the count or the bytes the oldest post of the author who holds most bytes goes (ties by id),
+  so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
+  the floor stay.
+- Direct messages have the same limits of their own, by the party that holds most; their receipts and
+  ids outlive the texts by twice ``keep_hours``.
+- If wall and monotonic clock part by more than 60 s between two looks, nothing is forgotten by age
+  for an hour: a clock that jumped must not empty a history.
+
+A look takes a bounded number of envelopes; the next look goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define
+
+from securechat.effects import Effect, Forget, Record
+from securechat.ids import MemberId
+from securechat.inputs import Instant
+from securechat.messaging.book import Book
+from securechat.messaging.facts import Floor
+from securechat.messaging.held import Held, StreamState
+from securechat.messaging.hlc import wall_of
+from securechat.messaging.letters import Letter
+from securechat.messaging.peers import Peers
+
+BUDGET = 256
+"""Envelopes or letters forgotten at one look."""
+PAUSE = 60.0
+"""Seconds between looks when nothing is over a limit."""
+JUMP_PAUSE = 3600.0
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+
+@define(eq=False)
+class Retention:
+    """Forgets what is over the limits."""
+
+    _book: Book
+    _peers: Peers
+    _next: float = 0.0
+    _offset: float | None = None
+    _paused: float = 0.0
+
+    def due(self, mono: float) -> bool:
+        """Whether it is time to look, or something is over a limit."""
+        return mono >= self._next or self._over()
+
+    def tick(self, now: Instant) -> list[Effect]:
+        """One look."""
+        self._watch_clock(now)
+        self._next = now.mono + PAUSE
+        ages = now.mono >= self._paused
+        effects = self._posts(now, ages) + self._letters(now, ages)
+        return effects + (self._nonces(now) + self._receipts(now) if ages else [])
+
+    def _over(self) -> bool:
+        settings, streams, letters = self._book.settings, self._book.streams, self._book.letters
+        return (
+            max(streams.posts, len(letters)) > settings.history_posts
+            or max(streams.size, letters.size) > settings.history_bytes
+        )
+
+    def _watch_clock(self, now: Instant) -> None:
+        offset = now.wall_ms / 1000 - now.mono
+        if (
+            self._offset is not None
+            and abs(offset - self._offset) > self._book.settings.skew_noticed
+        ):
+            self._paused = now.mono + JUMP_PAUSE
+            self._book.counters["clock_jumps"] += 1
+        self._offset = offset
+
+    # Posts.
+
+    def _posts(self, now: Instant, ages: bool) -> list[Effect]:
+        settings, streams = self._book.settings, self._book.streams
+        posts, size = streams.posts, streams.size
+        rest = {m: a.size for m, a in streams.authors.items() if a.posts}
+        rows = {member: self._oldest(member) for member in rest}
+        gone: dict[MemberId, list[Held]] = {}
+        budget = BUDGET
+        while rest and budget and (posts > settings.history_posts or size > settings.history_bytes):
+            biggest = max(rest, key=lambda member: (rest[member], member))
+            held = next(rows[biggest], None)
+            if held is None:
+                del rest[biggest]
+                continue
+            gone.setdefault(biggest, []).append(held)
+            rest[biggest] -= held.size
+            posts -= held.count
+            size -= held.size
+            budget -= 1
+        if ages:
+            before = now.wall_ms - int(settings.history_days * DAY_MS)
+            for member in rest:
+                while budget and (held := self._too_old(rows[member], before)):
+                    gone.setdefault(member, []).append(held)
+                    budget -= 1
+        return [effect for held in gone.values() for effect in self._forget(held)]
+
+    def _oldest(self, member: MemberId) -> Iterator[Held]:
+        """An author's envelopes, from the one that the floor would reach first."""
+        for state in self._book.streams.authors[member].in_order():
+            yield from sorted(state.envelopes, key=lambda held: (held.last, held.first, held.hash))
+
+    def _too_old(self, row: Iterator[Held], before: int) -> Held | None:
+        held = next(row, None)
+        if held is not None and min(held.at, wall_of(held.hlc)) < before:
+            return held
+        return None
+
+    def _forget(self, gone: list[Held]) -> list[Effect]:
+        """An author's oldest envelopes go, and its floor rises to the last of them."""
+        top = gone[-1]
+        author = self._book.streams.authors[top.stream.author]
+        place = (top.stream.epoch, top.stream.boot)
+        keys = [f"held/{held.hash.hex()}" for held in gone]
+        for state in author.in_order():
+            if (state.stream.epoch, state.stream.boot) < place:
+                keys += self._keys_of(state)
+        keys += self._audiences(gone)
+        self._book.counters["posts_pruned"] += sum(held.count for held in gone)
+        s = top.stream
+        floor = Floor(s.author, s.epoch, s.boot, top.last, top.hash, top.hlc)
+        # The floor first: an envelope that names a stream below it must not bring that back.
+        return [Record(floor), Record(Forget(tuple(dict.fromkeys(keys))))]
+
+    def _keys_of(self, state: StreamState) -> list[str]:
+        """Everything kept of a stream that falls wholly below the floor."""
+        stream = state.stream
+        keys = [f"held/{held.hash.hex()}" for held in state.envelopes]
+        keys += [state.head.key] if state.head is not None else []
+        keys += [f"fork/{stream}"] if state.breach is not None else []
+        return keys + self._book.evidence.keys_of(stream)
+
+    def _audiences(self, gone: list[Held]) -> list[str]:
+        uses = dict(self._book.evidence.uses)
+        for held in gone:
+            if held.audience:
+                uses[held.audience] -= 1
+        return [f"audience/{name}" for name, count in uses.items() if count <= 0]
+
+    # Direct messages.
+
+    def _letters(self, now: Instant, ages: bool) -> list[Effect]:
+        letters, settings = self._book.letters, self._book.settings
+        before = now.wall_ms - int(settings.history_days * DAY_MS)
+        over = len(letters) > settings.history_posts or letters.size > settings.history_bytes
+        if not over and not (ages and self._oldest_letter() < before):
+            return []
+        biggest = max(letters.sizes, key=lambda member: (letters.sizes[member], member))
+        gone = [
+            letter
+            for letter in letters.all()
+            if self._free(letter)
+            and ((over and letters.party(letter) == biggest) or (ages and letter.at < before))
+        ][: BUDGET if not over else BUDGET // 4]
+        self._book.counters["directs_pruned"] += len(gone)
+        keys = [key for letter in gone for key in self._keys_of_letter(letter)]
+        return [Record(Forget(tuple(keys)))] if keys else []
+
+    def _oldest_letter(self) -> int:
+        first = next(iter(self._book.letters.all()), None)
+        return first.at if first is not None else 2**62
+
+    def _free(self, letter: Letter) -> bool:
+        """Not open, and not the one that keeps our own numbers from being used twice."""
+        own = self._book.letters.own(letter)
+        newest = own and letter.id.seq == self._book.letters.last_dseq(letter.id.stream)
+        return not (own and letter.open) and not (newest and letter.id.stream == self._peers.stream)
+
+    def _keys_of_letter(self, letter: Letter) -> list[str]:
+        name = letter.hash.hex()
+        if self._book.letters.own(letter):
+            return [f"dm/{name}", f"dm-state/{name}", f"receipt/{name}"]
+        return [f"dm/{name}"]
+
+    def _receipts(self, now: Instant) -> list[Effect]:
+        """Receipts of texts that are long gone."""
+        before = now.wall_ms - int(2 * self._book.settings.keep_hours * HOUR_MS)
+        keys: list[str] = []
+        for name, given in self._book.letters.given.items():
+            if given.at >= before or len(keys) >= BUDGET:
+                break
+            if self._book.letters.get(name) is None:
+                keys.append(given.key)
+        return [Record(Forget(tuple(keys)))] if keys else []
+
+    def _nonces(self, now: Instant) -> list[Effect]:
+        before = now.wall_ms - int(self._book.settings.nonce_hours * HOUR_MS)
+        keys: list[str] = []
+        for used in self._book.nonces.values():
+            if used.at >= before or len(keys) >= BUDGET:
+                break
+            keys.append(used.key)
+        return [Record(Forget(tuple(keys)))] if keys else []

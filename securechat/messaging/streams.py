@@ -1,0 +1,215 @@
+"""
+All streams of all authors: what is held, known, missing and pruned; the digest over it.
+
+- ``known`` is the highest seq with evidence signed by the author: an envelope, a head, the opening of
+  a later stream.  A gap is (floor, known] minus what is held: derived here, never stored.
+- The floor of an author: everything up to (epoch, boot id, seq) is pruned, gone and not wanted.
+- Digest: SHA-256 over the streams in order, each with its sound ranges and the hash that ends each.
+  Floors are not in it: equal retained sets give equal digests, whatever was pruned before them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from attrs import define, field
+
+from securechat.ids import MAX_INT, Hash, MemberId, Stream
+from securechat.inputs import StreamEnd
+from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, HeadKnown
+from securechat.messaging.held import Breach, Held, StreamState
+from securechat.messaging.ranges import Span
+from securechat.settings import MAX_ENDS
+from securechat.wire import pack
+
+
+@define(eq=False)
+class AuthorState:
+    """What is kept of one author."""
+
+    floor: Floor | None = None
+    streams: dict[tuple[int, str], StreamState] = field(factory=dict)
+    """By (epoch, boot id)."""
+    posts: int = 0
+    size: int = 0
+
+    def in_order(self) -> list[StreamState]:
+        """Its streams, oldest first."""
+        return [self.streams[place] for place in sorted(self.streams)]
+
+
+@define(eq=False)
+class Streams:
+    """The index of all posts."""
+
+    authors: dict[MemberId, AuthorState] = field(factory=dict)
+    posts: int = 0
+    size: int = 0
+    changed: dict[Stream, None] = field(factory=dict)
+    """Streams of which something changed since the last settle; volatile."""
+    revision: int = 0
+    """Counts changes, so that what was derived can be kept until the next."""
+    _held: dict[Hash, Held] = field(factory=dict)
+    _digest: tuple[int, bytes] | None = None
+
+    # Reading.
+
+    def get(self, stream: Stream) -> StreamState | None:
+        """What is kept of a stream, if anything."""
+        author = self.authors.get(stream.author)
+        return author.streams.get((stream.epoch, stream.boot)) if author else None
+
+    def by_hash(self, name: Hash) -> Held | None:
+        """The envelope of this hash, if it is held."""
+        return self._held.get(name)
+
+    def __iter__(self) -> Iterator[StreamState]:
+        for author in self.authors.values():
+            yield from author.streams.values()
+
+    def floor(self, stream: Stream) -> int:
+        """The seq up to which this stream is pruned; the highest number if it is wholly so."""
+        author = self.authors.get(stream.author)
+        if author is None or author.floor is None:
+            return 0
+        mine = (stream.epoch, stream.boot)
+        place = (author.floor.epoch, author.floor.boot)
+        return author.floor.seq if mine == place else MAX_INT if mine < place else 0
+
+    def gaps(self, state: StreamState) -> list[Span]:
+        """What is known to exist in a stream and is not here."""
+        return state.missing(self.floor(state.stream) + 1, state.known)
+
+    def missing(self, stream: Stream, first: int, last: int) -> list[Span]:
+        """What of a range somebody claims could be asked for."""
+        first = max(first, min(self.floor(stream), MAX_INT - 1) + 1)
+        state = self.get(stream)
+        if first > last:
+            return []
+        return state.missing(first, last) if state else [(first, last)]
+
+    def end(self, stream: Stream) -> StreamEnd | None:
+        """The last that is known of a stream by hash: an envelope, a head, or its floor."""
+        state = self.get(stream)
+        found = [state.envelopes[-1]] if state and state.envelopes else []
+        ends = [StreamEnd(stream.epoch, stream.boot, h.last, h.hash, h.hlc) for h in found]
+        author = self.authors.get(stream.author)
+        floor = author.floor if author else None
+        head = state.head if state else None
+        for other in (floor, head):
+            if other is not None and other.stream == stream:
+                ends.append(StreamEnd(stream.epoch, stream.boot, other.seq, other.hash, other.hlc))
+        return max(ends, key=lambda end: (end.seq, end.hlc), default=None)
+
+    def ends(self, member: MemberId) -> tuple[StreamEnd, ...]:
+        """The newest ends of a member's streams."""
+        author = self.authors.get(member)
+        if author is None:
+            return ()
+        streams = {state.stream: None for state in author.streams.values()}
+        if author.floor is not None:
+            streams[author.floor.stream] = None
+        found = [end for end in map(self.end, streams) if end is not None]
+        return tuple(sorted(found, key=lambda end: end.hlc)[-MAX_ENDS:])
+
+    def digest(self) -> bytes:
+        """Equal for equal retained sets."""
+        if self._digest is None or self._digest[0] != self.revision:
+            sums = hashlib.sha256()
+            for state in sorted(self, key=lambda state: state.stream):
+                if state.entry():
+                    s = state.stream
+                    sums.update(pack((s.author, s.epoch, s.boot, state.entry())))
+            self._digest = (self.revision, sums.digest())
+        return self._digest[1]
+
+    # Facts.
+
+    def hold(self, fact: EnvelopeHeld) -> Held:
+        """An envelope is stored."""
+        state = self._state(fact.stream)
+        held = Held.of(fact, state.stream)
+        state.put(held)
+        self._held[held.hash] = held
+        author = self.authors[fact.author]
+        for count in (author, self):
+            count.posts += held.count
+            count.size += held.size
+        if held.names is not None and self.floor(held.names) < held.named:
+            self._state(held.names).declare(held.hash, held.named)
+            self._touch(held.names)
+        self._touch(state.stream)
+        return held
+
+    def drop(self, name: Hash) -> Held | None:
+        """An envelope is forgotten."""
+        held = self._held.pop(name, None)
+        if held is None:
+            return None
+        author = self.authors[held.stream.author]
+        author.streams[(held.stream.epoch, held.stream.boot)].take(held)
+        for count in (author, self):
+            count.posts -= held.count
+            count.size -= held.size
+        named = self.get(held.names) if held.names else None
+        if named is not None:
+            named.undeclare(held.hash)
+            self._tidy(named)
+        self._tidy(author.streams[(held.stream.epoch, held.stream.boot)])
+        self._touch(held.stream)
+        return held
+
+    def head(self, fact: HeadKnown) -> None:
+        """The author signed that a stream goes on."""
+        self._state(fact.stream).head = fact
+        self._touch(fact.stream)
+
+    def drop_head(self, stream: Stream) -> None:
+        """The head is forgotten: its body came, or it was pruned."""
+        state = self.get(stream)
+        if state is not None:
+            state.head = None
+            self._tidy(state)
+            self._touch(stream)
+
+    def fork(self, fact: Forked) -> None:
+        """A contradiction is proved."""
+        state = self._state(fact.stream)
+        state.breached(Breach(fact.seq, fact.one, fact.other, fact.what), proved=True)
+        self._touch(fact.stream)
+
+    def drop_fork(self, stream: Stream) -> None:
+        """The proof is forgotten with its stream."""
+        state = self.get(stream)
+        if state is not None:
+            state.breach = None
+            self._tidy(state)
+            self._touch(stream)
+
+    def raise_floor(self, fact: Floor) -> None:
+        """Everything of an author up to here is pruned."""
+        author = self.authors.setdefault(fact.author, AuthorState())
+        author.floor = fact
+        for place in [place for place in author.streams if place < (fact.epoch, fact.boot)]:
+            if not author.streams[place].envelopes:
+                self._touch(author.streams.pop(place).stream)
+        self.revision += 1
+
+    # Inside.
+
+    def _state(self, stream: Stream) -> StreamState:
+        author = self.authors.setdefault(stream.author, AuthorState())
+        place = (stream.epoch, stream.boot)
+        if place not in author.streams:
+            author.streams[place] = StreamState(stream)
+        return author.streams[place]
+
+    def _tidy(self, state: StreamState) -> None:
+        s = state.stream
+        if state.empty or (not state.envelopes and self.floor(s) == MAX_INT):
+            self.authors[s.author].streams.pop((s.epoch, s.boot), None)
+
+    def _touch(self, stream: Stream) -> None:
+        self.changed[stream] = None
+        self.revision += 1

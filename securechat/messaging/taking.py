@@ -1,0 +1,183 @@
+"""
+Taking envelopes and heads that others give us, live or in recovery.
+
+What is accepted is a function of the object: any well-formed envelope above its author's floor is
+stored and shown at its place, whoever brought it and in whatever order.  Three things only are put
+off, and recovery or a later try brings them again: a live post above its author's rate, a stamp more
+than 24 h ahead of our clock (the author is told), and what we hold already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import attrs
+from attrs import define, field
+
+from securechat.effects import Effect, Forget, Notify, Record, Send
+from securechat.ids import Hash, MemberId
+from securechat.inputs import Instant
+from securechat.messaging.announcing import Announcing
+from securechat.messaging.book import Book
+from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
+from securechat.messaging.hlc import ahead, wall_of
+from securechat.messaging.messages import Rejected
+from securechat.messaging.rates import Bucket
+from securechat.messaging.statements import Envelope
+from securechat.notices import ClockNoticed, Conflict, PostShown, Recovered
+from securechat.objects import Admitted
+
+LATE_MS = 1000
+"""Live posts said at the same moment cross; one that is shown above others by less is not late."""
+MAX_HEADS = 256
+"""Streams of one author of which a head may be kept without any post of them."""
+MAX_BUCKETS = 1024
+
+
+@define(eq=False)
+class Taking:
+    """The way in for posts."""
+
+    _book: Book
+    _announcing: Announcing
+    _buckets: dict[MemberId, Bucket] = field(factory=dict)
+
+    def live(self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant) -> list[Effect]:
+        """Posts as they are said."""
+        return self._envelopes(objects, peer, now, recovered=False)
+
+    def backfill(
+        self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant
+    ) -> list[Effect]:
+        """Posts that we asked for."""
+        return self._envelopes(objects, peer, now, recovered=True)
+
+    def head(self, found: Admitted[Any], now: Instant) -> list[Effect]:
+        """The author's word for how far a stream goes."""
+        header: Envelope = found.statement
+        streams = self._book.streams
+        state = streams.get(header.stream)
+        known = max(state.held.last, state.head.seq if state.head else 0) if state else 0
+        if header.last <= max(known, streams.floor(header.stream)):
+            return []
+        if ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
+            self._book.counters["refused.clock"] += 1
+            return []
+        author = streams.authors.get(header.author)
+        if state is None and author is not None and len(author.streams) >= MAX_HEADS:
+            self._book.counters["refused.too-many-streams"] += 1
+            return []
+        fact = HeadKnown(
+            header.author, header.epoch, header.boot, header.last, header.hlc, found.hash
+        )
+        self._announcing.head(header.stream)
+        return [Record(fact, (attrs.evolve(found.signed, attachment=b""),))]
+
+    def settle(self) -> list[Effect]:
+        """Contradictions that this turn's envelopes brought to light, as facts."""
+        effects: list[Effect] = []
+        for stream in self._book.streams.changed:
+            state = self._book.streams.get(stream)
+            if state is None or state.breach is None or state.proved:
+                continue
+            breach = state.breach
+            s = stream
+            fact = Forked(
+                s.author, s.epoch, s.boot, breach.seq, breach.one, breach.other, breach.what
+            )
+            effects.append(Record(fact))
+            what = f"signed {breach.what} at {s.epoch}/{breach.seq}"
+            effects.append(Notify(Conflict(s.author, what)))
+            self._book.counters["forks"] += 1
+        return effects
+
+    def _envelopes(
+        self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant, recovered: bool
+    ) -> list[Effect]:
+        effects: list[Effect] = []
+        taken: set[Hash] = set()
+        for found in objects:
+            header: Envelope = found.statement
+            if not found.signed.attachment:
+                effects += self.head(found, now)
+            elif found.seen or found.hash in taken:
+                self._book.counters["duplicates"] += header.count
+                self._announcing.live(header.stream)
+            elif self._pruned(header):
+                self._book.counters["refused.pruned"] += 1
+            elif ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
+                effects += self._too_early(found, peer, now)
+            elif not recovered and not self._allowed(header, now):
+                self._book.counters["rate_limited"] += header.count
+                effects += self.head(found, now)
+            else:
+                taken.add(found.hash)
+                effects += self._take(found, peer, now, recovered)
+        return effects
+
+    def _take(
+        self, found: Admitted[Any], peer: MemberId, now: Instant, recovered: bool
+    ) -> list[Effect]:
+        header: Envelope = found.statement
+        stream = header.stream
+        lag = now.wall_ms - wall_of(header.hlc)
+        late = header.hlc < self._book.transcript.newest() and (recovered or lag > LATE_MS)
+        fact = EnvelopeHeld(
+            header.author, header.epoch, header.boot, header.first, header.count, header.previous,
+            header.hlc, found.hash, found.signed.size, now.wall_ms, peer, header.opening,
+            late=late, recovered=recovered,
+            ahead=ahead(header.hlc, now.wall_ms) > self._book.settings.skew_noticed,
+        )  # fmt: skip
+        effects: list[Effect] = []
+        state = self._book.streams.get(stream)
+        if state is not None and state.head is not None and state.head.seq <= header.last:
+            # Before the envelope itself: the head may be the same object without its posts.
+            effects.append(Record(Forget((state.head.key,))))
+        effects.append(Record(fact, (found.signed,)))
+        for post in fact.posts():
+            effects.append(Notify(PostShown(post, late, recovered)))
+        if recovered:
+            effects.append(Notify(Recovered(stream, fact.first, fact.last, peer)))
+            self._book.counters["recovered"] += header.count
+            self._announcing.recovered(stream)
+        else:
+            self._announcing.live(stream)
+        if fact.ahead:
+            seconds = round(ahead(header.hlc, now.wall_ms))
+            effects.append(Notify(ClockNoticed(header.author, f"a post stamped {seconds} s ahead")))
+        if late:
+            self._book.counters["late"] += header.count
+        return effects
+
+    def _too_early(self, found: Admitted[Any], peer: MemberId, now: Instant) -> list[Effect]:
+        header: Envelope = found.statement
+        self._book.counters["refused.clock"] += 1
+        hours = round(ahead(header.hlc, now.wall_ms) / 3600)
+        what = f"a post stamped {hours} h ahead is not taken yet"
+        effects: list[Effect] = [Notify(ClockNoticed(header.author, what))]
+        if peer == header.author:
+            effects.append(Send(peer, Rejected(found.hash, f"clock: stamped {hours} h ahead")))
+        return effects
+
+    def _pruned(self, header: Envelope) -> bool:
+        return header.last <= self._book.streams.floor(header.stream)
+
+    def _allowed(self, header: Envelope, now: Instant) -> bool:
+        bucket = self._buckets.get(header.author)
+        if bucket is None:
+            settings = self._book.settings
+            bucket = Bucket(settings.posts_per_second, max(settings.burst, 64.0))
+            while len(self._buckets) >= MAX_BUCKETS:
+                del self._buckets[next(iter(self._buckets))]
+            self._buckets[header.author] = bucket
+        return bucket.take(header.count, now.mono)
+
+
+def own_refused(book: Book, name: Hash, peer: MemberId, reason: str) -> list[Effect]:
+    """A peer does not take a post of ours yet, and says why."""
+    held = book.streams.by_hash(name)
+    if held is None or held.stream.author != book.me:
+        return []
+    book.counters["posts_refused"] += 1
+    return [Notify(ClockNoticed(book.me, f"{{{peer}}} does not take a post of ours: {reason}"))]
