@@ -101,14 +101,19 @@ def messages(
 
 
 def _paged(forward: bool) -> Reading:
-    """The transcript, and the option that shows what comes next."""
+    """
+    The transcript, and the option that shows what comes next.
+
+    A page that was cut for its length (``next``) goes on behind its last message.
+    """
 
     def reading(reply: Mapping[str, Any]) -> list[str]:
         lines = readings.messages(reply)
-        if reply.get("more"):
-            option = "--after" if forward else "--before"
-            going_on = f"-- more: securechat messages {option} {word(reply.get('next'))} --"
-            lines = [*lines, going_on] if forward else [going_on, *lines]
+        ids = [word(item["id"]) for item in reply["items"] if item.get("id")]
+        if reply.get("more") and ids:
+            if forward or "next" in reply:
+                return [*lines, f"-- more: securechat messages --after {ids[-1]} --"]
+            return [f"-- more: securechat messages --before {ids[0]} --", *lines]
         return lines
 
     return reading
