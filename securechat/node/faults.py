@@ -61,16 +61,17 @@ class Cable:
 
     def put(self, faults: tuple[Fault, ...]) -> None:
         """Put these faults in force; LocalError 420 if faults are not enabled here."""
-        self._check()
+        self.check()
         self._faults.update({fault.peer: fault for fault in faults})
 
     def heal(self, peers: tuple[MemberId, ...] = ()) -> None:
         """Mend the cables to these peers, or all."""
-        self._check()
+        self.check()
         for peer in peers or tuple(self._faults):
             self._faults.pop(peer, None)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """LocalError 420 unless faults are enabled here."""
         if not self.enabled:
             raise LocalError(
                 420, "faults are off; set enabled = true under [faults] in config.toml"

@@ -1,0 +1,84 @@
+"""
+What the commands stand at: the node to read and to ask, the event ring, and the way to stop it.
+
+Admin reads frozen views and acts only through ``node.input`` (R4).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from attrs import define
+from twisted.internet.defer import Deferred
+
+from securechat.admin import views
+from securechat.admin.events import EventRing
+from securechat.admin.naming import Names
+from securechat.inputs import Command
+from securechat.messaging.reading import Reading
+from securechat.node.node import Node, NodeView
+from securechat.notices import DirectShown, Event, PostShown
+
+
+class Stop(Protocol):
+    """Stops the service soon."""
+
+    def __call__(self, goodbye: bool) -> None:
+        """With a signed Leave, or without a word."""
+        ...
+
+
+@define(eq=False)
+class Desk:
+    """One node's desk, shared by all its admin connections."""
+
+    node: Node
+    ring: EventRing
+    stop: Stop
+    """Stop the service, once the reply is on its way."""
+
+    def __attrs_post_init__(self) -> None:
+        self.node.watchers.append(self._happened)
+
+    @property
+    def name(self) -> str:
+        """The node's name, for the greeting."""
+        return self.node.person.name
+
+    @property
+    def room(self) -> str:
+        """The room's name, for the greeting."""
+        return self.node.person.room_name
+
+    def view(self) -> NodeView:
+        """The node at this moment."""
+        return self.node.snapshot()
+
+    @property
+    def names(self) -> Names:
+        """What everybody is called now."""
+        return Names(self.node.cores.membership.keyring, self.read)
+
+    @property
+    def read(self) -> Reading:
+        """What messaging lets others read."""
+        return self.node.cores.messaging.read
+
+    @property
+    def texts(self) -> views.Texts:
+        """Texts from the store."""
+        return views.Texts(self.node.store.object)
+
+    def input(self, command: Command) -> Deferred[Any]:
+        """Ask the cores for something."""
+        return self.node.input(command)
+
+    def said(self, event: PostShown | DirectShown) -> views.Fields:
+        """The message that an event is about, as ``messages`` has it."""
+        return views.line(self.names, self.texts, self.read.line(event.id))
+
+    def _happened(self, event: Event) -> None:
+        fields = views.event(self.names, event)
+        if isinstance(event, PostShown | DirectShown):
+            fields = {**self.said(event), **fields}
+        self.ring.add(event.event, {k: v for k, v in fields.items() if k != "kind"})

@@ -1,0 +1,71 @@
+"""
+The admin port under twistd: the unix socket and the TCP port of one node.
+
+It starts after the node and stops before it.  A port in use ends the start with one line, and takes
+the node down again: a node that cannot be looked at is not started.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import DeferredList, maybeDeferred
+from twisted.internet.interfaces import IListeningPort, IReactorTime
+
+from securechat.admin.commands import registry
+from securechat.admin.desk import Desk
+from securechat.admin.events import EventRing
+from securechat.admin.server import AdminFactory
+from securechat.admin.sockets import listen_tcp, listen_unix, write_cookie
+from securechat.errors import HomeError
+from securechat.node.log import note
+from securechat.node.service import NodeService, refuse_to_start
+
+REPLY_TIME = 0.1
+"""Seconds that the reply to ``leave`` and ``stop`` has to go out."""
+
+
+@define(eq=False)
+class AdminService(Service):  # type: ignore[misc]
+    """Serves the admin port of a node that runs."""
+
+    _reactor: IReactorTime
+    _node: NodeService
+    factory: AdminFactory = field(init=False)
+    _ports: list[IListeningPort] = field(factory=list, init=False)
+
+    def startService(self) -> None:
+        """Listen on both, or exit with one line."""
+        try:
+            self._open()
+        except HomeError as problem:
+            self._node.abandon()
+            refuse_to_start(problem)
+        Service.startService(self)
+
+    def stopService(self) -> Any:
+        """Close both, and every session."""
+        Service.stopService(self)
+        ports, self._ports = self._ports, []
+        self.factory.hang_up()
+        return DeferredList([maybeDeferred(port.stopListening) for port in ports])
+
+    def _open(self) -> None:
+        home, node = self._node.home, self._node.node
+        ring = EventRing(node.boot)
+        desk = Desk(node, ring, self._stop_soon)
+        self.factory = AdminFactory(
+            desk, registry(), ring, desk.name, desk.room, write_cookie(home.path),
+            self._reactor, home.config.open_observer,
+        )  # fmt: skip
+        self._ports.append(listen_unix(self._reactor, home.path, self.factory))
+        self._ports.append(listen_tcp(self._reactor, home.config.tcp, self.factory))
+        note("admin-listening", address=home.config.tcp, socket="admin.sock")
+
+    def _stop_soon(self, goodbye: bool) -> None:
+        if not goodbye:
+            self._node.wordless = True
+        reactor: Any = self._reactor
+        self._reactor.callLater(REPLY_TIME, reactor.stop)

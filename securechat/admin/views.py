@@ -1,0 +1,306 @@
+"""
+What the commands print, as plain dicts: the fields of INTERFACE section 4, to the letter.
+
+Everything here reads frozen views; nothing asks a core to do anything.  Adding a field is free,
+changing or removing one needs an ADR.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+from attrs import frozen
+
+import securechat
+from securechat.admin.naming import Names, time_of
+from securechat.errors import RemoteError
+from securechat.ids import Hash, MemberId, MessageId, Stream
+from securechat.membership.presence import MemberView
+from securechat.messaging.statements import texts_of
+from securechat.messaging.views import (
+    DiffLine,
+    DirectLine,
+    GapLine,
+    Line,
+    OutboxLine,
+    PostLine,
+    RecipientLine,
+    StreamLine,
+)
+from securechat.node.faults import EVERYBODY, Fault
+from securechat.node.node import NodeView
+from securechat.node.wires import LinkView
+from securechat.notices import Event, Liveness
+from securechat.objects import Signed
+
+Fields = dict[str, Any]
+SHORT_HASH = 16
+UNREADABLE = "(the stored text is damaged)"
+
+
+def status(view: NodeView) -> Fields:
+    """``status``: who and where this node is, and how much of what it has."""
+    membership, messaging = view.membership, view.messaging
+    counts = {state.value: 0 for state in Liveness if state is not Liveness.REMOVED}
+    for member in membership.members:
+        if member.state.value in counts:
+            counts[member.state.value] += 1
+    return {
+        "name": view.name,
+        "id": membership.me,
+        "room": view.room_name,
+        "room_id": view.room,
+        "epoch": membership.epoch,
+        "incarnation": membership.incarnation,
+        "version": securechat.__version__,
+        "uptime_s": round(view.uptime, 3),
+        "preset": view.settings.preset,
+        "faults": view.settings.faults,
+        "read_only": bool(view.read_only),
+        "read_only_reason": view.read_only or None,
+        "members": counts,
+        "gaps": messaging.gaps,
+        "outbox": messaging.outbox,
+        "unknown": messaging.unknown,
+        "digest": messaging.digest[:8],
+        "posts": messaging.posts,
+        "links": len(view.links),
+        "peer_credentials": sys.platform == "linux",
+    }
+
+
+def health(view: NodeView) -> Fields:
+    """``health``: three answers, not one."""
+    return {"live": True, "ready": view.ready, "joined": view.joined}
+
+
+def member(names: Names, me: MemberId, found: MemberView) -> Fields:
+    """One row of ``members``."""
+    return {
+        "name": names.member(found.member),
+        "id": found.member,
+        "self": found.member == me,
+        "state": found.state.value,
+        "via": found.via.value,
+        "epoch": found.epoch,
+        "incarnation": found.incarnation,
+        "since": time_of(found.since),
+        "last_heard_s": None if found.last_heard is None else round(found.last_heard, 3),
+        "rtt_ms": None if found.rtt_ms is None else round(found.rtt_ms, 3),
+        "address": found.address,
+    }
+
+
+def who(names: Names, me: MemberId, found: MemberView) -> Fields:
+    """``who``: a member with every line of evidence, whether it counted and why."""
+    evidence = [
+        {
+            "at": time_of(line.at),
+            "by": names.member(line.by),
+            "what": names.words(line.what),
+            "verdict": line.verdict,
+            "counted": line.counted,
+            "why": names.words(line.why),
+        }
+        for line in found.evidence
+    ]
+    return {**member(names, me, found), "evidence": evidence}
+
+
+def link(names: Names, view: NodeView, found: LinkView) -> Fields:
+    """One row of ``links``."""
+    return {
+        "peer": names.member(found.peer),
+        "direction": found.direction,
+        "since": time_of(found.since_ms),
+        "bytes_in": found.bytes_in,
+        "bytes_out": found.bytes_out,
+        "queued_bytes": found.queued,
+        "clock_offset_s": None,
+        "last_refusal": view.refusals.get(found.peer),
+        "address": found.address,
+    }
+
+
+@frozen
+class Texts:
+    """The texts of stored objects, read back and checked."""
+
+    fetch: Callable[[Hash], Signed | None]
+
+    def __call__(self, name: Hash, index: int) -> str:
+        """One text; damaged bytes are never shown."""
+        signed = self.fetch(name)
+        try:
+            return UNREADABLE if signed is None else texts_of(signed)[index]
+        except (RemoteError, IndexError):
+            return UNREADABLE
+
+
+def line(names: Names, texts: Texts, found: Line) -> Fields:
+    """One item of ``messages``."""
+    if isinstance(found, GapLine):
+        return gap(names, found)
+    return said(names, texts, found)
+
+
+def said(names: Names, texts: Texts, found: PostLine | DirectLine) -> Fields:
+    """A post or a direct message."""
+    fields: Fields = {
+        "kind": found.kind,
+        "id": names.message(found.id),
+        "author": names.member(found.author),
+        "author_id": found.author,
+        "epoch": found.id.stream.epoch,
+        "seq": found.id.seq,
+        "hlc": found.hlc,
+        "time": time_of(found.time),
+        "text": texts(found.hash, found.index),
+        "state": None if found.state is None else found.state.value,
+        "acked": found.acked,
+        "of": found.of,
+        "late": found.late,
+        "recovered": found.recovered,
+        "mark": found.mark or None,
+        "at": time_of(found.at),
+    }
+    if isinstance(found, DirectLine):
+        fields["to"] = names.member(found.to)
+        fields["to_id"] = found.to
+    return fields
+
+
+def gap(names: Names, found: GapLine) -> Fields:
+    """A missing range, and who was asked for it."""
+    return {
+        "kind": "gap",
+        "author": names.member(found.stream.author),
+        "author_id": found.stream.author,
+        "epoch": found.stream.epoch,
+        "from": found.first,
+        "to": found.last,
+        "asked": {names.member(asked.member): asked.answer for asked in found.asked},
+        "not_asked": [names.member(one) for one in found.not_asked],
+        "verdict": found.verdict,
+        "next_try_s": None if found.next_try is None else round(found.next_try, 3),
+    }
+
+
+def recipient(names: Names, found: RecipientLine) -> Fields:
+    """One row of ``delivery``."""
+    return {
+        "member": names.member(found.member),
+        "state": found.state.value,
+        "at": time_of(found.at),
+        "evidence": names.words(found.evidence),
+    }
+
+
+def outbox(names: Names, found: OutboxLine) -> Fields:
+    """One own message that lacks evidence."""
+    return {
+        "id": names.message(found.id),
+        "kind": found.id.kind.value,
+        "to": None if found.to is None else names.member(found.to),
+        "state": found.state.value,
+        "why": names.words(found.why),
+        "since": time_of(found.at),
+        "acked": found.acked,
+        "of": found.of,
+    }
+
+
+def ranges(spans: Iterable[tuple[int, int]]) -> str:
+    """``1-17,20``."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def stream_of(names: Names, stream: Stream) -> Fields:
+    """The fields that name a stream."""
+    return {"author": names.member(stream.author), "epoch": stream.epoch, "boot": stream.boot}
+
+
+def stream(names: Names, found: StreamLine) -> Fields:
+    """One row of ``digest``."""
+    return {
+        **stream_of(names, found.stream),
+        "ranges": ranges(found.ranges),
+        "head": None if found.head is None else found.head.hex()[:SHORT_HASH],
+        "known": found.known,
+        "floor": found.floor,
+        "forked": found.forked or None,
+    }
+
+
+def diff(names: Names, found: DiffLine) -> Fields:
+    """One row of ``diff``."""
+    return {
+        **stream_of(names, found.stream),
+        "from": found.first,
+        "to": found.last,
+        "here": found.here,
+        "there": found.there,
+    }
+
+
+def fault(names: Names, found: Fault) -> Fields:
+    """One row of ``fault list``."""
+    return {
+        "peer": "*" if found.peer == EVERYBODY else names.member(found.peer),
+        "cut": found.cut,
+        "drop_percent": found.drop_percent,
+        "delay_ms": found.delay_ms,
+    }
+
+
+def counters(view: NodeView) -> Fields:
+    """Every counter by name; refusals by their reason."""
+    fields: Fields = {"refused": {}}
+    cores: Mapping[str, int] = {**view.membership.counters, **view.messaging.counters}
+    for name, value in sorted({**view.counters, **cores}.items()):
+        word, _, reason = name.partition(".")
+        if word == "refused":
+            fields["refused"][reason] = fields["refused"].get(reason, 0) + value
+        else:
+            fields[name] = value
+    fields["turns"] = view.turn
+    return fields
+
+
+def event(names: Names, found: Event) -> Fields:
+    """The fields of an event; ids and members by their names."""
+    fields: Fields = {}
+    for attribute in attrs.fields(type(found)):
+        value = getattr(found, attribute.name)
+        name = RENAMED.get((found.event, attribute.name), attribute.name)
+        fields.update(_event_field(names, found, name, value))
+    return fields
+
+
+RENAMED = {
+    ("member", "member"): "name",
+    ("member", "before"): "from",
+    ("delivery", "before"): "from",
+    ("gap", "first"): "from",
+    ("gap", "last"): "to",
+    ("recovered", "first"): "from",
+    ("recovered", "last"): "to",
+}
+MEMBERS = frozenset({("dm", "to"), ("recovered", "via"), ("link", "peer")})
+
+
+def _event_field(names: Names, found: Event, name: str, value: Any) -> Fields:
+    if isinstance(value, MessageId):
+        return {name: names.message(value)}
+    if isinstance(value, Stream):
+        return stream_of(names, value)
+    if name == "why" or name == "what":
+        return {name: names.words(str(value))}
+    if value is not None and (name in ("member", "via", "peer") or (found.event, name) in MEMBERS):
+        return {name: names.member(MemberId(value))}
+    if (found.event, name) == ("member", "name"):
+        return {name: names.member(MemberId(value)), "id": value}
+    return {name: value.value if hasattr(value, "value") else value}

@@ -1,0 +1,120 @@
+"""
+What is done after the commit: sends, dials, hang-ups.
+
+Sends are grouped so that each link is written once a turn, control messages first; a message sent to
+many peers is encoded once.  Stored objects that a Send names are fetched here and their signature is
+checked before they are served (G4).  A Send promises nothing: what cannot go out now is left to
+recovery.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import attrs
+from attrs import define
+
+from securechat.effects import Dial, Effect, Hangup, Send
+from securechat.ids import Hash, MemberId
+from securechat.inputs import DialOutcome
+from securechat.journal.store import Store
+from securechat.messaging.messages import Posts
+from securechat.node.dispatch import CONTROL
+from securechat.node.door import Door
+from securechat.node.links import Links
+from securechat.node.log import note
+from securechat.objects import Signed
+from securechat.settings import Settings
+
+Dialer = Callable[[str, MemberId | None], None]
+
+
+@define
+class Perform:
+    """Performs the effects of one turn."""
+
+    _links: Links
+    _door: Door
+    _store: Store
+    _dial: Dialer
+    _settings: Settings
+    _counters: Counter[str]
+
+    def __call__(self, effects: Iterable[Effect]) -> None:
+        """In the order: sends of all links, then hang-ups, then dials."""
+        sends: dict[MemberId, list[Send]] = {}
+        rest: list[Hangup | Dial] = []
+        for effect in effects:
+            if isinstance(effect, Send):
+                sends.setdefault(effect.peer, []).append(effect)
+            elif isinstance(effect, Hangup | Dial):
+                rest.append(effect)
+        frames: dict[tuple[int, tuple[Hash, ...]], bytes | None] = {}
+        for peer, group in sends.items():
+            self._send(peer, group, frames)
+        for effect in rest:
+            if isinstance(effect, Hangup):
+                self._links.hangup(effect.peer, effect.reason)
+            else:
+                self._dial_out(effect)
+
+    def _send(
+        self,
+        peer: MemberId,
+        group: list[Send],
+        frames: dict[tuple[int, tuple[Hash, ...]], bytes | None],
+    ) -> None:
+        queued = self._links.queued(peer)
+        if queued is None:
+            self._counters["sends_without_link"] += len(group)
+            return
+        group.sort(key=lambda send: type(send.message) not in CONTROL)
+        out = []
+        for send in group:
+            if queued > self._settings.slow_link and isinstance(send.message, Posts):
+                self._counters["posts_not_pushed"] += 1
+                continue
+            frame = self._frame(send, frames)
+            if frame is not None:
+                out.append(frame)
+        if out:
+            self._links.send(peer, out)
+
+    def _frame(
+        self, send: Send, frames: dict[tuple[int, tuple[Hash, ...]], bytes | None]
+    ) -> bytes | None:
+        """The frame of a message, encoded once for all peers it goes to."""
+        name = (id(send.message), send.objects)
+        if name not in frames:
+            frames[name] = self._encode(send)
+        return frames[name]
+
+    def _encode(self, send: Send) -> bytes | None:
+        message: Any = send.message
+        if send.objects:
+            served = tuple(self._fetch(send.objects))
+            message = attrs.evolve(message, objects=message.objects + served)
+        try:
+            return self._door.codec.frame(message)
+        except ValueError as problem:
+            self._counters["unsendable"] += 1
+            note("fault", what="unsendable", text=str(problem))
+            return None
+
+    def _fetch(self, names: Iterable[Hash]) -> Iterable[Signed]:
+        for name in names:
+            signed = self._store.object(name)
+            if signed is not None and self._door.authentic(signed):
+                yield signed
+            else:
+                self._counters["damaged_objects"] += 1
+
+    def _dial_out(self, effect: Dial) -> None:
+        try:
+            self._dial(effect.address, effect.peer)
+        except ValueError as problem:
+            self._links.dial_failed(
+                effect.address, effect.peer, DialOutcome.UNROUTABLE, str(problem)
+            )

@@ -1,0 +1,153 @@
+"""
+The node under twistd: what is opened, in which order, and how it says goodbye.
+
+The lock, the journal and the epoch belong to ``startService``, since twistd forks between
+``makeService`` and it.  The epoch is committed before the first socket opens (DESIGN 5).  SIGTERM is a
+goodbye: a signed Leave is said and given two seconds to go out.  What stops a start is one line on
+stderr and exit status 1; nothing is left open.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from random import SystemRandom
+
+from attrs import define, field
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
+from twisted.internet.task import deferLater
+
+from securechat.errors import HomeError, LocalError
+from securechat.home.identity import Home
+from securechat.ids import BootId
+from securechat.inputs import Goodbye
+from securechat.journal.store import Store, StoreError
+from securechat.node.dialer import Dialer
+from securechat.node.dispatch import FACTS
+from securechat.node.listener import LinkFactory, listen
+from securechat.node.lock import HomeLock
+from securechat.node.log import note
+from securechat.node.node import Node, Person, Places
+from securechat.node.tls import PeerTLS
+
+FLUSH_POLL = 0.05
+PRUNE_INTERVAL = 600.0
+
+
+def wall_ms() -> int:
+    """Milliseconds of the epoch, by the clock on the wall."""
+    return time.time_ns() // 1_000_000
+
+
+@define(eq=False)
+class NodeService(Service):  # type: ignore[misc]
+    """One node, from its home folder to its listening socket."""
+
+    _reactor: IReactorTime
+    _load: Callable[[], Home]
+    home: Home = field(init=False)
+    node: Node = field(init=False)
+    port: IListeningPort = field(init=False)
+    _dialer: Dialer = field(init=False)
+    _lock: HomeLock | None = field(default=None, init=False)
+    _store: Store | None = field(default=None, init=False)
+    _running: bool = field(default=False, init=False)
+    wordless: bool = field(default=False, init=False)
+    """Stop without a goodbye."""
+
+    def startService(self) -> None:
+        """Open everything, or exit with one line."""
+        try:
+            self._open()
+        except (HomeError, StoreError) as problem:
+            self._release()
+            refuse_to_start(problem)
+        Service.startService(self)
+
+    @inlineCallbacks
+    def stopService(self) -> Deferred[None]:  # type: ignore[misc]
+        """Say goodbye, wait for it to go out, close everything."""
+        Service.stopService(self)
+        if self._running:
+            self._running = False
+            if not self.wordless:
+                yield self._goodbye()
+            yield self.port.stopListening()
+            self._dialer.stop()
+            self.node.stop()
+            yield deferLater(self._reactor, 0, lambda: None)
+        self._release()
+
+    def abandon(self) -> None:
+        """Give up a start of which a later part failed."""
+        self._running = False
+        self.port.stopListening()
+        self._release()
+
+    def _open(self) -> None:
+        self.home = self._load()
+        self._lock = HomeLock(self.home.path)
+        self._lock.acquire()
+        config, identity = self.home.config, self.home.identity
+        self._store = Store.open(self.home.path / "journal.db", FACTS, identity.room)
+        if self._store.set_aside:
+            note("fault", what="journal-set-aside", text=self._store.set_aside)
+        tls = PeerTLS(
+            identity.private_key, identity.certificate, identity.room_certificate,
+            lambda: self.node.cores.membership.keyring, wall_ms,
+        )  # fmt: skip
+        person = Person(
+            identity.name, identity.signer, identity.certificate,
+            identity.room_name, identity.room_certificate,
+        )  # fmt: skip
+        places = Places(config.listen, tuple(config.advertise), tuple(config.peers))
+        dialer = self._dialer = Dialer(self._reactor, tls)
+        self.node = Node(
+            person, places, config.settings(), BootId(secrets.token_hex(16)), self._store,
+            self._reactor, wall_ms, SystemRandom(), dialer.dial, self._fatal,
+        )  # fmt: skip
+        dialer.links = self.node.links
+        self.node.start()
+        self._running = True
+        factory = LinkFactory(self.node.links, tls, self._reactor)
+        self.port = listen(self._reactor, config.listen, factory)
+        self.node.listening = True
+        note("listening", address=config.listen, name=identity.name)
+        self.node.tick()
+
+    @inlineCallbacks
+    def _goodbye(self) -> Deferred[None]:  # type: ignore[misc]
+        try:
+            yield self.node.input(Goodbye())
+        except LocalError as problem:
+            note("fault", what="no-goodbye", text=problem.text)
+        until = self._reactor.seconds() + self.node.settings.leave_wait
+        while not self.node.links.idle and self._reactor.seconds() < until:
+            yield deferLater(self._reactor, FLUSH_POLL, lambda: None)
+
+    def _fatal(self, reason: str) -> None:
+        """The journal is gone under us: nothing can be promised any more."""
+        print(f"securechat: {reason}; stopping", file=sys.stderr, flush=True)
+        self._running = False
+        self._reactor.stop()  # type: ignore[attr-defined]
+
+    def _release(self) -> None:
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def refuse_to_start(problem: Exception) -> None:
+    """One line on stderr and exit status 1."""
+    print(f"securechat: {problem}", file=sys.stderr, flush=True)
+    raise SystemExit(1)
+
+
+__all__ = ["IReactorTCP", "NodeService", "refuse_to_start", "wall_ms"]

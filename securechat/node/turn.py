@@ -1,0 +1,365 @@
+"""
+One turn: drain what waits, think, commit once, then act (DESIGN 3).
+
+The first waiting input schedules a turn; the turn takes inputs until none waits or its bounds are
+met.  Each goes to the core that owns it; its facts are applied at once, so that the next input sees
+them.  All facts are committed in one transaction, and only then is anything performed or answered:
+no byte leaves before its fact is on disk (G6).  Notices become the first inputs of the next turn.
+
+If the commit fails, or a core has a bug, nothing of the turn leaves: its commands are answered with
+the reason and the cores are rebuilt by replay, which is the code of every start.  After a failed
+commit the node is read-only (an input that would record is dropped whole) and tries a write each
+second.
+
+A turn that changes nothing but counters leaves no record; the record of one without facts waits for
+the next commit, at most a second, so that an idle room costs no disk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+from securechat.effects import Answer, Effect, Hangup, Notify, Record
+from securechat.errors import LocalError, RemoteError
+from securechat.inputs import Asked, Command, Instant
+from securechat.journal.records import TurnRecord, turn_record
+from securechat.journal.store import Store, StoreError
+from securechat.node.dispatch import Cores
+from securechat.node.door import Door
+from securechat.node.links import Links
+from securechat.node.log import fault, note
+from securechat.node.wires import Arrived, Link, stale
+from securechat.notices import FaultNoticed, Roster
+from securechat.settings import Settings
+
+RECORD_WAIT = 1.0
+"""Seconds that the record of a turn without facts may wait in memory."""
+PROBE_WAIT = 1.0
+"""Seconds between probe writes of a read-only node."""
+
+
+class Performs(Protocol):
+    """Performs effects after the commit."""
+
+    def __call__(self, effects: Iterable[Effect]) -> None:
+        """Perform them."""
+        ...
+
+
+@define
+class _Batch:
+    """What one turn has gathered."""
+
+    now: Instant
+    inputs: list[Any] = field(factory=list)
+    """What was handled, messages as the door admitted them."""
+    current: Any = None
+    """The item in hand: who is to blame if it fails."""
+    records: list[Record] = field(factory=list)
+    effects: list[Effect] = field(factory=list)
+    """Everything but records, in order."""
+
+    def absorb(self, effects: Iterable[Effect]) -> None:
+        """Keep effects whose facts were applied."""
+        for effect in effects:
+            if isinstance(effect, Record):
+                self.records.append(effect)
+            else:
+                self.effects.append(effect)
+
+    @property
+    def notable(self) -> bool:
+        """Whether the turn did anything but routine."""
+        return bool(self.records) or any(
+            isinstance(effect, Notify | Hangup | Answer) for effect in self.effects
+        )
+
+
+@define(eq=False)
+class Turn:
+    """The corridor that every input walks through."""
+
+    _clock: IReactorTime
+    _instant: Callable[[], Instant]
+    _make_cores: Callable[[], Cores]
+    _store: Store
+    _door: Door
+    _settings: Settings
+    counters: Counter[str]
+    _watch: Callable[[Any], None]
+    """Told each event after its commit."""
+    _fatal: Callable[[str], None]
+    """Told why the node cannot go on: its journal cannot be read any more."""
+    cores: Cores = field(init=False)
+    links: Links = field(init=False)
+    perform: Performs = field(init=False)
+    number: int = field(default=0, init=False)
+    read_only: str = field(default="", init=False)
+    """Why nothing can be recorded; empty if all is well."""
+    stopped: bool = field(default=False, init=False)
+    _waiting: deque[Any] = field(factory=deque, init=False)
+    _scheduled: IDelayedCall | None = field(default=None, init=False)
+    _record_call: IDelayedCall | None = field(default=None, init=False)
+    _probe_call: IDelayedCall | None = field(default=None, init=False)
+    _unwritten: list[TurnRecord] = field(factory=list, init=False)
+    _asked: dict[int, Deferred[Any]] = field(factory=dict, init=False)
+    _tickets: int = field(default=0, init=False)
+
+    def start(self) -> None:
+        """Replay, raise the epoch and commit it, all before a socket opens; StoreError if it fails."""
+        self.number = self._store.last_turn()
+        self.cores = self._replayed()
+        batch = _Batch(self._instant(), ["start"])
+        self._absorb(batch, self.cores.start(batch.now, fresh=True))
+        self._absorb(batch, self.cores.settle(batch.now))
+        self.number += 1
+        self._store.commit(batch.records, [self._record_of(batch)])
+        self.counters["commits"] += 1
+        self._act(batch)
+
+    def put(self, item: Any) -> None:
+        """An input for the next turn."""
+        if self.stopped:
+            return
+        self._waiting.append(item)
+        if self._scheduled is None:
+            self._scheduled = self._clock.callLater(0, self._run)
+
+    def ask(self, command: Command) -> Deferred[Any]:
+        """A command; the Deferred fires after the commit, with the answer or a LocalError."""
+        self._tickets += 1
+        answer: Deferred[Any] = Deferred()
+        if self.stopped:
+            answer.errback(LocalError(420, "the node is stopping"))
+            return answer
+        self._asked[self._tickets] = answer
+        self.put(Asked(self._tickets, command))
+        return answer
+
+    def stop(self) -> None:
+        """Take no more inputs; write what waits in memory; answer whoever still waits."""
+        self.stopped = True
+        for call in (self._scheduled, self._record_call, self._probe_call):
+            if call is not None and call.active():
+                call.cancel()
+        if not self.read_only:
+            self._write_records()
+        for ticket in list(self._asked):
+            self._answer(ticket, LocalError(420, "the node is stopping"))
+
+    # One turn.
+
+    def _run(self) -> None:
+        self._scheduled = None
+        batch = _Batch(self._instant())
+        try:
+            self._drain(batch)
+            self._absorb(batch, self.cores.settle(batch.now))
+        except Exception as problem:  # noqa: BLE001 - any bug of a core ends here, the node lives
+            fault("turn-fault", problem, turn=self.number + 1)
+            self._failed(batch, f"internal fault: {type(problem).__name__}", bug=True)
+        else:
+            self._commit(batch)
+        if self._waiting and self._scheduled is None and not self.stopped:
+            self._scheduled = self._clock.callLater(0, self._run)
+
+    def _drain(self, batch: _Batch) -> None:
+        until = self._clock.seconds() + self._settings.turn_seconds
+        taken = 0
+        while self._waiting and taken < self._settings.turn_inputs:
+            item = self._waiting.popleft()
+            taken += 1
+            batch.current = item
+            if isinstance(item, Arrived):
+                self._arrived(batch, item)
+            else:
+                batch.inputs.append(item)
+                self._handle(batch, item)
+            if self._clock.seconds() >= until:
+                break
+
+    def _arrived(self, batch: _Batch, item: Arrived) -> None:
+        """Messages of one link: judged one by one at the door; a breach costs the rest of them."""
+        for message in item.messages:
+            if stale(item.link):
+                self.counters["refused.stale-frames"] += 1
+                return
+            self.counters[f"in.{type(message).__name__}"] += 1
+            try:
+                received = self._door.admit(item.link.wire.peer, item.link.number, message)
+                batch.inputs.append(received)
+                self._absorb(batch, self.cores.route(received, batch.now))
+            except RemoteError as problem:
+                self._offended(batch, item.link, problem)
+                return
+
+    def _handle(self, batch: _Batch, item: Any) -> None:
+        try:
+            self._absorb(batch, self.cores.route(item, batch.now))
+        except LocalError as problem:
+            batch.effects.append(Answer(item.ticket, problem))
+        except RemoteError as problem:
+            self.links.hangup(item.peer, problem.reason)
+
+    def _offended(self, batch: _Batch, link: Link, problem: RemoteError) -> None:
+        batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
+        self.links.offended(link, problem)
+
+    def _absorb(self, batch: _Batch, answers: Iterator[list[Effect]]) -> None:
+        for effects in answers:
+            records = [effect for effect in effects if isinstance(effect, Record)]
+            if records and self.read_only:
+                self.counters["dropped.read-only"] += 1
+                if isinstance(batch.current, Asked):
+                    batch.effects.append(Answer(batch.current.ticket, self._not_now()))
+                continue
+            for record in records:
+                self.cores.apply(record.fact)
+            batch.absorb(effects)
+
+    # The commit.
+
+    def _commit(self, batch: _Batch) -> None:
+        if not batch.records and not batch.notable:
+            self._act(batch)
+            return
+        self.number += 1
+        self.counters["turns"] += 1
+        self._unwritten.append(self._record_of(batch))
+        if batch.records:
+            try:
+                self._store.commit(batch.records, self._unwritten)
+            except StoreError as problem:
+                self._unwritten.pop()
+                self._enter_read_only(str(problem))
+                self._failed(batch, str(problem), bug=False)
+                return
+            self.counters["commits"] += 1
+            self._unwritten.clear()
+        elif self._record_call is None:
+            self._record_call = self._clock.callLater(RECORD_WAIT, self._write_records)
+        self._act(batch)
+
+    def _act(self, batch: _Batch) -> None:
+        self.perform(batch.effects)
+        for effect in batch.effects:
+            if isinstance(effect, Notify):
+                if isinstance(effect.notice, Roster):
+                    self.put(effect.notice)
+                else:
+                    self._watch(effect.notice)
+            elif isinstance(effect, Answer):
+                self._answer(effect.ticket, effect.value)
+
+    def _answer(self, ticket: int, value: Any) -> None:
+        waiting = self._asked.pop(ticket, None)
+        if waiting is None:
+            return
+        if isinstance(value, LocalError):
+            waiting.errback(value)
+        else:
+            waiting.callback(value)
+
+    def _write_records(self) -> None:
+        self._record_call = None
+        if not self._unwritten or self.read_only:
+            return
+        try:
+            self._store.commit((), self._unwritten)
+        except StoreError as problem:
+            self._enter_read_only(str(problem))
+            return
+        self.counters["commits"] += 1
+        self._unwritten.clear()
+
+    def _record_of(self, batch: _Batch, problem: str = "") -> TurnRecord:
+        routine = () if problem else batch.effects
+        return turn_record(
+            self.number, batch.now, batch.inputs, batch.records, routine, problem, self._door.room
+        )
+
+    # When it fails.
+
+    def _failed(self, batch: _Batch, reason: str, bug: bool) -> None:
+        """Nothing of this turn leaves; the cores go back to what is on disk."""
+        self.counters["faults" if bug else "commits_failed"] += 1
+        lost = LocalError(530 if bug else 420, reason if bug else f"cannot record: {reason}")
+        if bug:
+            self.number += 1
+            batch.records.clear()
+            self._unwritten.append(self._record_of(batch, reason))
+        for item in batch.inputs:
+            if isinstance(item, Asked):
+                self._answer(item.ticket, lost)
+        if bug and isinstance(batch.current, Arrived):
+            # Whatever the peer sent, it shall not be able to do so again and again.
+            self.links.offended(batch.current.link, RemoteError("internal"))
+        self._watch(FaultNoticed(reason))
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """The code of every start, without a new epoch; live links are told again."""
+        batch = _Batch(self._instant(), ["rebuild"])
+        try:
+            self.cores = self._replayed()
+            self._absorb(batch, self.cores.start(batch.now, fresh=False))
+        except StoreError as problem:
+            self._give_up(str(problem))
+            return
+        except Exception as problem:  # noqa: BLE001 - a bug here leaves nothing to live on
+            fault("rebuild-fault", problem)
+            self._give_up(f"the cores cannot be rebuilt: {type(problem).__name__}")
+            return
+        # What waits is still to come: the roster and the links go before it.
+        waiting, self._waiting = self._waiting, deque()
+        for effect in filter(_is_roster, batch.effects):
+            self.put(effect.notice)  # type: ignore[union-attr]
+        batch.effects = [effect for effect in batch.effects if not _is_roster(effect)]
+        for up in self.links.linked():
+            self.put(up)
+        self._waiting += waiting
+        self._commit(batch)
+
+    def _give_up(self, reason: str) -> None:
+        note("fault", what="cannot-go-on", reason=reason)
+        self.stopped = True
+        self._fatal(reason)
+
+    def _replayed(self) -> Cores:
+        cores = self._make_cores()
+        for fact in self._store.replay():
+            cores.apply(fact)
+        return cores
+
+    def _not_now(self) -> LocalError:
+        return LocalError(420, f"cannot record: {self.read_only}; reading goes on")
+
+    def _enter_read_only(self, reason: str) -> None:
+        if not self.read_only:
+            note("fault", what="read-only", reason=reason)
+            self._watch(FaultNoticed(f"read-only: {reason}"))
+        self.read_only = reason
+        if self._probe_call is None:
+            self._probe_call = self._clock.callLater(PROBE_WAIT, self._probe)
+
+    def _probe(self) -> None:
+        self._probe_call = None
+        try:
+            self._store.probe()
+        except StoreError as problem:
+            self._enter_read_only(str(problem))
+            return
+        self.read_only = ""
+        note("fault", what="writable-again")
+        self._watch(FaultNoticed("writable again"))
+        self._rebuild()
+
+
+def _is_roster(effect: Effect) -> bool:
+    return isinstance(effect, Notify) and isinstance(effect.notice, Roster)
