@@ -213,7 +213,7 @@ class AskedTests(CommandCase):
         for answer in ("n\n", "\n", ""):
             result = self.run_it(*self.args, put=answer)
             self.assertEqual(result.exit_code, 1)
-            self.assertEqual(result.stderr.splitlines()[-1], "securechat: stopped")
+            self.assertTrue(result.stderr.endswith("securechat: stopped\n"), result.stderr)
         self.assertEqual(self.seen(), before)
 
     def test_not_with_yes(self) -> None:
