@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from securechat.ids import MemberId
 from securechat.notices import Liveness
@@ -39,6 +39,14 @@ class Ring:
 
     def add(self, line: Evidence) -> None:
         """The oldest line gives way."""
+        self._lines.append(line)
+
+    def repeat(self, line: Evidence) -> None:
+        """Evidence that changed nothing: it takes the place of the same, seen earlier."""
+        for old in self._lines:
+            if evolve(old, at=line.at) == line:
+                self._lines.remove(old)
+                break
         self._lines.append(line)
 
     @property

@@ -17,7 +17,7 @@ from msgspec import Meta
 from securechat.errors import RemoteError
 from securechat.ids import MAX_INT, BootId, MemberId, Version
 from securechat.objects import Purpose, Signed
-from securechat.settings import MAX_ADDRESSES, MAX_CERTIFICATES
+from securechat.settings import MAX_ADDRESSES
 
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Author = Annotated[MemberId, Meta(pattern="^[a-z2-7]{52}$")]
@@ -131,4 +131,3 @@ STATEMENTS: dict[Purpose, type[Any]] = {Purpose.ALIVE: Alive, Purpose.LEAVE: Lea
 
 FIRST_ID = MemberId("2" * 52)
 LAST_ID = MemberId("z" * 52)
-MAX_HELD = MAX_CERTIFICATES

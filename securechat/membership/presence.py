@@ -7,12 +7,20 @@ Frozen values, made when somebody asks.  ``suspect`` and ``unreachable`` are thi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import define, frozen
 
 from securechat.ids import BootId, MemberId
+from securechat.inputs import Instant
+from securechat.membership.announce import Announce
 from securechat.membership.evidence import Evidence
+from securechat.membership.ledger import Ledger
+from securechat.membership.links import LinkTable
+from securechat.membership.probing import Probing
+from securechat.membership.restart import Restart
+from securechat.membership.verdict import Seen, Verdicts
 from securechat.notices import Liveness, Via
 
 
@@ -61,3 +69,86 @@ class MembershipView:
     def get(self, member: MemberId) -> MemberView | None:
         """One member's view."""
         return next((view for view in self.members if view.member == member), None)
+
+
+@define
+class Presence:
+    """Makes the views."""
+
+    _name: str
+    _ledger: Ledger
+    _links: LinkTable
+    _verdicts: Verdicts
+    _probing: Probing
+    _announce: Announce
+    _restart: Restart
+    _counters: Counter[str]
+    _since: int = 0
+
+    def start(self, now: Instant) -> None:
+        """Since when we are alive."""
+        self._since = now.wall_ms
+
+    def view(self, now: Instant) -> MembershipView:
+        """Everything, at this moment."""
+        said = self._announce.said
+        conflict = self._ledger.conflict
+        views = [self._other(member, seen, now) for member, seen in self._verdicts.seen.items()]
+        views.append(self._ourselves())
+        return MembershipView(
+            me=self._ledger.me,
+            name=self._name,
+            epoch=self._ledger.epoch,
+            incarnation=said.incarnation if said is not None else 0,
+            boot=self._announce.boot,
+            members=tuple(sorted(views, key=lambda view: view.member)),
+            digest=self._ledger.digest.hex(),
+            silent=self._restart.silent,
+            leaving=self._announce.leaving,
+            conflict=conflict.words if conflict is not None else "",
+            counters={**self._counters, "probes.stalls": self._probing.stalls},
+        )
+
+    def _ourselves(self) -> MemberView:
+        said = self._announce.said
+        leaving = self._announce.leaving
+        return MemberView(
+            member=self._ledger.me,
+            name=self._name,
+            state=Liveness.LEFT if leaving else Liveness.ALIVE,
+            via=Via.NONE if leaving else Via.DIRECT,
+            epoch=self._ledger.epoch,
+            incarnation=said.incarnation if said is not None else 0,
+            boot=self._announce.boot,
+            since=self._since,
+            last_heard=0.0,
+            rtt_ms=None,
+            address=said.addresses[0] if said is not None and said.addresses else None,
+            evidence=(),
+        )
+
+    def _other(self, member: MemberId, seen: Seen, now: Instant) -> MemberView:
+        row, said = self._ledger.row(member), self._ledger.alive(member)
+        rtt = self._probing.rtt.get(member)
+        return MemberView(
+            member=member,
+            name=self._ledger.keyring.named(member),
+            state=seen.state,
+            via=Via.DIRECT if seen.state is Liveness.ALIVE else Via.NONE,
+            epoch=row.epoch,
+            incarnation=row.incarnation,
+            boot=said.boot if said is not None else BootId(""),
+            since=seen.since.wall_ms,
+            last_heard=None if seen.heard is None else max(0.0, now.mono - seen.heard),
+            rtt_ms=None if rtt is None else rtt * 1000,
+            address=self._address(member),
+            evidence=seen.ring.lines,
+        )
+
+    def _address(self, member: MemberId) -> str | None:
+        for link in reversed(self._links.of(member)):
+            return link.address
+        said = self._ledger.alive(member)
+        told = said.addresses if said is not None else ()
+        places = (*self._ledger.reached.get(member, ()), *told)
+        return places[0] if places else None

@@ -1,0 +1,74 @@
+"""
+The parts of the membership core, put together; what each decides is said in its own module.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from attrs import frozen
+
+from securechat.ids import BootId
+from securechat.membership.announce import Announce
+from securechat.membership.contact import Contact
+from securechat.membership.dialing import Chance, Dialing
+from securechat.membership.dissemination import Dissemination
+from securechat.membership.ledger import Ledger
+from securechat.membership.links import LinkTable
+from securechat.membership.presence import Presence
+from securechat.membership.probing import Probing
+from securechat.membership.refusals import Refusals
+from securechat.membership.restart import Restart
+from securechat.membership.talk import Talk
+from securechat.membership.verdict import Verdicts
+from securechat.settings import Settings
+from securechat.signing import Signer
+
+
+@frozen
+class Person:
+    """Who we are, and where we listen."""
+
+    signer: Signer
+    name: str
+    certificate: bytes
+    boot: BootId
+    listen: str
+    advertise: tuple[str, ...]
+    peers: tuple[str, ...]
+
+
+@frozen
+class Parts:
+    """What ``core`` routes to."""
+
+    ledger: Ledger
+    verdicts: Verdicts
+    probing: Probing
+    claims: Dissemination
+    contact: Contact
+    presence: Presence
+    talk: Talk
+
+
+def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
+    """New parts, which know nothing yet."""
+    ledger, links = Ledger(person.signer.member, person.signer.room), LinkTable()
+    own: set[str] = set()
+    counters: Counter[str] = Counter()
+    announce = Announce(
+        person.signer, person.certificate, person.boot, ledger, links, person.listen,
+        person.advertise, own,
+    )  # fmt: skip
+    verdicts = Verdicts(ledger, settings)
+    dialing = Dialing(ledger, links, settings, rng, person.peers, own)
+    probing = Probing(ledger, links, verdicts, settings, rng)
+    restart = Restart(ledger, links, announce, dialing, probing)
+    claims = Dissemination(ledger, links, verdicts, dialing, restart, counters)
+    contact = Contact(
+        ledger, links, verdicts, Refusals(settings), dialing, probing, announce, restart, claims,
+        rng,
+    )  # fmt: skip
+    presence = Presence(person.name, ledger, links, verdicts, probing, announce, restart, counters)
+    talk = Talk(ledger, announce, restart, contact, probing, dialing, claims, verdicts, presence)
+    return Parts(ledger, verdicts, probing, claims, contact, presence, talk)

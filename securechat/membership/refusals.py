@@ -1,0 +1,76 @@
+"""
+A refused redial: when the kernel's word is strong evidence (DESIGN 5).
+
+A refusal says that a host is up and no process listens at that address.  It counts only where a dial
+of ours reached this very process (epoch, boot id) before, and after its link ended the way a process
+ends, by FIN or RST: a firewall that rejects, or an address that never worked, proves nothing.  Two
+such refusals, 0.3 T apart, make the member unreachable at once.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from securechat.ids import BootId, MemberId
+from securechat.inputs import Ending, LinkDown, LinkUp
+from securechat.settings import Settings
+
+APART = 0.3
+"""Periods between two refusals that count."""
+ENDS = frozenset({Ending.FIN, Ending.RST, Ending.GOODBYE})
+"""How the link of a process that ends does end."""
+
+
+@define
+class Reached:
+    """Where a dial of ours reached one process of a member."""
+
+    epoch: int
+    boot: BootId
+    addresses: set[str] = field(factory=set)
+    ended: bool = False
+    first: float | None = None
+    """When the first refusal that counts was read."""
+
+
+@define
+class Refusals:
+    """All members that a dial of ours reached."""
+
+    _settings: Settings
+    _reached: dict[MemberId, Reached] = field(factory=dict, init=False)
+
+    @property
+    def apart(self) -> float:
+        """Seconds between two refusals that count."""
+        return APART * self._settings.period
+
+    def link_up(self, link: LinkUp) -> None:
+        """A member was reached, by us or by itself."""
+        row = self._reached.get(link.peer)
+        if row is None or (row.epoch, row.boot) != (link.epoch, link.boot):
+            row = self._reached[link.peer] = Reached(link.epoch, link.boot)
+        row.ended, row.first = False, None
+        if link.dialled is not None:
+            row.addresses.add(link.dialled)
+
+    def link_down(self, down: LinkDown) -> None:
+        """Its last link ended."""
+        row = self._reached.get(down.peer)
+        if row is not None:
+            row.ended, row.first = down.how in ENDS, None
+
+    def counts(self, member: MemberId, epoch: int, boot: BootId, address: str) -> bool:
+        """Whether a refusal at this address is evidence about this process of the member."""
+        row = self._reached.get(member)
+        if row is None or (row.epoch, row.boot) != (epoch, boot):
+            return False
+        return row.ended and address in row.addresses
+
+    def second(self, member: MemberId, mono: float) -> bool:
+        """Note a refusal that counts; whether it is the second, far enough from the first."""
+        row = self._reached[member]
+        if row.first is None:
+            row.first = mono
+            return False
+        return mono - row.first >= self.apart * 0.999

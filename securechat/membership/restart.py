@@ -1,0 +1,161 @@
+"""
+Epochs: a fresh start, a lost or rolled-back disk, a copied home (DESIGN 5, restart).
+
+Each fresh start raises the epoch by one, on disk before any socket opens.  A claim signed with our
+key that is newer than ours, and that this process did not sign, was said by another process.  If no
+link of that process is live, our disk was rolled back: we jump past it and close our links to say so.
+If one is live, there are two of us: we jump once, and on the second time within ten minutes we stop
+speaking and say so; if both happen to be in one epoch, only the one with the smaller boot id stops.
+
+Where nobody says whether the other is live (a claim in the hands of a third), it counts as not live,
+but the fourth such jump within ten minutes counts as live: two processes are outbidding each other.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import define, field
+
+from securechat.effects import Effect, Hangup, Notify, Record
+from securechat.ids import BootId, MemberId
+from securechat.inputs import Instant
+from securechat.membership.announce import Announce
+from securechat.membership.dialing import Dialing
+from securechat.membership.facts import ConflictSeen, EpochRaised
+from securechat.membership.ledger import Ledger
+from securechat.membership.links import LinkTable
+from securechat.membership.messages import Alive, Leave
+from securechat.membership.probing import Probing
+from securechat.notices import Conflict
+
+WINDOW_MS = 600_000
+"""Ten minutes: within them the second conflict stops this process."""
+MAX_JUMPS = 3
+
+
+class Speech(Enum):
+    """Where this process stands."""
+
+    SPEAKING = "speaking"
+    WARNED = "met a live process with its key within ten minutes, and jumped past it"
+    SILENT = "stopped speaking: another process has its key"
+
+
+class Proof(Enum):
+    """A claim signed with our key."""
+
+    OURS = "said by this process, or older than it"
+    PAST = "newer, not said by this process, and no link of its process is known to be live"
+    LIVE = "newer, not said by this process, and a link of its process is live"
+    LIVE_LESSER = "live and of our own epoch, with a smaller boot id than ours"
+
+
+class Step(Enum):
+    """What we do."""
+
+    NOTHING = "nothing"
+    JUMP = "take an epoch past it, and close our links to say so"
+    JUMP_WARNED = "the same, and remember the conflict"
+    STOP = "stop speaking, and say so"
+
+
+TRANSITIONS: dict[Speech, dict[Proof, Step]] = {
+    Speech.SPEAKING: {
+        Proof.OURS: Step.NOTHING,
+        Proof.PAST: Step.JUMP,
+        Proof.LIVE: Step.JUMP_WARNED,
+        Proof.LIVE_LESSER: Step.JUMP_WARNED,
+    },
+    Speech.WARNED: {
+        Proof.OURS: Step.NOTHING,
+        Proof.PAST: Step.JUMP,
+        Proof.LIVE: Step.STOP,
+        Proof.LIVE_LESSER: Step.JUMP_WARNED,
+    },
+    Speech.SILENT: dict.fromkeys(Proof, Step.NOTHING),
+}
+
+
+@define
+class Restart:
+    """The epoch of this process, and whether it may speak."""
+
+    _ledger: Ledger
+    _links: LinkTable
+    _announce: Announce
+    _dialing: Dialing
+    _probing: Probing
+    _jumps: list[int] = field(factory=list, init=False)
+    """Wall time of each jump."""
+
+    def start(self, now: Instant) -> list[Effect]:
+        """A fresh start: the next epoch, and our Alive in it."""
+        return self._raise(self.next_epoch, "the node started", now)
+
+    @property
+    def next_epoch(self) -> int:
+        """One past whatever our disk knows of."""
+        held = self._ledger.held.get(self._announce.me)
+        claims = (held.alive, held.leave) if held is not None else ()
+        epochs = [claim.version.epoch for claim in claims if claim is not None]
+        return max([self._ledger.epoch, *epochs]) + 1
+
+    def speech(self, now: Instant) -> Speech:
+        """Where this process stands."""
+        conflict = self._ledger.conflict
+        if conflict is None or conflict.boot != self._announce.boot:
+            return Speech.SPEAKING
+        if conflict.stopped:
+            return Speech.SILENT
+        recent = 0 <= now.wall_ms - conflict.at < WINDOW_MS
+        return Speech.WARNED if recent else Speech.SPEAKING
+
+    @property
+    def silent(self) -> bool:
+        """Whether this process stopped speaking."""
+        conflict = self._ledger.conflict
+        return conflict is not None and conflict.stopped and conflict.boot == self._announce.boot
+
+    def proved(self, claim: Alive | Leave, live: bool, now: Instant) -> list[Effect]:
+        """Somebody holds a claim signed with our key."""
+        proof = self._weigh(claim, live, now)
+        step = TRANSITIONS[self.speech(now)][proof]
+        if step is Step.NOTHING or self._announce.leaving:
+            return []
+        effects: list[Effect] = []
+        if step is not Step.JUMP:
+            effects += self._conflict(claim, step is Step.STOP, now)
+        if step is Step.STOP:
+            self._dialing.stop()
+            self._probing.stop()
+        else:
+            self._jumps.append(now.wall_ms)
+            why = f"another process of ours had reached epoch {claim.epoch}"
+            effects += self._raise(max(claim.epoch, self._ledger.epoch) + 1, why, now)
+        reason = "conflict" if step is Step.STOP else "epoch-raised"
+        return [*effects, *(Hangup(peer, reason) for peer in self._links.peers)]
+
+    def _weigh(self, claim: Alive | Leave, live: bool, now: Instant) -> Proof:
+        epoch, mine = self._ledger.epoch, self._announce.boot
+        if claim.epoch < epoch:
+            return Proof.OURS
+        if isinstance(claim, Alive) and claim.boot == mine:
+            return Proof.OURS
+        recent = [at for at in self._jumps if 0 <= now.wall_ms - at < WINDOW_MS]
+        if not live and len(recent) < MAX_JUMPS:
+            return Proof.PAST
+        lesser = isinstance(claim, Alive) and claim.epoch == epoch and claim.boot < mine
+        return Proof.LIVE_LESSER if lesser else Proof.LIVE
+
+    def _raise(self, epoch: int, why: str, now: Instant) -> list[Effect]:
+        boot = self._announce.boot
+        raised = EpochRaised(now.wall_ms, epoch, boot, why)
+        return [Record(raised), self._announce.alive(epoch, 0, now)]
+
+    def _conflict(self, claim: Alive | Leave, stops: bool, now: Instant) -> list[Effect]:
+        me: MemberId = self._announce.me
+        boot = claim.boot if isinstance(claim, Alive) else BootId("")
+        mine, epoch = self._announce.boot, self._ledger.epoch
+        fact = ConflictSeen(now.wall_ms, epoch, mine, claim.epoch, boot, stops)
+        return [Record(fact), Notify(Conflict(me, fact.words))]

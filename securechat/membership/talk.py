@@ -1,0 +1,91 @@
+"""
+The conversation: what each message of a peer, and a goodbye of our own, asks for (DESIGN 5).
+
+A ping is always answered, also while we leave; a silent process (``restart``) answers nobody.
+"""
+
+from __future__ import annotations
+
+from attrs import define
+
+from securechat.effects import Answer, Effect, Send
+from securechat.inputs import Instant, Received, Refused
+from securechat.membership.announce import Announce
+from securechat.membership.claims import Claim
+from securechat.membership.contact import Contact
+from securechat.membership.dialing import Dialing
+from securechat.membership.dissemination import Dissemination
+from securechat.membership.ledger import Ledger
+from securechat.membership.messages import Ack, AskClaims, Claims, Ping
+from securechat.membership.presence import Presence
+from securechat.membership.probing import Probing
+from securechat.membership.restart import Restart
+from securechat.membership.verdict import Verdicts
+
+
+@define
+class Talk:
+    """Takes the messages of membership."""
+
+    _ledger: Ledger
+    _announce: Announce
+    _restart: Restart
+    _contact: Contact
+    _probing: Probing
+    _dialing: Dialing
+    _claims: Dissemination
+    _verdicts: Verdicts
+    _presence: Presence
+
+    def start(self, now: Instant, fresh: bool) -> list[Effect]:
+        """The epoch first, then the whole state for messaging; dials come with the first tick."""
+        effects = self._restart.start(now) if fresh else []
+        self._ledger.changed.clear()
+        self._verdicts.start(now)
+        self._presence.start(now)
+        if self._restart.silent or (self._announce.leaving and not fresh):
+            self._dialing.stop()
+        else:
+            self._dialing.start(now.mono)
+            self._probing.start(now.mono)
+        epoch = self._restart.next_epoch if fresh else self._ledger.epoch
+        return [*effects, self._verdicts.start_notice(epoch)]
+
+    def received(self, received: Received, now: Instant) -> list[Effect]:
+        """One message, which is contact whatever it says."""
+        peer, message = received.peer, received.message
+        if self._restart.silent:
+            return []
+        self._contact.heard(peer, received.link, now)
+        if isinstance(message, Ping):
+            return self._pinged(received, message, now)
+        if isinstance(message, Ack):
+            self._probing.acked(peer, message, now)
+        elif isinstance(message, Claims):
+            claims = [Claim.of(admitted) for admitted in received.admitted]
+            return self._claims.told(claims, peer, now)
+        elif isinstance(message, AskClaims):
+            return self._claims.answer(peer, message, now)
+        return []
+
+    def _pinged(self, received: Received, ping: Ping, now: Instant) -> list[Effect]:
+        effects: list[Effect] = [Send(received.peer, Ack(ping.nonce))]
+        if ping.digest != self._ledger.digest:
+            effects += self._claims.ask(received.peer, now)
+        return effects
+
+    def refused(self, refused: Refused, now: Instant) -> list[Effect]:
+        """A peer refused us; its proof may be news of our own past."""
+        self._verdicts.note(
+            refused.peer, now, f"it refused our link: {refused.reason}", "identity evidence"
+        )
+        if refused.proof is None:
+            return []
+        return self._restart.proved(refused.proof.statement, refused.live, now)
+
+    def goodbye(self, ticket: int, now: Instant) -> list[Effect]:
+        """A signed leave, which goes out when the turn settles; then neither probes nor dials."""
+        effects: list[Effect] = [*self._announce.leave(now)]
+        self._dialing.stop()
+        self._probing.stop()
+        return [*effects, Answer(ticket, self._ledger.version(self._ledger.me))]
