@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from signal import SIGCONT, SIGTERM, Signals
 from typing import Any
@@ -174,7 +175,7 @@ class Room:
                 )  # fmt: skip
         for name in names:
             member = self.members[name]
-            until(lambda member=member: self._answers(member), f"{name} answers")
+            until(partial(self._answers, member), f"{name} answers")
 
     def _answers(self, member: Member) -> bool:
         if not member.running:
@@ -220,12 +221,19 @@ class Room:
     def meet(self, *names: str) -> None:
         """Wait until each of these sees all the others alive."""
         for name in names:
-            until(
-                lambda name=name: all(
-                    self[name].state_of(other) == "alive" for other in names if other != name
-                ),
-                f"{name} sees the others alive",
-            )
+            self.sees(name, "alive", *(other for other in names if other != name))
+
+    def sees(self, name: str, state: str, *others: str) -> None:
+        """Wait until one node sees these members in a state."""
+
+        def seen() -> bool:
+            return {self[name].state_of(other) for other in others} == {state}
+
+        until(seen, f"{name} sees {', '.join(others)} {state}")
+
+    def shows(self, name: str, *texts: str) -> None:
+        """Wait until one node shows these posts."""
+        until(lambda: set(texts) <= set(self[name].texts()), f"{name} shows {texts}")
 
     def agree(self, *names: str) -> str:
         """Wait until the digests of these are equal; the digest."""

@@ -98,7 +98,7 @@ class Story:
             self.tell(f"{name} says {text!r}: {answer['code']} {answer['id']} {answer['state']}")
             self.delivered(name, answer["id"], 2)
         for name in NAMES:
-            until(lambda name=name: len(self.room[name].texts()) == 3, f"{name} shows three posts")
+            self.room.shows(name, *(text for _, text in said))
         self.room.agree(*NAMES)
         texts = {name: self.room[name].texts() for name in NAMES}
         self.check(texts["ada"] == texts["bob"] == texts["carol"], "all three show the same order")
@@ -109,7 +109,7 @@ class Story:
 
         def acked() -> bool:
             rows = self.room[name].items("delivery", id=message)
-            return sum(row["state"] == "acked" for row in rows) >= count
+            return len([row for row in rows if row["state"] == "acked"]) >= count
 
         until(acked, f"{message} acked by {count}")
         self.tell(f"{message} is stored by {count} of {count}")
@@ -133,10 +133,7 @@ class Story:
         self.chapter("bob's node is killed (SIGKILL), and a direct message waits for it")
         self.room.end("bob", signal.SIGKILL)
         for name in ("ada", "carol"):
-            until(
-                lambda name=name: self.room[name].state_of("bob") == "unreachable",
-                f"{name} sees bob unreachable",
-            )
+            self.room.sees(name, "unreachable", "bob")
             self.members(name)
         who = self.room["ada"].ask("who", name="bob")
         for line in who["evidence"][-3:]:
@@ -155,7 +152,7 @@ class Story:
         self.members("ada")
         self.delivered("ada", self.waiting, 1)
         self.room.agree(*NAMES)
-        until(lambda: "bob is away, we go on" in self.room["bob"].texts(), "bob recovers the post")
+        self.room.shows("bob", "bob is away, we go on")
         self.transcript("bob")
         row = next(m for m in self.room["ada"].items("members") if m["name"] == "bob")
         self.check(row["epoch"] == 2, "bob is the same member, in epoch 2")
@@ -165,15 +162,12 @@ class Story:
         self.chapter("the cable to carol is cut: both sides go on")
         self.room["carol"].ask("fault", action="cut", names=["ada", "bob"])
         for name, other in (("ada", "carol"), ("carol", "ada"), ("carol", "bob")):
-            until(
-                lambda name=name, other=other: self.room[name].state_of(other) == "unreachable",
-                f"{name} sees {other} unreachable",
-            )
+            self.room.sees(name, "unreachable", other)
         self.members("ada")
         self.members("carol")
         self.inside = self.room["ada"].ask("say", text="said on ada's side")["id"]
         self.room["carol"].ask("say", text="said on carol's side")
-        until(lambda: "said on ada's side" in self.room["bob"].texts(), "bob hears ada")
+        self.room.shows("bob", "said on ada's side")
         self.check(
             "said on ada's side" not in self.room["carol"].texts(), "carol does not hear ada"
         )
