@@ -20,7 +20,10 @@ HISTORY = 200
 
 @define
 class Buffer:
-    """``scroll`` is the index of the bottom row shown, or None at the bottom (follows new rows)."""
+    """
+    ``scroll`` is the index of the bottom row shown, or None at the bottom (follows new rows);
+    ``cut`` how many lines of that row are below the edge.
+    """
 
     name: str
     title: str
@@ -28,6 +31,7 @@ class Buffer:
     keys: list[Key] = field(factory=list)
     ids: dict[str, Key] = field(factory=dict)
     scroll: int | None = None
+    cut: int = 0
     unread: int = 0
     mentions: int = 0
     line: int | None = None

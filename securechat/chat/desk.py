@@ -66,17 +66,18 @@ class Desk:
 
     # -- lines -----------------------------------------------------------------------------------
 
-    def submit(self, line: str, now: Instant) -> Done:
-        """Enter was pressed."""
+    def submit(self, line: str, now: Instant, typed: bool = True) -> Done:
+        """Enter was pressed, or a key that stands for a command."""
         self.completion, self.state.hint = None, ""
         meaning = read(line)
         if isinstance(meaning, Nothing):
             return Done([])
         if isinstance(meaning, Mistake):
             return self._stay(meaning.why)
+        page = self.state.buffer
         done = self._say(meaning, now) if isinstance(meaning, Speech) else self._run(meaning, now)
-        if done.clear:
-            self.state.buffer.remember(line)
+        if done.clear and typed:
+            page.remember(line)
         return done
 
     def _stay(self, why: str) -> Done:
@@ -115,7 +116,6 @@ class Desk:
         if self.state.members and name not in self.state.members:
             return self._stay(f"nobody here is called {name}; /members lists everybody")
         page = self.state.direct(name)
-        self.state.buffer.remember(f"/dm {name}")
         self.open(page.name)
         return Done(self.model.older(page))
 
@@ -199,13 +199,13 @@ class Desk:
 
     def bottom(self) -> None:
         """To the newest row."""
-        self.state.buffer.scroll = None
+        self.state.buffer.scroll, self.state.buffer.cut = None, 0
         self.looked()
 
     def scrolled(self, index: int | None) -> list[Act]:
         """The view moved: the row now at the bottom, or None; near the top older rows are asked."""
         buffer = self.state.buffer
-        buffer.scroll = None if index is None or index >= len(buffer.rows) - 1 else max(0, index)
+        buffer.scroll = None if index is None else max(0, min(index, len(buffer.rows) - 1))
         self.looked()
         if buffer.scroll is not None and buffer.scroll < NEAR_TOP:
             return self.model.older(buffer)
@@ -218,8 +218,8 @@ class Desk:
         if not late:
             self.state.hint = "nothing here came late"
             return
-        buffer.recovered = 0
-        self.scrolled(late[-1])
+        buffer.recovered = buffer.cut = 0
+        self.scrolled(late[-1] if late[-1] < len(buffer.rows) - 1 else None)
 
     # -- completion ------------------------------------------------------------------------------
 

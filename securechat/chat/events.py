@@ -78,6 +78,12 @@ def trouble(state: State, event: Reply, now: Instant) -> list[Act]:
     return []
 
 
+def overflow(state: State, event: Reply, now: Instant) -> list[Act]:
+    """The node stopped the watch because we were slow: a new picture, and what lies between."""
+    state.contact.move("cursor lost")
+    return [Ask(Purpose.SNAPSHOT, "snapshot")]
+
+
 def background(state: State, event: Reply, now: Instant) -> list[Act]:
     """``link`` ``health``: told on the status page."""
     state.tell(STATUS, f"{words(event['event'])}: {details(event)}", now)
@@ -103,6 +109,7 @@ EVENTS: dict[str, Reader] = {
     "conflict": trouble,
     "clock": trouble,
     "fault": trouble,
+    "overflow": overflow,
     "link": background,
     "health": background,
 }

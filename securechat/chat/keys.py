@@ -69,7 +69,9 @@ KEYS: tuple[Key, ...] = (
     Key(("ctrl l",), "Ctrl-L", Deed.REDRAW, "draw the screen anew"),
 )
 
-EDITING = "Editing is readline's: Ctrl-A/E ends, Ctrl-W word, Ctrl-U/K line, Ctrl-Y back, Ctrl-_ undo."
+EDITING = (
+    "Editing is readline's: Ctrl-A/E ends, Ctrl-W word, Ctrl-U/K line, Ctrl-Y back, Ctrl-_ undo."
+)
 
 _FOUND = {name: key.deed for key in KEYS for name in key.names}
 

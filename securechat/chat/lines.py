@@ -124,6 +124,7 @@ def _wordings(state: State, now: float) -> list[str]:
     seen = [(number(found.get(word)), word) for word in SEEN]
     every = " ".join(f"{n} {word}" for n, word in seen)
     some = " ".join(f"{n} {word}" for n, word in seen if n) or "0 alive"
+    few = f"{seen[0][0]}/{sum(n for n, _ in seen)} alive"
     gaps, outbox, unknown = (number(state.status.get(k)) for k in ("gaps", "outbox", "unknown"))
     held = state.outgoing.untaken
     link = state.contact.words(now) + (f", {held} held here" if held else "")
@@ -134,7 +135,9 @@ def _wordings(state: State, now: float) -> list[str]:
         f"{node} | {every} | {tail} | {link}",
         f"{node} | {some} | {tail} | unknown {unknown} | {link}",
         f"{node} | {some} | {tail} | {link}",
-        f"{node} | {some} | {link}",
+        f"{node} | {some} | gaps {gaps} outbox {outbox} | {link}",
+        f"{node} | {few} | gaps {gaps} outbox {outbox} | {link}",
+        f"{few} | {link}",
         f"{node} | {link}",
         link,
     ]

@@ -184,7 +184,7 @@ class Gap:
             first=number(item.get("from")),
             last=number(item.get("to")),
             epoch=number(item.get("epoch")),
-            asked=words(item.get("asked")),
+            asked=_answers(item.get("asked")),
             not_asked=words(item.get("not_asked")),
             verdict=words(item.get("verdict")),
             next_try=None if wait is None else number(wait),
@@ -209,6 +209,14 @@ class Gap:
         if self.next_try is not None:
             parts.append(f"next try {age(self.next_try)}")
         return "; ".join(parts)
+
+
+def _answers(asked: object) -> str:
+    """Who was asked, each with the answer, where there is one."""
+    if not isinstance(asked, dict):
+        return words(asked)
+    said = ((name, words(answer)) for name, answer in asked.items())
+    return ", ".join(name if word in ("", "asked") else f"{name} ({word})" for name, word in said)
 
 
 @frozen
