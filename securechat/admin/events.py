@@ -89,7 +89,7 @@ class EventRing:
         return self._kept[number - self.floor]
 
     def place(self, cursor: str | None) -> int:
-        """The number of a cursor (None: now); RefusalError 450 if it does not serve, 503 if it is none."""
+        """The number of a cursor (None: now); RefusalError 450 if it is not kept, 503 if it is none."""
         if cursor is None:
             return self.number
         boot, colon, digits = cursor.partition(":")
