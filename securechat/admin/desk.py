@@ -62,7 +62,7 @@ class Desk:
     @property
     def read(self) -> Reading:
         """What messaging lets others read."""
-        return self.node.cores.messaging.read
+        return self.node.cores.messaging
 
     @property
     def texts(self) -> views.Texts:

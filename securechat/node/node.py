@@ -256,7 +256,10 @@ class Node:
         self.counters[f"events.{event.event}"] += 1
         self._log_event(event)
         for watcher in tuple(self.watchers):
-            watcher(event)
+            try:
+                watcher(event)
+            except Exception as problem:  # noqa: BLE001 - who looks on must not stop what happens
+                fault("watcher-fault", problem, type=event.event)
 
     # Parts.
 
