@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from attrs import define, field
@@ -128,7 +127,7 @@ class _Drawing:
         for arrow in self._left.get(entry.place, ()):
             end = f"came in {self._title(arrow.received)}" if arrow.received else "not told there"
             lines.append(f"sent to {self._names[arrow.to]}: {arrow.what}, {end}")
-        return "".join(f"    {line}\n" for line in lines)
+        return "".join(f"    {_printable(line)}\n" for line in lines)
 
     def mermaid(self) -> str:
         members = sorted(self._names, key=lambda member: (self._names[member], member))
@@ -162,7 +161,7 @@ class _Drawing:
         return f"{start}{IMPOSSIBLE}: {turns}\n"
 
     def _title(self, place: Place) -> str:
-        return f"{self._names.get(place[0], place[0][:8])} turn {place[1]}"
+        return f"{_printable(self._names.get(place[0], place[0][:8]))} turn {place[1]}"
 
     def _named(self, words: str) -> str:
         """With names for the ids of members, in braces or bare."""
@@ -170,6 +169,11 @@ class _Drawing:
         return MEMBER.sub(lambda found: self._names.get(found.group(), found.group()[:8]), plain)
 
 
-def _safe(words: Any) -> str:
+def _safe(words: str) -> str:
     """Without what means something to Mermaid."""
-    return UNSAFE.sub(" ", str(words)).strip() or "-"
+    return UNSAFE.sub(" ", _printable(words)).strip() or "-"
+
+
+def _printable(words: str) -> str:
+    """An export may come from anybody: nothing in it moves a cursor or forges a line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)

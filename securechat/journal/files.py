@@ -17,18 +17,22 @@ from securechat.errors import HomeError
 BESIDE = ("-wal", "-shm", "-journal")
 
 
-def make_file(path: Path) -> None:
-    """Make the file if there is none, readable by its owner alone; HomeError if that cannot be."""
+def make_file(path: Path) -> int:
+    """
+    Make the file if there is none, readable by its owner alone; its size.
+
+    HomeError if it cannot be used.
+    """
     try:
         fresh = not path.exists()
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as problem:
         raise HomeError(f"{path.name} cannot be used: {_words(problem)}") from None
     try:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
             raise HomeError(f"{path.name} is not a file; move it away")
-        if mode & 0o077:
+        if found.st_mode & 0o077:
             os.fchmod(handle, 0o600)
     except OSError as problem:
         raise HomeError(f"{path.name} cannot be made private: {_words(problem)}") from None
@@ -36,6 +40,7 @@ def make_file(path: Path) -> None:
         os.close(handle)
     if fresh:
         _sync_folder(path.parent)
+    return found.st_size
 
 
 def move_aside(path: Path) -> Path:

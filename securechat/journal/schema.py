@@ -141,9 +141,13 @@ def _migrate(connection: Connection, room: str, path: Path | None, schema: int) 
     steps = range(schema, SCHEMA)
     if any(step not in MIGRATIONS for step in steps):
         raise HomeError(f"the journal has schema {schema}, which is no longer read")
-    if path is not None:
-        write_copy(path, connection.serialize())
-    with transaction(connection):
-        for step in steps:
-            MIGRATIONS[step](connection)
-        _write_meta(connection, room)
+    copy = f"; a copy is {write_copy(path, connection.serialize()).name}" if path else ""
+    try:
+        with transaction(connection):
+            for step in steps:
+                MIGRATIONS[step](connection)
+            _write_meta(connection, room)
+    except Exception as problem:
+        # Not damage: a file that passed its check must not be set aside for our mistake.
+        text = f"the journal cannot be brought from schema {schema} to {SCHEMA}{copy}"
+        raise HomeError(text) from problem

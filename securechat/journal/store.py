@@ -45,7 +45,11 @@ REASONS = {
 }
 T = TypeVar("T")
 
+FAILURES = (sqlite3.Error, UnicodeError)
+"""What SQLite raises; text that is no UTF-8 is found in damaged files alone."""
 MAX_WAL = 4 * 1024 * 1024
+SMALLEST = 100
+"""Bytes of the header of an SQLite file."""
 LOCK_WAIT = 0.05
 """Seconds that another program's lock is waited for: the whole node stands still meanwhile."""
 CHUNK = 500
@@ -56,8 +60,10 @@ class StoreError(SecurechatError):
     """The journal failed; of a commit, nothing is on disk.  The reason is one line."""
 
 
-def reason(problem: sqlite3.Error) -> str:
+def reason(problem: Exception) -> str:
     """What went wrong, for people."""
+    if isinstance(problem, UnicodeDecodeError):
+        return DAMAGE
     name = str(getattr(problem, "sqlite_errorname", ""))
     for start, words in REASONS.items():
         if name.startswith(start):
@@ -69,7 +75,7 @@ def reason(problem: sqlite3.Error) -> str:
 def _reading() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as problem:
+    except FAILURES as problem:
         raise StoreError(reason(problem)) from None
 
 
@@ -127,7 +133,9 @@ class Store:
 
     @classmethod
     def _opened(cls, file: Path, facts: Mapping[str, type[Any]], room: str) -> Store:
-        make_file(file)
+        if 0 < make_file(file) < SMALLEST:
+            # SQLite takes what is shorter than its header for a new, empty database.
+            raise DamageError(DAMAGE)
         store = cls(_connect(str(file)), FactCodec(facts), room, file)
         store._make_ready()
         return store
@@ -155,7 +163,7 @@ class Store:
             self._connection.execute(f"PRAGMA journal_mode = {'WAL' if self.path else 'MEMORY'}")
             self._first = [stored.fact for stored in self._facts()]
             self._seq = number(self._connection, "SELECT max(seq) FROM facts")
-        except sqlite3.Error as problem:
+        except FAILURES as problem:
             self.close()
             words = reason(problem)
             outside = words in REASONS.values() and words != DAMAGE
@@ -171,8 +179,9 @@ class Store:
             raise
 
     def _check(self) -> None:
+        # The indexes are checked too: one that lost a row would make a message vanish silently.
         self._connection.execute("PRAGMA cell_size_check = ON")
-        (verdict,) = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        (verdict,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
         if verdict != "ok":
             raise DamageError(DAMAGE)
 
@@ -189,7 +198,7 @@ class Store:
         self._first = None
         try:
             self._write(batch)
-        except sqlite3.Error as problem:
+        except FAILURES as problem:
             self._rollback()
             raise StoreError(reason(problem)) from None
         except BaseException:
@@ -243,7 +252,7 @@ class Store:
             self._step("begin")
             with transaction(self._connection):
                 self._connection.execute(META, ("probe", str(self._seq)))
-        except sqlite3.Error as problem:
+        except FAILURES as problem:
             raise StoreError(reason(problem)) from None
 
     def prune(self, now_ms: int, days: float, limit: int) -> int:
@@ -261,7 +270,7 @@ class Store:
                     self._connection.execute(rows.DROP_TURNS_ABOUT, (cut,))
             if (count or self._erased) and self.path is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as problem:
+        except FAILURES as problem:
             raise StoreError(reason(problem)) from None
         self._erased = False
         return count
@@ -305,7 +314,7 @@ class Store:
                 with suppress(RemoteError):
                     return signed_of(row, name, self.room)
                 self.damaged += 1
-        except sqlite3.Error:
+        except FAILURES:
             self.damaged += 1
         return None
 
@@ -359,9 +368,9 @@ class Store:
 
     def serialize(self) -> bytes:
         """A copy of what is committed, for ``deserialize``; not to be asked for inside a commit."""
-        if self._connection.in_transaction:
-            raise StoreError("a copy was asked for inside a commit")
         with _reading():
+            if self._connection.in_transaction:
+                raise StoreError("a copy was asked for inside a commit")
             return self._connection.serialize()
 
     def crash(self) -> None:
@@ -374,7 +383,7 @@ class Store:
         self._connection.close()
 
     def _rollback(self) -> None:
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
 
@@ -382,5 +391,5 @@ class Store:
 def _connect(name: str) -> sqlite3.Connection:
     try:
         return sqlite3.connect(name, timeout=LOCK_WAIT, isolation_level=None)
-    except sqlite3.Error as problem:
+    except FAILURES as problem:
         raise HomeError(reason(problem)) from None
