@@ -57,13 +57,14 @@ ED25519_SIGNED = bytes.fromhex("300506032b6570034100")
 T = TypeVar("T", bound=x509.ExtensionType)
 
 KNOWN = (
-    x509.BasicConstraints,
-    x509.KeyUsage,
-    x509.ExtendedKeyUsage,
-    x509.SubjectAlternativeName,
-    x509.SubjectKeyIdentifier,
-    x509.AuthorityKeyIdentifier,
-)
+    x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName,
+    x509.SubjectKeyIdentifier, x509.AuthorityKeyIdentifier,
+)  # fmt: skip
+UNREADABLE = (
+    ValueError, TypeError, UnsupportedAlgorithm, CryptographyDeprecationWarning,
+    x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+"""What cryptography says of bytes that are no certificate."""
 
 
 @frozen
@@ -179,16 +180,7 @@ def _malformed() -> Iterator[None]:
     """Whatever cryptography says of bytes it cannot read becomes one typed error."""
     try:
         yield
-    except (
-        ValueError,
-        TypeError,
-        UnsupportedAlgorithm,
-        CryptographyDeprecationWarning,
-        x509.InvalidVersion,
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-        x509.UnsupportedGeneralNameType,
-    ) as problem:
+    except UNREADABLE as problem:
         raise RemoteError("malformed-certificate", type(problem).__name__) from None
 
 
@@ -387,17 +379,8 @@ def _builder(
 
 def _usage(authority: bool) -> x509.KeyUsage:
     """A member signs; an authority signs certificates."""
-    return x509.KeyUsage(
-        digital_signature=not authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=authority,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    no = False
+    return x509.KeyUsage(not authority, no, no, no, no, authority, no, no, no)
 
 
 def _moment(ms: int) -> datetime:

@@ -14,6 +14,7 @@ from securechat.certificates import (
     check_dates,
     found_authority,
     issue,
+    read_judged,
     read_member,
     read_room,
 )
@@ -48,6 +49,10 @@ class GoodTests(SynchronousTestCase):
         self.assertEqual(used, usage())
         span = found.not_valid_after_utc - found.not_valid_before_utc
         self.assertEqual(span.days, 3651)
+
+    def test_judged_before(self) -> None:
+        """What a door once let in says the same when it is read without its room."""
+        self.assertEqual(read_judged(GOOD), read_member(GOOD, ROOM.certificate))
 
     def test_room(self) -> None:
         """The authority's certificate names the room, and the room id is its hash."""
@@ -165,9 +170,18 @@ class AlteredTests(SynchronousTestCase):
         crossed = evolve(
             Paper(other), names=Paper(other).names, basic=x509.BasicConstraints(True, None)
         )
-        for der in (GOOD, crossed.made()[0], b""):
+        subordinate = evolve(crossed, usage=usage(certifies=True))
+        for der in (GOOD, crossed.made()[0], subordinate.made()[0], b""):
             refused = self.assertRaises(RemoteError, read_room, der)
             self.assertEqual(refused.reason, "not-a-room")
+
+    def test_serial_that_none_may_have(self) -> None:
+        """A serial number that cryptography only warns of is refused, without a warning."""
+        at = GOOD.index(b"\x02\x01\x02\x02\x14") + 5
+        negative = GOOD[:at] + b"\xff" + GOOD[at + 1 :]
+        refused = self.assertRaises(RemoteError, read_member, negative, ROOM.certificate)
+        self.assertEqual(refused.reason, "malformed-certificate")
+        self.assertEqual(self.flushWarnings(), [])
 
     def test_too_long(self) -> None:
         """A certificate of more than 2 KiB is not even parsed."""
