@@ -1,0 +1,317 @@
+"""
+Carries out the faults of a plan on a world, and undoes them all at the end.
+
+A fault that finds nothing to strike (a process that is down already) passes without effect.  A forger
+is a member that runs another program: its frames go out on a true link of the member.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import Any, Protocol
+
+from attrs import define, evolve, field
+from twisted.internet.defer import Deferred
+
+from securechat.inputs import Ending, Goodbye
+from securechat.messaging.messages import MESSAGES, Posts
+from securechat.messaging.statements import STATEMENTS, attachment_of
+from securechat.objects import Purpose, Signed
+from securechat.settings import KIB
+from securechat.signing import object_hash
+from securechat.simulation.clock import SimClock
+from securechat.simulation.faults import COPY, Fault, Trouble
+from securechat.simulation.host import Host
+from securechat.simulation.network import SimNetwork
+from securechat.simulation.streams import Phase, SimLink
+from securechat.wire import LENGTH, Codec, pack
+
+STEPS = 40
+"""A crash comes within that many steps, or after this long at the latest:"""
+CRASH_WITHIN = 5.0
+GOODBYE = 2.0
+"""Seconds that a goodbye gets to go out."""
+KEPT = 24
+"""Frames kept for a replay, per direction."""
+FIRST_SPOKEN = min(MESSAGES)
+
+
+class Around(Protocol):
+    """The world, as chaos sees it."""
+
+    clock: SimClock
+    network: SimNetwork
+    hosts: list[Host]
+
+    def end(self, host: Host) -> None:
+        """A process ends."""
+        ...
+
+    def revive(self, host: Host) -> None:
+        """Start a process if none runs."""
+        ...
+
+    def disk_replaced(self, host: Host, to: float | None) -> None:
+        """Another disk is in: none, or that of then."""
+        ...
+
+
+@define(eq=False)
+class Chaos:
+    """The bad luck of one world."""
+
+    _world: Around
+    _rng: Random
+    quiet: bool = False
+    _copies: dict[int, tuple[float, bytes]] = field(factory=dict)
+    _frames: dict[tuple[int, int], list[bytes]] = field(factory=dict)
+    _codec: Codec = field(factory=lambda: Codec(MESSAGES, STATEMENTS))
+    _kinds: dict[str, Callable[[Fault, Host, Host], None]] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._kinds = {
+            Trouble.DELAY: self._delay,
+            Trouble.REORDER: self._reorder,
+            Trouble.DUPLICATE: self._duplicate,
+            Trouble.ONE_WAY: self._one_way,
+            Trouble.PARTITION: self._partition,
+            Trouble.PAUSE: self._pause,
+            Trouble.RESET: self._reset,
+            Trouble.CRASH: self._crash,
+            Trouble.DISK_LOSS: self._disk_loss,
+            Trouble.RESTORE: self._restore,
+            Trouble.CLOCK: self._clock_step,
+            Trouble.SLOW: self._slow,
+            Trouble.DISK_FULL: self._disk_full,
+            Trouble.REPLAY: self._replay,
+            Trouble.FORGERY: self._forge,
+            Trouble.LEAVE: self._leave,
+            COPY: self._copy,
+        }
+
+    def strike(self, fault: Fault) -> None:
+        """Carry out one fault."""
+        if not self.quiet:
+            hosts = self._world.hosts
+            self._kinds[fault.what](fault, hosts[fault.who], hosts[fault.other])
+
+    def heal(self) -> None:
+        """No more faults: everything is mended, every machine and process runs."""
+        self.quiet = True
+        weather = self._world.network.weather
+        weather.cuts.clear()
+        weather.lag.clear()
+        weather.rate.clear()
+        weather.spread = 0.0
+        for host in self._world.hosts:
+            host.countdown, host.disk_full = 0, False
+            if host.up and host.clock.paused:
+                host.clock.go_on()
+            self._world.revive(host)
+        self._world.network.flow()
+
+    def passed(self, source: Host, target: Host, data: bytes) -> None:
+        """Frames that a replay may bring again."""
+        kept = self._frames.setdefault((source.index, target.index), [])
+        start = 0
+        while start < len(data):
+            end = start + LENGTH + int.from_bytes(data[start : start + LENGTH], "big")
+            if data[start + LENGTH + 1] >= FIRST_SPOKEN:
+                kept.append(data[start:end])
+            start = end
+        del kept[:-KEPT]
+
+    def _later(self, delay: float, act: Callable[[], object]) -> None:
+        """Undo something, unless all was undone before."""
+
+        def run() -> None:
+            if not self.quiet:
+                act()
+
+        self._world.clock.callLater(delay, run)
+
+    # The network.
+
+    def _delay(self, fault: Fault, who: Host, other: Host) -> None:
+        lag = self._world.network.weather.lag
+        ways = [(who.index, other.index), (other.index, who.index)]
+        for way in ways:
+            lag[way] = 0.02 + 1.5 * fault.amount**2
+        self._later(fault.length, lambda: [lag.pop(way, None) for way in ways])
+
+    def _reorder(self, fault: Fault, who: Host, other: Host) -> None:
+        weather = self._world.network.weather
+        weather.spread = 0.05 + fault.amount
+        self._later(fault.length, lambda: setattr(weather, "spread", 0.0))
+
+    def _slow(self, fault: Fault, who: Host, other: Host) -> None:
+        rate, way = self._world.network.weather.rate, (who.index, other.index)
+        rate[way] = (1 + 63 * fault.amount) * KIB
+        self._later(fault.length, lambda: rate.pop(way, None))
+
+    def _cut(self, ways: list[tuple[int, int]], length: float) -> None:
+        network = self._world.network
+        for way in ways:
+            network.cut(*way)
+
+        def mend() -> None:
+            for way in ways:
+                network.mend(*way)
+
+        self._later(length, mend)
+
+    def _one_way(self, fault: Fault, who: Host, other: Host) -> None:
+        self._cut([(who.index, other.index)], fault.length)
+
+    def _partition(self, fault: Fault, who: Host, other: Host) -> None:
+        indexes = [host.index for host in self._world.hosts]
+        left = {who.index} | {i for i in indexes if i != other.index and self._rng.random() < 0.5}
+        ways = [(a, b) for a in indexes for b in indexes if (a in left) != (b in left)]
+        self._cut(ways, fault.length)
+
+    def _reset(self, fault: Fault, who: Host, other: Host) -> None:
+        for ends in self._connections(who, other):
+            self._world.network.reset(ends, (fault.amount, self._rng.random()))
+
+    def _duplicate(self, fault: Fault, who: Host, other: Host) -> None:
+        """What one side sent arrives, what answers it is lost, and the link breaks."""
+        for ends in self._connections(who, other):
+            keep = (1.0, 0.0) if fault.amount < 0.5 else (0.0, 1.0)
+            self._world.network.reset(ends, keep)
+
+    def _connections(self, who: Host, other: Host) -> list[tuple[SimLink, SimLink]]:
+        pair = {who, other}
+        return [
+            ends
+            for ends in self._world.network.connections
+            if {ends[0].machine, ends[1].machine} == pair
+        ]
+
+    # Processes and disks.
+
+    def _pause(self, fault: Fault, who: Host, other: Host) -> None:
+        if not who.up or who.clock.paused:
+            return
+        clock = who.clock
+        clock.stand_still()
+
+        def go_on() -> None:
+            if clock.paused:
+                clock.go_on()
+                self._world.network.flow()
+
+        self._later(fault.length, go_on)
+
+    def _crash(self, fault: Fault, who: Host, other: Host) -> None:
+        """Kill it between two steps of a turn, or here if it does not come to any; then restart."""
+        if not who.up or who.clock.paused:
+            return
+        who.countdown = 1 + int(STEPS * fault.amount)
+        clock = who.clock
+
+        def at_last() -> None:
+            if clock.alive and not clock.paused:
+                self._world.end(who)
+
+        self._later(CRASH_WITHIN, at_last)
+        self._later(CRASH_WITHIN + fault.length, lambda: self._world.revive(who))
+        self._later(fault.length, lambda: self._world.revive(who))
+
+    def _disk_loss(self, fault: Fault, who: Host, other: Host) -> None:
+        self._replace(fault, who, b"", None)
+
+    def _copy(self, fault: Fault, who: Host, other: Host) -> None:
+        self._copies[who.index] = (self._world.clock.now, who.copy())
+
+    def _restore(self, fault: Fault, who: Host, other: Host) -> None:
+        at, content = self._copies.get(who.index, (None, b""))
+        self._replace(fault, who, content, at)
+
+    def _replace(self, fault: Fault, who: Host, disk: bytes, at: float | None) -> None:
+        self._world.end(who)
+        who.disk = disk
+        self._world.disk_replaced(who, at)
+        self._later(fault.length, lambda: self._world.revive(who))
+
+    def _disk_full(self, fault: Fault, who: Host, other: Host) -> None:
+        who.disk_full = True
+        self._later(fault.length, lambda: setattr(who, "disk_full", False))
+
+    def _clock_step(self, fault: Fault, who: Host, other: Host) -> None:
+        """Up to an hour either way, and from the next start on up to 500 ppm of drift."""
+        far = 3600.0 if self._rng.random() < 0.5 else 90.0
+        who.wall_offset += (2 * fault.amount - 1) * far
+        who.rate = 1.0 + self._rng.uniform(-0.0005, 0.0005)
+
+    def _leave(self, fault: Fault, who: Host, other: Host) -> None:
+        """As SIGTERM: a signed goodbye, at most two seconds for it to go out, then the end."""
+        node, clock = who.node, who.clock
+        if node is None or not who.up or clock.paused:
+            return
+
+        def ask() -> None:
+            asked: Deferred[Any] = node.input(Goodbye())
+            asked.addErrback(lambda failure: None)
+
+        def stop() -> None:
+            if clock.alive:
+                node.listening = False
+                clock.run(node.stop)
+                self._later(0.5, lambda: self._world.end(who) if clock.alive else None)
+
+        clock.run(ask)
+        self._later(GOODBYE, stop)
+        self._later(GOODBYE + 1.0 + fault.length, lambda: self._world.revive(who))
+
+    # A member that runs another program.
+
+    def _replay(self, fault: Fault, who: Host, other: Host) -> None:
+        frames = list(self._frames.get((who.index, other.index), ()))
+        self._rng.shuffle(frames)
+        self._inject(who, other, b"".join(frames))
+
+    def _forge(self, fault: Fault, who: Host, other: Host) -> None:
+        """Words put into somebody's mouth: an altered post, or one more in his stream."""
+        said = [
+            signed
+            for frames in self._frames.values()
+            for frame in frames
+            for signed in getattr(self._codec.message(frame[LENGTH:]), "objects", ())
+            if signed.purpose is Purpose.ENVELOPE and signed.attachment
+        ]
+        if said:
+            make = self._altered if fault.amount < 0.3 else self._one_more
+            forged = make(self._rng.choice(said), who)
+            self._inject(who, other, self._codec.frame(Posts((forged,))))
+
+    def _altered(self, signed: Signed, who: Host) -> Signed:
+        where = self._rng.choice(("statement", "attachment", "signature"))
+        content = bytearray(getattr(signed, where))
+        content[-1] ^= 1
+        altered: Signed = evolve(signed, **{where: bytes(content)})  # type: ignore[arg-type]
+        return altered
+
+    def _one_more(self, signed: Signed, who: Host) -> Signed:
+        """Everything is right but for the signature, which is the forger's own."""
+        signer = who.person.signer
+        envelope = self._codec.statement(signed.purpose, signed.statement)
+        texts = attachment_of((f"forged by {who.name}, {self._rng.random()}",))
+        more = evolve(
+            envelope,
+            first=envelope.last + 1,
+            count=1,
+            previous=object_hash(signer.room, signed),
+            hlc=envelope.hlc + 1,
+            body=hashlib.sha256(texts).digest(),
+            opening=None,
+        )
+        return signer.sign(Purpose.ENVELOPE, pack(more), texts)
+
+    def _inject(self, who: Host, other: Host, frames: bytes) -> None:
+        for ends in self._connections(who, other):
+            for end in ends:
+                open_ = end.phase is Phase.OPEN and Ending.FIN not in end.pipe.items
+                if frames and open_ and end.machine is who and end.heard:
+                    self._world.network.inject(end, frames)

@@ -1,0 +1,241 @@
+"""
+The judge of a simulated world, which knows nothing of how the product works.
+
+It holds what people said and what nodes then showed, as plain values, against the invariants of
+``reference/reliability-security.md`` 4.2, and imports ids and message classes only:
+
+- I1 ``acked`` rests on a signature of the recipient that the witness saw and found true; stronger
+  news is never taken back.
+- I2 nothing is shown twice. I3 what is shown was said by its author in these words, and verifies.
+- I4 within a stream the order never turns. I5 up to the highest shown post nothing is silently missing.
+- I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
+- I10 queues and tables stay within caps. I13 nothing fails unexpectedly.
+- L after the last fault all rosters, transcripts and digests become equal, and every accepted message
+  is everywhere; excused is only what stood on a disk that was lost or set back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from attrs import define, field
+
+from securechat.ids import Hash, Kind, MemberId, MessageId, Stream, Version
+from securechat.signing import Verifier
+from securechat.simulation.observed import Missing, Shown, View, Violation
+from securechat.simulation.witness import Site, Witness
+
+MOST = 50
+"""Violations kept of one world; the first one is what matters."""
+
+
+@define
+class Said:
+    """One message that its author's node accepted."""
+
+    id: MessageId
+    text: str
+    to: MemberId | None
+    at: float
+    excused: bool = False
+    """Its disk was lost or set back since."""
+
+
+@define
+class _Memory:
+    """What one node has shown so far."""
+
+    versions: dict[MemberId, Version] = field(factory=dict)
+    acked: dict[MessageId, int] = field(factory=dict)
+    own_epoch: int = 0
+
+
+@define(eq=False)
+class Checker:
+    """Judges one world."""
+
+    _room: str
+    _now: Callable[[], float]
+    publics: Mapping[MemberId, bytes]
+    """The members of the room with their keys."""
+    violations: list[Violation] = field(factory=list, init=False)
+    accepted: dict[MessageId, Said] = field(factory=dict, init=False)
+    witness: Witness = field(init=False)
+    _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
+    _memories: dict[str, _Memory] = field(factory=dict, init=False)
+    _verifier: Verifier = field(init=False)
+    _verified: set[tuple[Hash, bytes]] = field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.witness = Witness(self._room, self.report)
+        self._verifier = Verifier(self._room)
+
+    def report(self, rule: str, node: str, text: str) -> None:
+        """A promise was broken."""
+        if len(self.violations) < MOST:
+            self.violations.append(Violation(rule, self._now(), node, text))
+
+    # What the world tells.
+
+    def uttered(self, author: MemberId, text: str, to: MemberId | None = None) -> None:
+        """Somebody says this now; whether it was accepted is another matter.  Texts are unique."""
+        self._uttered[text] = (author, to)
+
+    def answered(self, id: MessageId, text: str, to: MemberId | None = None) -> None:
+        """A node accepted it (252)."""
+        if id in self.accepted:
+            self.report("I8", id.author, f"{id} was given to two messages")
+        self.accepted[id] = Said(id, text, to, self._now())
+
+    def set_back(self, site: Site, to: float | None) -> None:
+        """A disk was lost (None), or is as it was at that time."""
+        for said in self.accepted.values():
+            if said.id.author == site.member and (to is None or said.at > to):
+                said.excused = True
+        self._memories.pop(site.name, None)
+        self.witness.disk_changed(site)
+
+    def shown(self, site: Site, view: View) -> None:
+        """What a node shows now, all of it."""
+        self._words(site, view)
+        self._order(site, view)
+        self._versions(site, view)
+        self._own(site, view)
+
+    # I2, I3.
+
+    def _words(self, site: Site, view: View) -> None:
+        seen: set[str] = set()
+        for line in view.lines:
+            if isinstance(line, Missing):
+                continue
+            if line.text in seen:
+                self.report("I2", site.name, f"shows {line.id} twice")
+            seen.add(line.text)
+            said = self._uttered.get(line.text)
+            if said is None or said[0] != line.id.author or line.id.author not in self.publics:
+                self.report("I3", site.name, f"shows {line.id}, which its author never said")
+            elif said[1] != line.to or (said[1] and site.member not in said):
+                self.report("I12", site.name, f"shows {line.id}, which is not for it")
+            elif line.signed is not None and not self._verifier.passes(
+                self.publics[line.id.author], line.signed
+            ):
+                self.report("I3", site.name, f"shows {line.id}, whose signature is not good")
+
+    # I4, I5.
+
+    def _order(self, site: Site, view: View) -> None:
+        highest: dict[Stream, int] = {}
+        covered: dict[Stream, set[int]] = {}
+        for line in view.lines:
+            if isinstance(line, Missing):
+                covered.setdefault(line.stream, set()).update(range(line.first, line.last + 1))
+            elif line.id.kind is Kind.POST:
+                stream, seq = line.id.stream, line.id.seq
+                if seq <= highest.get(stream, 0):
+                    self.report("I4", site.name, f"shows {line.id} after {highest[stream]}")
+                highest[stream] = max(seq, highest.get(stream, 0))
+                covered.setdefault(stream, set()).add(seq)
+        if view.floors:
+            return
+        for stream, seqs in covered.items():
+            if len(seqs) != max(seqs):
+                lost = sorted(set(range(1, max(seqs))) - seqs)
+                self.report("I5", site.name, f"{stream}: {lost} neither shown nor a gap")
+
+    # I7.
+
+    def _versions(self, site: Site, view: View) -> None:
+        memory = self._memories.setdefault(site.name, _Memory())
+        for seat in view.seats:
+            version = Version(seat.epoch, seat.incarnation)
+            before = memory.versions.get(seat.member)
+            if seat.member == site.member:
+                before = None if before is None else Version(before.epoch, 0)
+            if before is not None and version < before:
+                text = f"shows {seat.member[:8]} at {version} after {before}"
+                self.report("I7", site.name, text)
+            memory.versions[seat.member] = version
+
+    # I1, I9.
+
+    def _own(self, site: Site, view: View) -> None:
+        memory = self._memories.setdefault(site.name, _Memory())
+        own = [line for line in view.lines if isinstance(line, Shown)]
+        own = [line for line in own if line.id.author == site.member]
+        shown = {line.id: line.text for line in own}
+        for said in self.accepted.values():
+            if said.id.author == site.member and not said.excused and not view.floors:
+                if said.id not in shown:
+                    self.report("I9", site.name, f"{said.id} was accepted and is gone")
+                elif shown[said.id] != said.text:
+                    self.report("I9", site.name, f"{said.id} was accepted with other words")
+        for line in own:
+            acked = line.acked or 0
+            if acked < memory.acked.get(line.id, 0):
+                self.report("I1", site.name, f"{line.id} was acked and is {line.state}")
+            memory.acked[line.id] = acked
+            if acked > self._signers(line):
+                text = f"{line.id}: {acked} acked, {self._signers(line)} have signed that truly"
+                self.report("I1", site.name, text)
+
+    def _signers(self, line: Shown) -> int:
+        """How many recipients have truly signed that they have it."""
+        return sum(
+            line.id in stored
+            for member, stored in self.witness.stored.items()
+            if member != line.id.author and line.to in (None, member)
+        )
+
+    # The end.
+
+    def difference(self, views: Mapping[str, View], sites: Iterable[Site]) -> str:
+        """In what the nodes still differ, or what is still missing; empty if nothing."""
+        names = sorted(views)
+        first = views[names[0]]
+        for name in names:
+            view = views[name]
+            apart = [seat.member for seat in view.seats if seat.state != "alive"]
+            if apart or len(view.seats) != len(first.seats):
+                return f"{name} sees {len(view.seats)} members, not alive: {apart}"
+            if _versions_of(view) != _versions_of(first):
+                return f"{name} and {names[0]} hold other versions"
+            if not (view.floors or first.floors) and view.digest != first.digest:
+                return f"the digests of {name} and {names[0]} differ"
+            if not (view.floors or first.floors) and _posts_of(view) != _posts_of(first):
+                return f"the transcripts of {name} and {names[0]} differ"
+        return self._undelivered(views, {site.member: site.name for site in sites})
+
+    def _undelivered(self, views: Mapping[str, View], names: Mapping[MemberId, str]) -> str:
+        texts = {name: _texts_of(view) for name, view in views.items()}
+        for said in self.accepted.values():
+            if said.excused or any(view.floors for view in views.values()):
+                continue
+            readers = names.values() if said.to is None else (names[said.to],)
+            for name in readers:
+                if name in views and said.text not in texts[name]:
+                    if said.to is not None and self._acked_once(said):
+                        continue
+                    return f"{said.id} has not come to {name}"
+        return ""
+
+    def _acked_once(self, said: Said) -> bool:
+        """Its recipient had it once; losing a disk later is its own matter."""
+        return said.to is not None and said.id in self.witness.stored.get(said.to, ())
+
+
+def _versions_of(view: View) -> list[tuple[MemberId, int, int]]:
+    return [(seat.member, seat.epoch, seat.incarnation) for seat in view.seats]
+
+
+def _posts_of(view: View) -> list[object]:
+    """The room's transcript as everybody should see it: posts and gaps, in order."""
+    return [
+        (line.id, line.text) if isinstance(line, Shown) else line
+        for line in view.lines
+        if isinstance(line, Missing) or line.id.kind is Kind.POST
+    ]
+
+
+def _texts_of(view: View) -> set[str]:
+    return {line.text for line in view.lines if isinstance(line, Shown)}

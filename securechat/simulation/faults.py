@@ -1,0 +1,115 @@
+"""
+What goes wrong in one world, decided from its seed before it begins.
+
+"Swarm": each kind has its own chance and its own frequency, and some are off, so that worlds differ in
+kind and not only in luck.  At least three kinds are on in each.  A plan is a list of values that can
+be printed; ``chaos`` carries it out.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from random import Random
+
+from attrs import frozen
+
+
+class Trouble(StrEnum):
+    """The kinds of fault."""
+
+    DELAY = "delay"
+    REORDER = "reorder across links"
+    DUPLICATE = "delivered, and its answer lost"
+    ONE_WAY = "one-way cut"
+    PARTITION = "partition"
+    PAUSE = "pause"
+    RESET = "reset in mid-frame"
+    CRASH = "crash between two steps"
+    DISK_LOSS = "disk loss"
+    RESTORE = "restore of an old disk"
+    CLOCK = "clock step or drift"
+    SLOW = "slow link"
+    DISK_FULL = "disk full"
+    REPLAY = "replayed frames"
+    FORGERY = "forged frames"
+    LEAVE = "goodbye and return"
+
+
+COPY = "copy of the disk"
+"""Not a fault: taken some time before a restore."""
+
+MOST: dict[Trouble, int] = {
+    Trouble.DELAY: 4,
+    Trouble.REORDER: 3,
+    Trouble.DUPLICATE: 6,
+    Trouble.ONE_WAY: 3,
+    Trouble.PARTITION: 3,
+    Trouble.PAUSE: 4,
+    Trouble.RESET: 8,
+    Trouble.CRASH: 5,
+    Trouble.DISK_LOSS: 2,
+    Trouble.RESTORE: 2,
+    Trouble.CLOCK: 3,
+    Trouble.SLOW: 3,
+    Trouble.DISK_FULL: 2,
+    Trouble.REPLAY: 6,
+    Trouble.FORGERY: 4,
+    Trouble.LEAVE: 2,
+}
+"""How often each kind strikes in one world at most."""
+
+LONGEST: dict[Trouble, float] = {
+    Trouble.DELAY: 15.0,
+    Trouble.REORDER: 20.0,
+    Trouble.ONE_WAY: 25.0,
+    Trouble.PARTITION: 40.0,
+    Trouble.PAUSE: 30.0,
+    Trouble.CRASH: 15.0,
+    Trouble.DISK_LOSS: 15.0,
+    Trouble.RESTORE: 15.0,
+    Trouble.SLOW: 20.0,
+    Trouble.DISK_FULL: 10.0,
+    Trouble.LEAVE: 15.0,
+}
+"""Seconds that one lasts at most."""
+
+
+@frozen
+class Fault:
+    """One thing that goes wrong."""
+
+    at: float
+    what: str
+    who: int
+    other: int
+    length: float
+    amount: float
+    """A number in [0, 1) that each kind reads in its own way."""
+
+    def __str__(self) -> str:
+        where = f"node{self.who + 1}, node{self.other + 1}"
+        return f"{self.at:8.3f} s  {self.what} ({where}; {self.length:.1f} s, {self.amount:.3f})"
+
+
+def plan(rng: Random, nodes: int, until: float) -> tuple[Fault, ...]:
+    """The faults of one world, in order of time; the last one is over by ``until``."""
+    kinds = [kind for kind in Trouble if rng.random() < 0.45]
+    while len(kinds) < 3:
+        kinds = [kind for kind in Trouble if kind in kinds or rng.random() < 0.2]
+    faults: list[Fault] = []
+    for kind in kinds:
+        for _ in range(rng.randint(1, MOST[kind])):
+            faults += _fault(rng, kind, nodes, until)
+    return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def _fault(rng: Random, kind: Trouble, nodes: int, until: float) -> list[Fault]:
+    who, other = rng.sample(range(nodes), 2)
+    at = rng.uniform(2.0, until)
+    longest = min(LONGEST.get(kind, 0.0), until - at)
+    # Mostly short ones, sometimes nearly the longest.
+    length = longest * rng.random() ** 2
+    fault = Fault(at, kind, who, other, length, rng.random())
+    if kind is not Trouble.RESTORE:
+        return [fault]
+    return [Fault(rng.uniform(1.0, at), COPY, who, other, 0.0, 0.0), fault]

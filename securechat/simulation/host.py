@@ -1,0 +1,228 @@
+"""
+One machine: a disk, a clock on the wall, and the process of a real node that may crash at any step.
+
+The node is the one that runs under twistd.  What is put in its place is its clock, its chance, its
+boot id and the network; its journal is SQLite in memory, copied as a disk would be.  A crash raises
+``Killed`` at a step (of a commit, or before bytes are written), which no ``except Exception`` of the
+product can stop; the process never runs again, and its open transaction is gone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any, Protocol
+
+from attrs import define, field
+
+from securechat.ids import BootId, Hash, MemberId
+from securechat.journal.store import Store, StoreError
+from securechat.messaging.statements import texts_of
+from securechat.messaging.views import DirectLine, GapLine
+from securechat.node.dispatch import FACTS
+from securechat.node.node import Node, Person, Places
+from securechat.objects import Signed
+from securechat.settings import Settings
+from securechat.simulation.clock import HostClock, SimClock
+from securechat.simulation.network import PORT
+from securechat.simulation.observed import Line, Missing, Seat, Shown, View
+from securechat.simulation.people import FOUNDED_MS, person
+
+ALL_LINES = 1_000_000
+RETRY_START = 1.0
+"""Seconds after which a node that could not start is started again."""
+
+
+class Killed(BaseException):
+    """The process ends here; not an Exception, so that nothing handles it."""
+
+
+class Around(Protocol):
+    """The world, as a host sees it."""
+
+    clock: SimClock
+    settings: Settings
+
+    def dialled(self, host: Host, address: str, expected: MemberId | None) -> None:
+        """A process dials."""
+        ...
+
+    def died(self, host: Host) -> None:
+        """A process has ended at a step."""
+        ...
+
+    def failed(self, host: Host, problem: BaseException) -> None:
+        """Something came out of the product that should not have."""
+        ...
+
+    def happened(self, host: Host, event: Any) -> None:
+        """A node tells its watchers."""
+        ...
+
+
+@define(eq=False)
+class Host:
+    """One machine with its process."""
+
+    index: int
+    world: Around
+    rng: Random
+    peers: tuple[str, ...]
+    person: Person = field(init=False)
+    name: str = field(init=False)
+    member: MemberId = field(init=False)
+    address: str = field(init=False)
+    powered: bool = True
+    clock: HostClock = field(init=False)
+    node: Node | None = None
+    store: Store | None = None
+    disk: bytes = b""
+    """What is on the disk while no process runs."""
+    wall_offset: float = 0.0
+    rate: float = 1.0
+    countdown: int = 0
+    """Steps until the process is killed; 0 for never."""
+    disk_full: bool = False
+    starts: int = 0
+    steps: Counter[str] = field(factory=Counter)
+    """At which steps processes were killed."""
+    _texts: dict[Hash, tuple[str, ...]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.person = person(self.index)
+        self.name, self.member = self.person.name, self.person.signer.member
+        self.address = f"10.0.0.{self.index + 1}:{PORT}"
+        self.clock = HostClock(self.world.clock, self.guard)
+        self.clock.die()
+
+    # Life and death.
+
+    @property
+    def up(self) -> bool:
+        """Whether a process runs."""
+        return self.clock.alive
+
+    @property
+    def owner(self) -> Any:
+        """The Links of the process that listens."""
+        node = self.node
+        return node.links if node is not None and node.listening and self.up else None
+
+    def start(self) -> None:
+        """Start a process on what is on the disk."""
+        self.powered = True
+        self.starts += 1
+        self.clock = HostClock(self.world.clock, self.guard)
+        self.clock.rate, self.clock.offset = self.rate, self.rng.uniform(0, 1000)
+        self.clock.run(self._start)
+
+    def _start(self) -> None:
+        self.store = Store.deserialize(self.disk, FACTS, self.person.signer.room)
+        self.store.before = self._store_step
+        boot = BootId(f"{self.rng.getrandbits(128):032x}")
+        places = Places(f"0.0.0.0:{PORT}", (), self.peers)
+        self.node = Node(
+            self.person, places, self.world.settings, boot, self.store, self.clock, self.wall_ms,
+            self.rng, self._dial, self._fatal,
+        )  # fmt: skip
+        self.node.watchers.append(lambda event: self.world.happened(self, event))
+        try:
+            self.node.start()
+        except StoreError:
+            self.crash()
+            self.world.clock.callLater(RETRY_START, self._start_again, self.starts)
+            return
+        self.node.listening = True
+        self.node.tick()
+
+    def _start_again(self, starts: int) -> None:
+        if self.starts == starts and not self.up:
+            self.start()
+
+    def crash(self) -> None:
+        """The process ends now, wherever it is; its disk is as the last commit left it."""
+        self.countdown = 0
+        self.clock.die()
+        if self.store is not None:
+            self.disk = self.store.serialize()
+            self.store.crash()
+        self.node = self.store = None
+
+    def copy(self) -> bytes:
+        """A copy of the disk as it is now."""
+        return self.disk if self.store is None else self.store.serialize()
+
+    def wall_ms(self) -> int:
+        """The clock on the wall."""
+        now = self.world.clock.now * self.rate + self.wall_offset
+        return FOUNDED_MS + 86_400_000 + int(now * 1000)
+
+    # Where it can be killed, and where unexpected errors end.
+
+    def guard(self, func: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> None:
+        """Make a call of the process."""
+        try:
+            func(*args, **kw)
+        except Killed:
+            self.world.died(self)
+        except Exception as problem:  # noqa: BLE001 - I13: whatever gets out is a violation
+            self.world.failed(self, problem)
+
+    def step(self, name: str) -> None:
+        """One step further; the process may be killed here."""
+        if not self.clock.alive:
+            raise Killed
+        if self.countdown:
+            self.countdown -= 1
+            if not self.countdown:
+                self.steps[name] += 1
+                raise Killed
+
+    def _store_step(self, name: str) -> None:
+        self.step(name)
+        if self.disk_full and name != "committed":
+            raise StoreError("disk full")
+
+    def _fatal(self, reason: str) -> None:
+        self.world.failed(self, RuntimeError(f"the node gave up: {reason}"))
+
+    def _dial(self, address: str, expected: MemberId | None) -> None:
+        self.world.dialled(self, address, expected)
+
+    # What it shows.
+
+    def on_disk(self, name: Hash) -> Signed | None:
+        """The object of this hash that is on the disk now."""
+        return None if self.store is None else self.store.object(name)
+
+    def view(self, fresh: bool = False) -> View:
+        """What the node shows; with ``fresh`` every text is read from its disk again."""
+        node = self.node
+        assert node is not None
+        membership = node.cores.membership.snapshot(node.now())
+        messaging = node.cores.messaging
+        lines: list[Line] = []
+        for line in messaging.transcript(after="", limit=ALL_LINES).lines:
+            if isinstance(line, GapLine):
+                lines.append(Missing(line.stream, line.first, line.last))
+                continue
+            signed = self.on_disk(line.hash) if fresh else None
+            to = line.to if isinstance(line, DirectLine) else None
+            lines.append(
+                Shown(line.id, self._text(line.hash, line.index, signed), to, line.state,
+                      line.acked, signed)
+            )  # fmt: skip
+        seats = tuple(
+            Seat(member.member, member.state, member.epoch, member.incarnation)
+            for member in membership.members
+        )
+        return View(seats, messaging.snapshot(node.now()).digest, tuple(lines))
+
+    def _text(self, name: Hash, index: int, signed: Signed | None) -> str:
+        texts = self._texts.get(name)
+        if texts is None or signed is not None:
+            found = signed or self.on_disk(name)
+            texts = texts_of(found) if found is not None else ()
+            self._texts[name] = texts
+        return texts[index] if index < len(texts) else f"(text {index} is not on disk)"

@@ -1,0 +1,73 @@
+"""
+What the checker is shown: plain values, and nothing of the cores that made them.
+
+The world reads them through the public read API of each node (``world``, ``host``), as an operator
+would; the wire is seen by ``witness``.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from securechat.ids import MemberId, MessageId, Stream
+from securechat.objects import Signed
+
+
+@frozen
+class Shown:
+    """One post or direct message of a transcript."""
+
+    id: MessageId
+    text: str
+    to: MemberId | None
+    """The recipient of a direct message."""
+    state: str | None
+    acked: int | None
+    signed: Signed | None = None
+    """The stored object, where it was read from disk for this."""
+
+
+@frozen
+class Missing:
+    """A gap of a transcript."""
+
+    stream: Stream
+    first: int
+    last: int
+
+
+Line = Shown | Missing
+
+
+@frozen
+class Seat:
+    """One member as a node sees it."""
+
+    member: MemberId
+    state: str
+    epoch: int
+    incarnation: int
+
+
+@frozen
+class View:
+    """What one node shows of itself."""
+
+    seats: tuple[Seat, ...]
+    digest: str
+    lines: tuple[Line, ...]
+    floors: bool = False
+    """Whether retention has pruned anything."""
+
+
+@frozen
+class Violation:
+    """A promise that was broken; ``rule`` is an invariant of ``reference`` 4.2 or L for liveness."""
+
+    rule: str
+    at: float
+    node: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} at {self.at:.3f} s, {self.node}: {self.text}"

@@ -1,0 +1,200 @@
+"""
+Everything that is written on the network, read by somebody who takes no part.
+
+The witness decodes what each node writes at the moment it writes it, and asks that node's disk:
+
+- I1: who signs that it has stored something has it on disk now; and the signature is the only thing
+  that later justifies ``acked``.
+- I6: an author's own envelope or direct message is on his disk before its first byte leaves.
+- I7: whom a node has welcomed with one epoch it never welcomes with a lower one.
+- I8: one place of a stream never has two objects signed by its author.
+- I12: a direct message travels on a link of its author to its recipient only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from attrs import define, field
+
+from securechat.ids import Hash, MemberId, MessageId, Stream
+from securechat.membership.messages import MESSAGES as MEMBERSHIP
+from securechat.membership.messages import STATEMENTS as CLAIMS
+from securechat.messaging.messages import MESSAGES as MESSAGING
+from securechat.messaging.statements import STATEMENTS, Direct, Envelope, Frontier, Receipt
+from securechat.node.handshake import MESSAGES as HANDSHAKE
+from securechat.node.handshake import Welcome
+from securechat.objects import Purpose, Signed
+from securechat.signing import object_hash
+from securechat.wire import LENGTH, Codec
+
+CACHED = 512
+WELCOME, FIRST_SPOKEN = 2, 32
+
+
+class Site(Protocol):
+    """A node as the checker may ask it."""
+
+    name: str
+    member: MemberId
+
+    def on_disk(self, name: Hash) -> Signed | None:
+        """The object of this hash that is on this node's disk now, whole."""
+        ...
+
+
+@define
+class Disk:
+    """What the witness has seen on one disk."""
+
+    seen: set[Hash] = field(factory=set)
+    posts: dict[Stream, set[int]] = field(factory=dict)
+    welcomed: dict[MemberId, int] = field(factory=dict)
+
+
+@define(eq=False)
+class Witness:
+    """Reads along, and remembers who signed what."""
+
+    _room: str
+    _report: Callable[[str, str, str], None]
+    places: dict[MessageId, Hash] = field(factory=dict)
+    """The object at each place, as its author signed it."""
+    stored: dict[MemberId, set[MessageId]] = field(factory=dict)
+    """What each member has signed to have stored: posts by frontier, directs by receipt."""
+    envelopes: dict[Stream, dict[int, tuple[Hash, int, int]]] = field(factory=dict)
+    """Each post's envelope with its first and last seq."""
+    _disks: dict[str, Disk] = field(factory=dict)
+    _codec: Codec = field(init=False)
+    _messages: dict[bytes, Any] = field(factory=dict)
+    _objects: dict[bytes, tuple[Hash, Any]] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._codec = Codec({**HANDSHAKE, **MEMBERSHIP, **MESSAGING}, {**CLAIMS, **STATEMENTS})
+
+    def disk_changed(self, site: Site) -> None:
+        """This node's disk was lost, or an old one was put in."""
+        self._disks.pop(site.name, None)
+
+    def written(self, site: Site, to: MemberId, data: bytes) -> None:
+        """A node writes whole frames."""
+        for body in _bodies(data):
+            if body[1] == WELCOME or body[1] >= FIRST_SPOKEN:
+                message = self._message(body)
+                if isinstance(message, Welcome):
+                    self._welcomed(site, to, message.epoch)
+                for signed in getattr(message, "objects", ()):
+                    self._object(site, to, signed)
+
+    def _message(self, body: bytes) -> Any:
+        """Decoded once, however many peers it goes to."""
+        found = self._messages.get(body)
+        if found is None:
+            if len(self._messages) >= CACHED:
+                self._messages.clear()
+            found = self._messages[body] = self._codec.message(body)
+        return found
+
+    def _object(self, site: Site, to: MemberId, signed: Signed) -> None:
+        if signed.purpose not in STATEMENTS:
+            return
+        known = self._objects.get(signed.statement)
+        if known is None:
+            name = object_hash(self._room, signed)
+            known = name, self._codec.statement(signed.purpose, signed.statement)
+            self._objects[signed.statement] = known
+        name, statement = known
+        mine = statement.author == site.member
+        if isinstance(statement, Envelope):
+            self._envelope(statement, name)
+            if mine and signed.attachment:
+                self._left(site, name, "post", statement.stream)
+        elif isinstance(statement, Direct):
+            self._direct(site, to, statement, name)
+        elif isinstance(statement, Receipt) and mine:
+            self._receipt(site, statement)
+        elif isinstance(statement, Frontier) and mine:
+            self._frontier(site, statement)
+
+    # I6, I8, I12.
+
+    def _left(self, site: Site, name: Hash, what: str, stream: Stream) -> None:
+        if not self._held(site, name):
+            self._report("I6", site.name, f"sends a {what} of {stream} that is not on its disk")
+
+    def _held(self, site: Site, name: Hash) -> bool:
+        disk = self._disks.setdefault(site.name, Disk())
+        if name in disk.seen:
+            return True
+        found = site.on_disk(name)
+        if found is None or (found.purpose is Purpose.ENVELOPE and not found.attachment):
+            return False
+        disk.seen.add(name)
+        return True
+
+    def _place(self, place: MessageId, name: Hash) -> None:
+        if self.places.setdefault(place, name) != name:
+            self._report("I8", place.author, f"{place} has two objects signed by its author")
+
+    def _envelope(self, envelope: Envelope, name: Hash) -> None:
+        row = self.envelopes.setdefault(envelope.stream, {})
+        known = row.get(envelope.first)
+        if known is not None and known[0] == name:
+            return
+        for seq in range(envelope.first, envelope.last + 1):
+            self._place(MessageId(envelope.stream, seq), name)
+            row[seq] = (name, envelope.first, envelope.last)
+
+    def _direct(self, site: Site, to: MemberId, direct: Direct, name: Hash) -> None:
+        self._place(direct.id, name)
+        if site.member != direct.author or to != direct.recipient:
+            self._report("I12", site.name, f"sends {direct.id} to {to}")
+        else:
+            self._left(site, name, "direct message", direct.stream)
+
+    # I1.
+
+    def _receipt(self, site: Site, receipt: Receipt) -> None:
+        if not self._held(site, receipt.hash):
+            text = f"signs a receipt for {receipt.id}, which is not on its disk"
+            self._report("I1", site.name, text)
+        elif self.places.get(receipt.id) == receipt.hash:
+            self.stored.setdefault(site.member, set()).add(receipt.id)
+
+    def _frontier(self, site: Site, frontier: Frontier) -> None:
+        disk = self._disks.setdefault(site.name, Disk())
+        for entry in frontier.streams:
+            posts = disk.posts.setdefault(entry.stream, set())
+            for first, last, head in entry.stored:
+                fresh = [seq for seq in range(first, last + 1) if seq not in posts]
+                if fresh:
+                    self._claimed(site, entry.stream, fresh, head)
+                    posts.update(fresh)
+
+    def _claimed(self, site: Site, stream: Stream, fresh: list[int], head: Hash) -> None:
+        row = self.envelopes.get(stream, {})
+        names = {row[seq][0] for seq in fresh if seq in row} | {head}
+        if not all(self._held(site, name) for name in sorted(names)):
+            text = f"signs that it has {stream} {fresh[0]} to {fresh[-1]}, not all on its disk"
+            self._report("I1", site.name, text)
+            return
+        self.stored.setdefault(site.member, set()).update(MessageId(stream, seq) for seq in fresh)
+
+    # I7.
+
+    def _welcomed(self, site: Site, to: MemberId, epoch: int) -> None:
+        welcomed = self._disks.setdefault(site.name, Disk()).welcomed
+        if epoch < welcomed.get(to, 0):
+            self._report("I7", site.name, f"welcomes epoch {epoch} of {to} after {welcomed[to]}")
+        welcomed[to] = max(epoch, welcomed.get(to, 0))
+
+
+def _bodies(data: bytes) -> Iterator[bytes]:
+    """The bodies of whole frames."""
+    start = 0
+    while start < len(data):
+        length = int.from_bytes(data[start : start + LENGTH], "big")
+        start += LENGTH
+        yield data[start : start + length]
+        start += length

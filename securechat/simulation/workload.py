@@ -1,0 +1,57 @@
+"""
+What people do in one world: they come, they post, they write to each other.
+
+Decided from the seed before the world begins; every text is said once only, so that the checker can
+tell each message by its words.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+from attrs import frozen
+
+from securechat.simulation.faults import Fault
+
+
+@frozen
+class Act:
+    """Somebody says something."""
+
+    at: float
+    who: int
+    to: int | None
+    """The recipient of a direct message; None for the room."""
+    text: str
+
+
+def arrivals(rng: Random, nodes: int, until: float) -> tuple[float, ...]:
+    """When each node first starts: most at the beginning, one of them perhaps much later."""
+    times = [rng.uniform(0.0, 1.0) for _ in range(nodes)]
+    if rng.random() < 0.5:
+        times[-1] = rng.uniform(2.0, until * 0.8)
+    return tuple(times)
+
+
+def acquaintances(rng: Random, nodes: int) -> tuple[tuple[int, ...], ...]:
+    """Whose address each node knows at first: one earlier node; the first knows nobody."""
+    return tuple((rng.randrange(0, index),) if index else () for index in range(nodes))
+
+
+def acts(rng: Random, nodes: int, faults: tuple[Fault, ...], until: float) -> tuple[Act, ...]:
+    """Single posts, bursts and direct messages, some of them just around a fault."""
+    found: list[Act] = []
+    for _ in range(rng.randint(10, 16) * nodes):
+        at = rng.uniform(1.0, until)
+        if faults and rng.random() < 0.4:
+            at = max(1.0, rng.choice(faults).at + rng.uniform(-0.5, 1.5))
+        who, other = rng.sample(range(nodes), 2)
+        to = other if rng.random() < 0.35 else None
+        many = rng.randint(2, 30) if to is None and rng.random() < 0.06 else 1
+        for part in range(many):
+            to_whom = "the room" if to is None else f"node{to + 1}"
+            text = f"node{who + 1} to {to_whom}, {len(found)}, part {part} of {many}."
+            if rng.random() < 0.05:
+                text += " x" * rng.randint(100, 1500)
+            found.append(Act(at, who, to, text))
+    return tuple(sorted(found, key=lambda act: act.at))

@@ -1,0 +1,305 @@
+"""
+One world: real nodes on virtual machines, from a seed to a verdict.
+
+Everything that happens follows from the seed: the plan of faults, what people say, every delay and
+every random choice of every node.  Faults strike until ``quiet``; then all is mended, and in the time
+that is left rosters, transcripts and digests must become equal and stay so.  The trace is a hash over
+everything that arrives anywhere, is answered or ends, with its time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from attrs import define, field, frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from securechat.errors import LocalError
+from securechat.ids import MemberId
+from securechat.inputs import Say, Tell
+from securechat.settings import MIB, Settings
+from securechat.simulation import faults, marks, workload
+from securechat.simulation.chaos import Chaos
+from securechat.simulation.checker import Checker
+from securechat.simulation.clock import SimClock
+from securechat.simulation.host import Host
+from securechat.simulation.network import PORT, Machine, SimNetwork
+from securechat.simulation.observed import Violation
+from securechat.simulation.people import authority
+from securechat.simulation.workload import Act
+
+SETTLE = 45.0
+"""Seconds at the end without faults; the bound for a heal."""
+LOOK = 5.0
+"""Seconds between looks at what each node shows."""
+MAX_QUEUED = 3 * MIB
+MAX_PENDING = 400
+"""Delayed calls of one process at most (I10)."""
+MAX_LINKS = 12
+"""Connections of one pair of machines at most (I10)."""
+
+
+@frozen
+class Outcome:
+    """What became of one world."""
+
+    seed: int
+    nodes: int
+    seconds: float
+    violations: tuple[Violation, ...]
+    trace: str
+    healed: float | None
+    """Seconds after the last fault until all were equal."""
+    kinds: tuple[str, ...]
+    marks: Counter[str]
+    plan: tuple[str, ...]
+    said: int
+
+
+@implementer(ILogObserver)
+@define(eq=False)
+class _Faults:
+    """Watches the log for what nobody expected (I13)."""
+
+    _report: Callable[[str], None]
+
+    def __call__(self, event: LogEvent) -> None:
+        """One line of the log."""
+        if event.get("log_level") in (LogLevel.critical, LogLevel.error):
+            failure = event.get("log_failure")
+            told = failure.getTraceback() if isinstance(failure, Failure) else str(event)
+            self._report(told)
+
+
+@define(eq=False)
+class World:
+    """Runs one seed."""
+
+    seed: int
+    nodes: int
+    seconds: float = 120.0
+    settings: Settings = field(factory=Settings)
+    tell: Callable[[str], None] | None = None
+    """Told what happens, line by line, if somebody wants to read it."""
+    clock: SimClock = field(factory=SimClock)
+    hosts: list[Host] = field(factory=list)
+    network: SimNetwork = field(init=False)
+    checker: Checker = field(init=False)
+    chaos: Chaos = field(init=False)
+    marks: Counter[str] = field(factory=Counter)
+    healed: float | None = None
+    _hash: Any = field(factory=hashlib.sha256)
+    _different: str = ""
+    _said: int = 0
+
+    @property
+    def quiet(self) -> float:
+        """When the last fault is over."""
+        return max(self.seconds * 0.4, self.seconds - SETTLE)
+
+    def run(self) -> Outcome:
+        """Let the world go by."""
+        plan = self._prepare()
+        watcher = _Faults(lambda text: self.checker.report("I13", "log", text))
+        globalLogPublisher.addObserver(watcher)
+        try:
+            self.clock.run_until(self.quiet)
+            self.chaos.heal()
+            self.clock.run_until(self.seconds)
+            self._last_look()
+        finally:
+            globalLogPublisher.removeObserver(watcher)
+            for host in self.hosts:
+                host.crash()
+        kinds = tuple(sorted({fault.what for fault in plan} - {faults.COPY}))
+        return Outcome(
+            self.seed, self.nodes, self.seconds, tuple(self.checker.violations),
+            self._hash.hexdigest(), self.healed, kinds, self.marks,
+            tuple(str(fault) for fault in plan), self._said,
+        )  # fmt: skip
+
+    # Before it begins.
+
+    def _rng(self, purpose: str) -> Random:
+        return Random(f"{self.seed} {purpose}")  # noqa: S311 - chance, not secrets
+
+    def _prepare(self) -> tuple[faults.Fault, ...]:
+        people = self._rng("people")
+        knows = workload.acquaintances(people, self.nodes)
+        for index in range(self.nodes):
+            peers = tuple(f"10.0.0.{known + 1}:{PORT}" for known in knows[index])
+            self.hosts.append(Host(index, self, self._rng(f"host {index}"), peers))
+        publics = {host.member: host.person.signer.public for host in self.hosts}
+        self.checker = Checker(authority().room, self.clock.seconds, publics)
+        self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
+        self.chaos = Chaos(self, self._rng("chaos"))
+        for host in self.hosts:
+            self.network.attach(host)
+        plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
+        acts = workload.acts(people, self.nodes, plan, self.quiet + 5.0)
+        self._schedule(plan, acts, workload.arrivals(people, self.nodes, self.quiet))
+        return plan
+
+    def _schedule(
+        self, plan: tuple[faults.Fault, ...], acts: tuple[Act, ...], arrivals: tuple[float, ...]
+    ) -> None:
+        later = self.clock.callLater
+        for host, at in zip(self.hosts, arrivals, strict=True):
+            later(at, self.revive, host)
+        for fault in plan:
+            later(fault.at, self._strike, fault)
+        for act in acts:
+            later(act.at, self._act, act)
+        for index, host in enumerate(self.hosts):
+            later(LOOK * (1 + index / self.nodes), self._look, host)
+        later(self.quiet + 0.5, self._compare)
+
+    # What the parts ask of the world.
+
+    def trace(self, *what: Any) -> None:
+        """Something happened: part of the hash."""
+        line = repr((round(self.clock.now, 9), *what))
+        self._hash.update(line.encode())
+        if self.tell is not None:
+            self.tell(line[:200])
+
+    def dialled(self, host: Host, address: str, expected: MemberId | None) -> None:
+        """A process dials."""
+        self.trace("dial", host.index, address)
+        self.network.dial(host, address, expected)
+
+    def died(self, host: Host) -> None:
+        """A process was killed at a step."""
+        self.end(host)
+
+    def failed(self, host: Host, problem: BaseException) -> None:
+        """Something came out of the product that should not have (I13)."""
+        self.checker.report("I13", host.name, Failure(problem).getTraceback())
+
+    def happened(self, host: Host, event: Any) -> None:
+        """A node tells its watchers."""
+        via = getattr(event, "via", None)
+        author = getattr(getattr(event, "stream", None), "author", None)
+        mark = marks.of_event(event, author_is_via=via is not None and via == author)
+        if mark:
+            self.marks[mark] += 1
+        if self.tell is not None:
+            self.tell(f"{self.clock.now:.3f} {host.name} {event}")
+
+    def end(self, host: Host) -> None:
+        """A process ends; sometimes the whole machine does."""
+        self._count(host)
+        host.crash()
+        host.powered = host.rng.random() < 0.7
+        self.trace("end", host.index, host.powered)
+        self.network.died(host, host.powered)
+
+    def revive(self, host: Host) -> None:
+        """Start a process if none runs."""
+        if not host.up:
+            self.trace("start", host.index)
+            host.start()
+            self.network.flow()
+
+    def disk_replaced(self, host: Host, to: float | None) -> None:
+        """Another disk is in: none, or that of then."""
+        self.checker.set_back(host, to)
+
+    # What happens.
+
+    def _strike(self, fault: faults.Fault) -> None:
+        self.trace("fault", str(fault))
+        self.marks[f"fault: {fault.what}"] += 1
+        self.chaos.strike(fault)
+
+    def _act(self, act: Act) -> None:
+        host = self.hosts[act.who]
+        if host.up and host.node is not None:
+            host.clock.run(self._speak, (host, act))
+
+    def _speak(self, host: Host, act: Act) -> None:
+        assert host.node is not None
+        to = None if act.to is None else self.hosts[act.to].member
+        self.checker.uttered(host.member, act.text, to)
+        command = Say(act.text) if to is None else Tell(to, act.text)
+        asked: Deferred[Any] = host.node.input(command)
+        asked.addCallbacks(self._accepted, self._declined, (act.text, to))
+
+    def _accepted(self, said: Any, text: str, to: MemberId | None) -> None:
+        self._said += 1
+        self.trace("accepted", str(said.id))
+        self.checker.answered(said.id, text, to)
+
+    def _declined(self, failure: Failure) -> None:
+        failure.trap(LocalError)
+        self.trace("declined", str(failure.value))
+        self.marks[f"a command was answered {getattr(failure.value, 'code', '')}"] += 1
+
+    def _written(self, source: Machine, target: Machine, data: bytes) -> None:
+        assert isinstance(source, Host)
+        assert isinstance(target, Host)
+        self.checker.witness.written(source, target.member, data)
+        self.chaos.passed(source, target, data)
+
+    # What is looked at.
+
+    def _look(self, host: Host) -> None:
+        self.clock.callLater(LOOK, self._look, host)
+        if host.node is not None and not host.clock.paused:
+            self.checker.shown(host, host.view())
+            self._bounds(host)
+
+    def _bounds(self, host: Host) -> None:
+        ends = [end for pair in self.network.connections for end in pair if end.machine is host]
+        for end in ends:
+            if end.queued > MAX_QUEUED:
+                self.checker.report("I10", host.name, f"{end.queued} bytes queued on a link")
+        if len(ends) > MAX_LINKS * self.nodes:
+            self.checker.report("I10", host.name, f"{len(ends)} connections")
+
+    def _compare(self) -> None:
+        """Have all become equal?  Once they are, they must be so at the end, too."""
+        self._different = self._compared(fresh=False)
+        if self._different:
+            self.clock.callLater(0.5, self._compare)
+        else:
+            self.healed = self.clock.now - self.quiet
+
+    def _compared(self, fresh: bool) -> str:
+        down = [host.name for host in self.hosts if host.node is None]
+        if down:
+            return f"{down} do not run"
+        views = {host.name: host.view(fresh) for host in self.hosts}
+        if fresh:
+            for host in self.hosts:
+                self.checker.shown(host, views[host.name])
+        return self.checker.difference(views, self.hosts)
+
+    def _last_look(self) -> None:
+        different = self._compared(fresh=True)
+        if different:
+            self.checker.report("L", "all", f"{SETTLE:g} s after the last fault: {different}")
+        for host in self.hosts:
+            pending = len(host.clock.getDelayedCalls())
+            if pending > MAX_PENDING:
+                self.checker.report("I10", host.name, f"{pending} delayed calls")
+            self._count(host)
+            self.trace("disk", host.index, hashlib.sha256(host.copy()).hexdigest())
+
+    def _count(self, host: Host) -> None:
+        if host.node is None:
+            return
+        counters = host.node.counters
+        self.marks.update(marks.of_counters(counters))
+        if counters["faults"]:
+            self.checker.report("I13", host.name, f"{counters['faults']} turns ended in a fault")
+        for step, times in host.steps.items():
+            self.marks[f"killed at: {step}"] += times
+        host.steps.clear()
