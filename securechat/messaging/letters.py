@@ -124,7 +124,7 @@ class Letters:
 
     def state(self, fact: DirectState) -> None:
         """More is known of an own letter."""
-        letter = self._letters.get(fact.hash)
+        letter = self._letters.get(fact.direct)
         if letter is None:
             return
         was = letter.open

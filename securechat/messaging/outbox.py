@@ -145,7 +145,7 @@ class Outbox:
                 continue
             done.add(letter.hash)
             fact = ReceiptHeld(
-                letter.hash, str(letter.id), letter.to, found.hash, receipt.at, now.wall_ms
+                letter.hash, str(letter.id), found.hash, letter.to, receipt.at, now.wall_ms
             )
             effects.append(Record(fact, (found.signed,)))
             effects.append(Notify(Receipted(letter.id, letter.to)))
