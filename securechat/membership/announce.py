@@ -17,7 +17,7 @@ from securechat.membership.claims import Claim
 from securechat.membership.dialing import dialable
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
-from securechat.membership.messages import Alive, Leave
+from securechat.membership.messages import Alive, Leave, is_address
 from securechat.objects import Purpose, Signed
 from securechat.settings import MAX_ADDRESSES
 from securechat.signing import Signer, object_hash
@@ -80,21 +80,21 @@ class Announce:
     def addresses(self) -> tuple[str, ...]:
         """Where others should dial us, as far as is known now."""
         if self._advertise:
-            return self._advertise[:MAX_ADDRESSES]
-        _, _, port = self._listen.rpartition(":")
+            return tuple(filter(is_address, dict.fromkeys(self._advertise)))[:MAX_ADDRESSES]
         if dialable(self._listen):
-            return (self._listen,)
-        if port == "0":
-            return ()
-        seen = dict.fromkeys(f"{local.rpartition(':')[0]}:{port}" for local in self._links.locals)
-        linked = [address for address in seen if dialable(address)]
+            return (self._listen,) if is_address(self._listen) else ()
+        return self._derived(self._listen.rpartition(":")[2])
+
+    def _derived(self, port: str) -> tuple[str, ...]:
+        """Our end of each link; addresses without a link stay while there is room."""
+        ends = dict.fromkeys(f"{local.rpartition(':')[0]}:{port}" for local in self._links.locals)
+        linked = [address for address in ends if dialable(address) and is_address(address)]
         before = self.said.addresses if self.said is not None else ()
-        stays = [address for address in before if address in linked]
-        idle = [address for address in before if address not in linked]
         fresh = [address for address in linked if address not in before]
-        room = MAX_ADDRESSES - len(stays) - len(fresh)
-        kept = [*stays, *idle[: max(0, room)]]
-        return (*[place for place in before if place in kept], *fresh)[:MAX_ADDRESSES]
+        room = MAX_ADDRESSES - sum(address in linked for address in before) - len(fresh)
+        idle = [address for address in before if address not in linked][: max(0, room)]
+        kept = [address for address in before if address in linked or address in idle]
+        return (*kept, *fresh)[:MAX_ADDRESSES]
 
     def _record(self, said: Alive | Leave, now: Instant) -> Record:
         statement = pack(said)

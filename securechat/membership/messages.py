@@ -22,7 +22,8 @@ from securechat.settings import MAX_ADDRESSES
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Author = Annotated[MemberId, Meta(pattern="^[a-z2-7]{52}$")]
 Boot = Annotated[BootId, Meta(pattern="^[0-9a-f]{32}$")]
-Address = Annotated[str, Meta(min_length=3, max_length=100)]
+MAX_ADDRESS = 100
+Address = Annotated[str, Meta(min_length=3, max_length=MAX_ADDRESS)]
 Digest = Annotated[bytes, Meta(min_length=8, max_length=8)]
 
 ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,90}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
@@ -34,11 +35,10 @@ MAX_OBJECTS = 256
 """Claims of one message; its bytes are bounded by the frame."""
 
 
-def check_address(address: str) -> None:
-    """RemoteError ``malformed`` unless this is HOST:PORT or [HOST]:PORT with a port above 0."""
+def is_address(address: str) -> bool:
+    """Whether this is HOST:PORT or [HOST]:PORT with a port above 0, and fits an Alive."""
     match = ADDRESS.fullmatch(address)
-    if match is None or not 0 < int(match[1]) < 65536:
-        raise RemoteError("malformed", "an address is not HOST:PORT")
+    return match is not None and len(address) <= MAX_ADDRESS and 0 < int(match[1]) < 65536
 
 
 @frozen
@@ -62,8 +62,8 @@ class Alive:
             raise RemoteError("malformed", "an Alive carries its author's certificate")
         if len(set(self.addresses)) != len(self.addresses):
             raise RemoteError("malformed", "an address is told twice")
-        for address in self.addresses:
-            check_address(address)
+        if not all(map(is_address, self.addresses)):
+            raise RemoteError("malformed", "an address is not HOST:PORT")
 
 
 @frozen
