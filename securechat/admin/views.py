@@ -38,6 +38,8 @@ from securechat.objects import Signed
 
 Fields = dict[str, Any]
 SHORT_HASH = 16
+ALWAYS_COUNTED = ("frames_in", "frames_out", "duplicates", "recovered", "commits")
+"""Counters that a reader may rely on, also while they are 0."""
 UNREADABLE = "(the stored text is damaged)"
 
 
@@ -257,15 +259,15 @@ def fault(names: Names, found: Fault) -> Fields:
 
 
 def counters(view: NodeView) -> Fields:
-    """Every counter by name; refusals by their reason."""
-    fields: Fields = {"refused": {}}
-    cores: Mapping[str, int] = {**view.membership.counters, **view.messaging.counters}
-    for name, value in sorted({**view.counters, **cores}.items()):
-        word, _, reason = name.partition(".")
-        if word == "refused":
-            fields["refused"][reason] = fields["refused"].get(reason, 0) + value
-        else:
-            fields[name] = value
+    """Every counter by name; those of a group (``refused.REASON``) stand in an object of its name."""
+    fields: Fields = {"refused": {}, **dict.fromkeys(ALWAYS_COUNTED, 0)}
+    for counted in (view.counters, view.membership.counters, view.messaging.counters):
+        for name, value in sorted(counted.items()):
+            group, dot, inner = name.partition(".")
+            place = fields.setdefault(group, {}) if dot else fields
+            key = inner if dot else name
+            place[key] = place.get(key, 0) + value
+    fields["frames"] = fields["frames_in"] + fields["frames_out"]
     fields["turns"] = view.turn
     return fields
 
