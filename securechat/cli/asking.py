@@ -45,7 +45,7 @@ NEXT = {
     int(Code.SLOW_DOWN): "wait a moment and try again",
     int(Code.CURSOR_GONE): "begin anew, without --from",
     int(Code.LEVEL_TOO_LOW): "this needs the owner's own access",
-    int(Code.INTERNAL): "the node's log says where; please report it",
+    int(Code.INTERNAL): "please report it",
 }
 """What to do about a refusal whose text does not say it."""
 
