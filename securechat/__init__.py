@@ -5,7 +5,7 @@ The map of the house, from the ground up; imports point down only (tests/test_ho
 
 - values: ``errors`` ``ids`` ``objects`` ``inputs`` ``effects`` ``notices`` ``keyring``
   ``settings``
-- ``signing`` what a signature covers; ``certificates`` who a certificate names; ``wire`` bytes of messages
+- ``signing`` what a signature covers; ``certificates`` whom one names; ``wire`` bytes of messages
 - ``membership`` who takes part, who seems reachable (pure)
 - ``messaging`` posts, direct messages, receipts, gaps, recovery (pure)
 - ``journal`` facts and turn records, explain and trace; ``journal.store`` is SQLite

@@ -19,6 +19,7 @@ from securechat.admin.grammar.values import Code, Reply
 from securechat.admin.parameters import Kind, Parameter
 from securechat.admin.registry import Command, Level, Registry
 from securechat.errors import LocalError
+from securechat.ids import MemberId
 from securechat.inputs import Cancel, Retry, Say, Tell
 from securechat.node.faults import EVERYBODY, Fault
 
@@ -72,7 +73,7 @@ def links(desk: Desk, args: Args, session: Any) -> Reply:
     """The links that are up, and who was refused."""
     names, view = desk.names, desk.view()
     refused = {
-        names.member(who) if who in names.keyring.keys else who: why
+        names.member(MemberId(who)) if who in names.keyring.keys else who: why
         for who, why in view.refusals.items()
     }
     return items([views.link(names, view, row) for row in view.links], refused=refused)

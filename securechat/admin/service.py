@@ -28,7 +28,7 @@ REPLY_TIME = 0.1
 
 
 @define(eq=False)
-class AdminService(Service):  # type: ignore[misc]
+class AdminService(Service):
     """Serves the admin port of a node that runs."""
 
     _reactor: IReactorTime

@@ -1,8 +1,8 @@
 """
 The program: puts the model, the screen and the node together, and runs them in one reactor.
 
-The only place of the chat that names the reactor.  Rules: the log goes to a file of the home, never to
-the screen; every callback is wrapped; the terminal is left as it was found; exit status 0 after
+The only place of the chat that names the reactor.  Rules: warnings and faults are logged to a file of the
+home, never to the screen; every callback is wrapped; the terminal is left as it was found; exit status 0 after
 ``/quit``, 1 if the screen failed.
 """
 
@@ -18,7 +18,13 @@ from typing import Any, cast
 import urwid
 from attrs import define, field
 from twisted.internet.task import LoopingCall
-from twisted.logger import globalLogBeginner, jsonFileLogObserver
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
 
 from securechat.admin.twisted_client import AdminClient, unix_endpoint
 from securechat.chat import plain as plain_client
@@ -69,7 +75,9 @@ def _log_to(home: Path) -> Any:
     except OSError:
         descriptor = os.open(os.devnull, os.O_WRONLY)
     stream = os.fdopen(descriptor, "a", encoding="utf-8")
-    globalLogBeginner.beginLoggingTo([jsonFileLogObserver(stream)], redirectStandardIO=False)
+    wanted = LogLevelFilterPredicate(defaultLogLevel=LogLevel.warn)
+    observer = FilteringLogObserver(textFileLogObserver(stream), [wanted])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
     return stream
 
 

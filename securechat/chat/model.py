@@ -55,7 +55,14 @@ class Model:
         contact.move("up")
         contact.heard, contact.retry_at = now.mono, None
         self.state.looking.clear()
-        return [Ask(Purpose.SNAPSHOT, "snapshot")]
+        return self.picture(now)
+
+    def picture(self, now: Instant) -> list[Act]:
+        """Ask for the whole state, once at a time."""
+        self.state.contact.asked_status = now.mono
+        if (Purpose.SNAPSHOT, "") in self.state.looking:
+            return []
+        return self.state.ask_once(Ask(Purpose.SNAPSHOT, "snapshot"))
 
     def down(self, why: str, retry_in: float | None, now: Instant) -> list[Act]:
         """The link is gone, or a dial failed; nothing typed is lost."""
@@ -73,6 +80,8 @@ class Model:
         """A few times a second: prove that the node answers, tell what lasted, hand over."""
         contact = self.state.contact
         events.lasting(self.state, now)
+        if contact.phase is Phase.PICTURE and now.mono - contact.asked_status >= STATUS_EVERY_S:
+            return self.picture(now)
         if not contact.live:
             return []
         acts: list[Act] = []
@@ -140,7 +149,7 @@ class Model:
     def _read(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
         code = number(reply.get("code"))
         if code >= 400 and ask.purpose is not Purpose.SHOW:
-            return self._refused(ask, code, words(reply.get("text")))
+            return self._refused(ask, code, words(reply.get("text")), now)
         reader = self.readers.get(ask.purpose)
         return [] if reader is None else reader(ask, reply, now)
 
@@ -159,10 +168,10 @@ class Model:
             self.state.buffers[ask.about].fetching = False
         return self.state.closed(ask)
 
-    def _refused(self, ask: Ask, code: int, why: str) -> list[Act]:
+    def _refused(self, ask: Ask, code: int, why: str, now: Instant) -> list[Act]:
         if ask.purpose is Purpose.WATCH and code == 450:
             self.state.contact.move("cursor lost")
-            return [Ask(Purpose.SNAPSHOT, "snapshot")]
+            return self.picture(now)
         self.state.hint = f"{ask.cmd}: {code} {why}"
         return []
 
@@ -173,13 +182,16 @@ class Model:
         self._take_members(reply.get("members"))
         contact.cursor = words(reply.get("cursor"))
         contact.move("picture")
+        self.state.wanted.clear()
         contact.asked_status = contact.asked_members = now.mono
         self.state.tell(STATUS, f"connected to the node of {self.state.me or '?'}", now)
         watch = {"from": contact.cursor} if contact.cursor else {}
         acts: list[Act] = [Ask(Purpose.WATCH, "watch", watch)]
-        if self.state.current not in self.state.buffers:
-            self.state.current = ROOM
-        return acts + intake.latest(self.state) + self.speak(now)
+        if isinstance(reply.get("messages"), list):
+            acts += self._latest(Ask(Purpose.LATEST, "messages"), reply, now)
+        else:
+            acts += intake.latest(self.state)
+        return acts + self.speak(now)
 
     def _status(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
         self._take_status(reply)
@@ -265,5 +277,5 @@ class Model:
 
 
 def _items(reply: Reply) -> list[Reply]:
-    items = reply.get("items", reply.get("messages"))
+    items = reply.get("messages", reply.get("items"))
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []

@@ -33,7 +33,14 @@ from securechat.node.log import fault, note
 from securechat.node.perform import Dialer, Perform
 from securechat.node.turn import Turn
 from securechat.node.wires import LinkView
-from securechat.notices import Event, Liveness
+from securechat.notices import (
+    ClockNoticed,
+    Conflict,
+    Event,
+    FaultNoticed,
+    Liveness,
+    MemberChanged,
+)
 from securechat.objects import Signed
 from securechat.settings import MAX_ENDS, Settings
 from securechat.signing import Signer
@@ -295,10 +302,8 @@ class Node:
             fault("tick-fault", problem, tick=tick.name)
 
     def _log_event(self, event: Event) -> None:
-        if event.event == "member":
-            note(
-                "member-changed", name=self._keyring().named(event.member),
-                before=event.before, to=event.to, why=event.why,
-            )  # fmt: skip
-        elif event.event in ("conflict", "clock", "fault"):
+        if isinstance(event, MemberChanged):
+            name = self._keyring().named(event.member)
+            note("member-changed", name=name, before=event.before, to=event.to, why=event.why)
+        elif isinstance(event, Conflict | ClockNoticed | FaultNoticed):
             note(event.event, what=event.what)

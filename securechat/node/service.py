@@ -12,12 +12,13 @@ from __future__ import annotations
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from random import SystemRandom
+from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred, inlineCallbacks
+from twisted.internet.defer import inlineCallbacks
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
 from twisted.internet.task import deferLater
 
@@ -44,7 +45,7 @@ def wall_ms() -> int:
 
 
 @define(eq=False)
-class NodeService(Service):  # type: ignore[misc]
+class NodeService(Service):
     """One node, from its home folder to its listening socket."""
 
     _reactor: IReactorTime
@@ -69,7 +70,7 @@ class NodeService(Service):  # type: ignore[misc]
         Service.startService(self)
 
     @inlineCallbacks
-    def stopService(self) -> Deferred[None]:  # type: ignore[misc]
+    def stopService(self) -> Generator[Any, Any, None]:
         """Say goodbye, wait for it to go out, close everything."""
         Service.stopService(self)
         if self._running:
@@ -120,7 +121,7 @@ class NodeService(Service):  # type: ignore[misc]
         self.node.tick()
 
     @inlineCallbacks
-    def _goodbye(self) -> Deferred[None]:  # type: ignore[misc]
+    def _goodbye(self) -> Generator[Any, Any, None]:
         try:
             yield self.node.input(Goodbye())
         except LocalError as problem:

@@ -45,8 +45,8 @@ _ATOM = re.compile(r"[A-Za-z0-9_.:/#~+@,-]+")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _CONSTANTS = {"true": True, "false": False, "null": None}
 _STRING = r'"(?:[^"\\\x00-\x1f]|\\.)*"'
-_ARGUMENT = re.compile(rf'(?:([A-Za-z_][A-Za-z0-9_-]*)=)?({_STRING}|[^" ][^ ]*|(?<==))(?= |$)')
-_FIELD = re.compile(rf'(?:([A-Za-z_][A-Za-z0-9_.-]*)=)?({_STRING}|[^" ][^ ]*)(?= |$)')
+_ARGUMENT = re.compile(rf'(?:([A-Za-z_][A-Za-z0-9_-]*)=)?+({_STRING}|[^" ][^ ]*|(?<==))(?= |$)')
+_FIELD = re.compile(rf'(?:([A-Za-z_][A-Za-z0-9_.-]*)=)?+({_STRING}|[^" ][^ ]*)(?= |$)')
 _REPLY = re.compile(r"(?:@(\S{1,64}) )?([1-9][0-9][0-9])([ -])(.*)")
 
 
