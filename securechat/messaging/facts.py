@@ -53,7 +53,7 @@ class EnvelopeHeld(Placed):
     ahead: bool = False
     """Its stamp was more than 60 s ahead of our clock."""
     audience: str = ""
-    """Names the Audience; empty on what others, or our earlier lives, said."""
+    """Names the Audience; empty on what was not said on this disk."""
     unsent: tuple[MemberId, ...] = ()
     """Members of the audience that it was not pushed to at once."""
 
@@ -77,10 +77,9 @@ class EnvelopeHeld(Placed):
 
     @property
     def words(self) -> str:
-        what = "a post" if self.count == 1 else f"{self.count} posts"
+        what = f"{self.count} posts" if self.count > 1 else "a post"
         if self.audience:
-            missed = f", {len(self.unsent)} of them not linked" if self.unsent else ""
-            return f"{what} of ours stored and given to the members then in the roster{missed}"
+            return f"{what} of ours stored, for the roster; {len(self.unsent)} of it not linked"
         how = "recovered" if self.recovered else "received"
         return f"{what} of {{{self.author}}} {how} from {{{self.via}}} and stored"
 
@@ -157,8 +156,7 @@ class Begun(Fact):
 
     epoch: int
     boot: BootId
-    lost: bool
-    """We had a past, and this disk does not know its end."""
+    lost: bool  # we had a past, and this disk does not know its end
 
     @property
     def key(self) -> str:
@@ -215,7 +213,7 @@ class PostsOffered(Placed):
     @property
     def words(self) -> str:
         late = ",".join(f"{first}-{last}" for first, last in self.overdue[-3:]) or "none"
-        return f"{{{self.member}}} gave no evidence in time; posts without it: {late}"
+        return f"{{{self.member}}} gave no evidence in time of our posts {late}"
 
 
 @frozen
@@ -223,8 +221,7 @@ class PostsStored(Placed):
     """A member's signed frontier says that it has these own posts; owns that frontier."""
 
     member: MemberId
-    number: int
-    """Several stand side by side while none covers the others: the union counts."""
+    number: int  # several stand side by side while none covers the others: the union counts
     ranges: tuple[Span, ...]
     hash: Hash
     at: int

@@ -2,9 +2,8 @@
 Own direct messages on their way: told, transmitted, offered again, given up (DESIGN 6).
 
 A message is recorded as ``sent`` in the turn of its Send, before its first byte leaves.  On every new
-link it is offered again under its id until it is acked, refused, or kept long enough.  At most 64
-messages or 256 KiB to a peer wait for their receipts at once; the others follow as receipts come, in
-order.
+link it is offered again under its id until it is acked, refused, or kept long enough.  How much is on
+its way at once is for ``window`` to say.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.speaking import check_text, used_before
 from securechat.messaging.statements import Direct, Receipt
 from securechat.messaging.views import Told
+from securechat.messaging.window import Window
 from securechat.notices import Delivery, DeliveryChanged, DirectShown
 from securechat.notices import ReceiptHeld as Receipted
 from securechat.objects import Admitted, Purpose
@@ -36,12 +36,8 @@ from securechat.settings import KIB
 from securechat.signing import Signer, object_hash
 from securechat.wire import pack
 
-WINDOW = 64
-WINDOW_BYTES = 256 * KIB
 BATCH = 48 * KIB
 """Bytes of direct messages in one frame."""
-REOFFER = 30.0
-"""Seconds after its deadline that a message is offered once more on the same link."""
 EXPIRY_PAUSE = 1.0
 """Seconds between looks for messages that were kept long enough."""
 
@@ -57,15 +53,12 @@ class Outbox:
     """Tickets of the messages told in this turn."""
     _pump: dict[MemberId, None] = field(factory=dict)
     """Peers to whom more can be sent."""
-    _flight: dict[MemberId, dict[Hash, int]] = field(factory=dict)
-    """Sent on the present link and waited for, with sizes."""
-    _offered: dict[MemberId, set[Hash]] = field(factory=dict)
-    """Sent on the present link: not sent on it again soon."""
-    _reoffer: dict[Hash, float] = field(factory=dict)
-    _deadlines: dict[Hash, float] = field(factory=dict)
-    """In order; a message offered again moves to the end."""
+    _window: Window = field(init=False)
     _expiry: dict[Hash, float] = field(factory=dict)
     _next_expiry: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self._window = Window(self._book.settings.direct_deadline)
 
     def start(self, now: Instant) -> None:
         """Deadlines of what earlier processes sent, clipped to their full length."""
@@ -78,7 +71,7 @@ class Outbox:
         waiting = [letter for letter in letters if letter.state is Delivery.SENT]
         for letter in sorted(waiting, key=lambda letter: letter.since):
             left = deadline - (now.wall_ms - letter.since) / 1000
-            self._deadlines[letter.hash] = now.mono + min(deadline, max(0.0, left))
+            self._window.wait(letter.hash, now.mono + min(deadline, max(0.0, left)))
 
     def tell(self, asked: Asked, command: Tell, now: Instant) -> list[Effect]:
         """Take a direct message, or LocalError."""
@@ -117,15 +110,13 @@ class Outbox:
 
     def up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """A new link: everything open is offered on it."""
-        self._flight[link.peer] = {}
-        self._offered[link.peer] = set()
+        self._window.up(link.peer)
         self._pump[link.peer] = None
         return self._rolled_back(now) if self._set_back(link) else []
 
     def down(self, peer: MemberId) -> None:
         """Nothing is on its way there any more."""
-        self._flight.pop(peer, None)
-        self._offered.pop(peer, None)
+        self._window.down(peer)
 
     def receipts(self, objects: Iterable[Admitted[Any]], now: Instant) -> list[Effect]:
         """Signed proofs of storage."""
@@ -181,28 +172,20 @@ class Outbox:
         return letter.state, effects
 
     def due(self, mono: float) -> bool:
-        """Whether a deadline passed, or it is time to look for what expires."""
-        first = next(iter(self._deadlines.values()), None)
-        return (first is not None and first <= mono) or (
-            bool(self._expiry) and mono >= self._next_expiry
-        )
+        """Whether a deadline passed, or it is time to look for what rested or expires."""
+        return self._window.due(mono) or (bool(self._expiry) and mono >= self._next_expiry)
 
     def tick(self, now: Instant) -> list[Effect]:
-        """Deadlines and expiry."""
+        """Deadlines, second offers and expiry."""
         effects: list[Effect] = []
-        while self._deadlines:
-            name, until = next(iter(self._deadlines.items()))
-            if until > now.mono:
-                break
-            del self._deadlines[name]
-            letter = self._book.letters.get(name)
-            if letter is not None:
-                self._landed(letter)
-                effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
-                self._reoffer[name] = now.mono + REOFFER
+        for letter in self._known(self._window.overdue(now.mono)):
+            self._landed(letter)
+            effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
         if now.mono >= self._next_expiry:
             self._next_expiry = now.mono + EXPIRY_PAUSE
-            self._offer_again(now)
+            for letter in self._known(self._window.reoffers(now.mono)):
+                if letter.open:
+                    self._again(letter)
             effects += self._expire(now)
         return effects
 
@@ -240,27 +223,18 @@ class Outbox:
         return self._peers.stream
 
     def _send(self, peer: MemberId, sent: set[Hash], now: Instant) -> list[Effect]:
-        flight = self._flight.setdefault(peer, {})
-        offered = self._offered.setdefault(peer, set())
         effects: list[Effect] = []
         batch: list[Hash] = []
-        size, room = 0, WINDOW_BYTES - sum(flight.values())
-        for letter in self._book.letters.open.get(peer, {}).values():
-            if letter.hash in offered:
-                continue
-            if len(flight) >= WINDOW or room < letter.size:
-                break
+        size = 0
+        waiting = self._book.letters.open.get(peer, {}).values()
+        for letter in self._window.fitting(peer, waiting):
             if batch and size + letter.size > BATCH:
                 effects.append(Send(peer, Directs(), tuple(batch)))
                 batch, size = [], 0
             batch.append(letter.hash)
             size += letter.size
-            room -= letter.size
-            flight[letter.hash] = letter.size
-            offered.add(letter.hash)
             sent.add(letter.hash)
-            self._deadlines.pop(letter.hash, None)
-            self._deadlines[letter.hash] = now.mono + self._book.settings.direct_deadline
+            self._window.sent(letter, now.mono)
             self._book.counters["directs_sent"] += 1
             effects += self._news(letter, News.TRANSMITTED, News.TRANSMITTED, now)
         if batch:
@@ -280,27 +254,18 @@ class Outbox:
             effects.append(Notify(change))
         return effects
 
+    def _known(self, names: Iterable[Hash]) -> list[Letter]:
+        found = [self._book.letters.get(name) for name in names]
+        return [letter for letter in found if letter is not None]
+
     def _landed(self, letter: Letter) -> None:
-        """It is no longer waited for, and room for another."""
-        self._deadlines.pop(letter.hash, None)
-        if self._flight.get(letter.to, {}).pop(letter.hash, None) is not None:
+        """It is no longer waited for; if that made room, another may follow."""
+        if self._window.landed(letter):
             self._pump[letter.to] = None
 
     def _again(self, letter: Letter) -> None:
-        """It may be sent once more on the present link."""
-        self._flight.get(letter.to, {}).pop(letter.hash, None)
-        self._offered.get(letter.to, set()).discard(letter.hash)
+        self._window.again(letter)
         self._pump[letter.to] = None
-
-    def _offer_again(self, now: Instant) -> None:
-        while self._reoffer:
-            name, until = next(iter(self._reoffer.items()))
-            if until > now.mono:
-                break
-            del self._reoffer[name]
-            letter = self._book.letters.get(name)
-            if letter is not None and letter.open:
-                self._again(letter)
 
     def _expire(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
@@ -309,11 +274,11 @@ class Outbox:
             if until > now.mono:
                 break
             del self._expiry[name]
-            letter = self._book.letters.get(name)
-            if letter is not None and letter.open:
+            for letter in self._known([name]):
                 never = letter.state is Delivery.QUEUED
                 why = "this disk has no record of sending it" if never else "kept long enough"
-                effects += self._news(letter, News.KEPT, why, now)
+                if letter.open:
+                    effects += self._news(letter, News.KEPT, why, now)
         return effects
 
     def _set_back(self, link: LinkUp) -> bool:
