@@ -15,8 +15,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from random import SystemRandom
 from signal import SIGCONT, SIGTERM, Signals
 from typing import Any
 
@@ -28,6 +30,7 @@ from securechat.admin.client import AdminError, DownError
 DEADLINE = 30.0
 """Seconds that anything may take; generous, since a wait ends as soon as it is met."""
 POLL = 0.02
+PORTS = range(20_000, 32_000)
 
 
 class DrillError(Exception):
@@ -35,12 +38,18 @@ class DrillError(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [found.getsockname()[1] for found in sockets]
-    for found in sockets:
-        found.close()
-    return ports
+    """
+    Ports of loopback that nobody listens on now.
+
+    They lie below those that the system hands out by itself: such a one could be the other end of
+    somebody's connection by the time a node wants to listen on it.
+    """
+    found: list[int] = []
+    while len(found) < count:
+        port = SystemRandom().randrange(PORTS.start, PORTS.stop)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found += [] if port in found else [port]
+    return found
 
 
 def until(met: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
