@@ -1,0 +1,1 @@
+"""The grammar, both directions and both renderings."""
