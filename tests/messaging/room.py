@@ -267,11 +267,15 @@ class Room:
             up = LinkUp(b.id, 1, b.epoch, b.boot, "", None, "", None, ends=b.core.ends_of(a.id))  # type: ignore[arg-type]
             a.turn(a.core.link_up(up, self.now))
 
-    def cut(self, one: Member, other: Member) -> None:
-        """A link ends; what was on its way is lost."""
+    def unplug(self, one: Member, other: Member) -> None:
+        """Nothing passes any more, what was on its way is lost, and nobody is told."""
         self.links.discard(frozenset((one.id, other.id)))
         pair = {one.id, other.id}
         self._frames = deque(frame for frame in self._frames if {*frame[:2]} != pair)
+
+    def cut(self, one: Member, other: Member) -> None:
+        """A link ends; what was on its way is lost."""
+        self.unplug(one, other)
         for a, b in ((one, other), (other, one)):
             a.turn(a.core.link_down(LinkDown(b.id, 1, Ending.RST, "", None, False), self.now))
 
