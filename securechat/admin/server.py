@@ -65,6 +65,11 @@ class AdminFactory(ServerFactory):
         """What a TCP session may before it authenticates."""
         return Level.OBSERVER if self.open_observer else Level.NONE
 
+    @property
+    def open_sessions(self) -> int:
+        """How many sessions there are."""
+        return len(self._sessions)
+
     def buildProtocol(self, addr: IAddress | None) -> AdminProtocol:
         """A session that has not begun."""
         return AdminProtocol(self, isinstance(addr, UNIXAddress))

@@ -131,7 +131,7 @@ class Rendering(Protocol):
 
 def decode(line: bytes) -> str:
     """The characters of a received line; carriage returns are ignored."""
-    if len(line) > MAX_LINE:
+    if len(line.removesuffix(b"\r")) > MAX_LINE:
         raise GrammarError(Code.TOO_LONG, f"a line has at most {MAX_LINE} bytes")
     try:
         text = line.decode("utf-8")
