@@ -1,9 +1,9 @@
 """
 The program: puts the model, the screen and the node together, and runs them in one reactor.
 
-The only place of the chat that names the reactor.  Rules: warnings and faults are logged to a file of the
-home, never to the screen; every callback is wrapped; the terminal is left as it was found; exit status 0 after
-``/quit``, 1 if the screen failed.
+The only place of the chat that names the reactor.  Rules: warnings and faults are logged to a file of
+the home, never to the screen; every callback is wrapped; the terminal is left as it was found; the exit
+status is 0 after ``/quit``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
-from securechat.chat.rows import GAP, LAST, NOTE, SAID, Gap, Key, Note, Row, Said
+from securechat.chat.rows import GAP, LAST, NOTE, SAID, Gap, Key, Note, Said, Stored
 
 HISTORY = 200
 
@@ -27,7 +27,7 @@ class Buffer:
 
     name: str
     title: str
-    rows: list[Row] = field(factory=list)
+    rows: list[Stored] = field(factory=list)
     keys: list[Key] = field(factory=list)
     ids: dict[str, Key] = field(factory=dict)
     scroll: int | None = None
@@ -125,7 +125,7 @@ class Buffer:
     def _index(self, key: Key) -> int:
         return bisect_left(self.keys, key)
 
-    def _insert(self, key: Key, row: Row) -> int:
+    def _insert(self, key: Key, row: Stored) -> int:
         index = bisect_left(self.keys, key)
         self.keys.insert(index, key)
         self.rows.insert(index, row)

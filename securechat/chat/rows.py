@@ -239,4 +239,5 @@ class Waiting:
     state: str
 
 
-Row = Said | Gap | Note | Waiting
+Stored = Said | Gap | Note
+Row = Stored | Waiting
