@@ -17,6 +17,9 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 from twisted.python import usage
 
+if sys.platform == "win32":
+    sys.exit("securechat: Windows is not supported; run it on Linux")
+
 from securechat.admin.service import AdminService
 from securechat.errors import HomeError
 from securechat.home.identity import Home, load_home
@@ -46,8 +49,6 @@ def makeService(options: Options) -> IService:
     """The node and its admin port; exits with one line if this home cannot run."""
     from twisted.internet import reactor
 
-    if sys.platform == "win32":
-        refuse_to_start(HomeError("Windows is not supported; run it on Linux"))
     clock: Any = reactor
     clock.seconds = time.monotonic
     path = Path(options["home"] or os.environ.get("SECURECHAT_HOME") or default_home())

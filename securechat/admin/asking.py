@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections import Counter
 from typing import Any
 
 from securechat.admin.desk import Desk
@@ -70,7 +71,7 @@ def story(desk: Desk, word: str) -> dict[str, Any]:
     if not told.items:
         raise LocalError(520, f"nothing is known of {word[:80]!r}; see: messages")
     return {
-        "summary": readable(names, told.summary),
+        "summary": readable(names, summary(desk, name) or told.summary),
         "items": [
             {
                 "at": time_of(item.at),
@@ -109,9 +110,30 @@ def _now(desk: Desk, name: str) -> tuple[Item, ...]:
     message = MessageId.parse(name)
     if message.author != view.membership.me:
         return ()
+    known = sorted(messaging.delivery(message), key=lambda one: one.at)
     return tuple(
-        Item(row.at, turn, f"{row.state.value} at {{{row.member}}}", row.evidence, "")
-        for row in messaging.delivery(message)
+        Item(one.at, turn, f"{one.state.value} at {{{one.member}}}", one.evidence, "")
+        for one in known
+    )
+
+
+def summary(desk: Desk, name: str) -> str:
+    """How it stands now, in one line; empty if only the journal knows."""
+    kind, _, rest = name.partition(":")
+    if kind == "member":
+        found = desk.view().membership.get(MemberId(rest))
+        said = "" if found is None else f"{found.state.value} since {time_of(found.since)}"
+        return said and f"{{{rest}}} is {said}, in this node's view"
+    if kind == "gap":
+        return ""
+    message = MessageId.parse(name)
+    if message.author != desk.node.me:
+        return f"{name} of {{{message.author}}} is stored here"
+    rows = desk.read.delivery(message)
+    counts = Counter(row.state.value for row in rows)
+    return f"{name}: " + ", ".join(
+        f"{state} at {', '.join(f'{{{r.member}}}' for r in rows if r.state.value == state)}"
+        for state in counts
     )
 
 

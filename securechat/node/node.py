@@ -38,6 +38,7 @@ from securechat.notices import (
     Conflict,
     Event,
     FaultNoticed,
+    HealthChanged,
     Liveness,
     MemberChanged,
 )
@@ -91,7 +92,10 @@ class NodeView:
     uptime: float
     settings: Settings
     read_only: str
-    listening: bool
+    ready: bool
+    """Keys loaded, listening, journal writable."""
+    joined: bool
+    """At least one other member is alive."""
     membership: MembershipView
     messaging: MessagingView
     keyring: Keyring
@@ -100,19 +104,6 @@ class NodeView:
     faults: tuple[Fault, ...]
     counters: dict[str, int]
     turn: int
-
-    @property
-    def joined(self) -> bool:
-        """Whether at least one other member is alive."""
-        me = self.membership.me
-        return any(
-            seat.state is Liveness.ALIVE and seat.member != me for seat in self.membership.members
-        )
-
-    @property
-    def ready(self) -> bool:
-        """Keys loaded, listening, journal writable."""
-        return self.listening and not self.read_only
 
 
 @define(eq=False)
@@ -138,6 +129,7 @@ class Node:
     _turn: Turn = field(init=False)
     _door: Door = field(init=False)
     _ticks: list[LoopingCall] = field(factory=list, init=False)
+    _health: HealthChanged = field(default=HealthChanged(True, False, False), init=False)
     _started: float = field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -214,7 +206,8 @@ class Node:
             uptime=now.mono - self._started,
             settings=self.settings,
             read_only=self._turn.read_only,
-            listening=self.listening,
+            ready=self.ready,
+            joined=self.joined,
             membership=self.cores.membership.snapshot(now),
             messaging=self.cores.messaging.snapshot(now),
             keyring=self._keyring(),
@@ -257,9 +250,32 @@ class Node:
         self._turn.put(item)
 
     def tell(self, event: Any) -> None:
-        """Log an event and show it to whoever watches."""
+        """Log an event and show it to whoever watches; a change of health follows its cause."""
         if not isinstance(event, Event):
             return
+        self._show(event)
+        if isinstance(event, MemberChanged | FaultNoticed):
+            self.check_health()
+
+    def check_health(self) -> None:
+        """Tell watchers if live, ready or joined are not what they were."""
+        health = HealthChanged(True, self.ready, self.joined)
+        if health != self._health:
+            self._health = health
+            self._show(health)
+
+    @property
+    def ready(self) -> bool:
+        """Keys loaded, listening, journal writable."""
+        return self.listening and not self._turn.read_only
+
+    @property
+    def joined(self) -> bool:
+        """Whether at least one other member is alive."""
+        members = self.cores.membership.snapshot(self.now()).members
+        return any(seen.state is Liveness.ALIVE and seen.member != self.me for seen in members)
+
+    def _show(self, event: Event) -> None:
         self.counters[f"events.{event.event}"] += 1
         self._log_event(event)
         for watcher in tuple(self.watchers):

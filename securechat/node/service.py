@@ -9,6 +9,8 @@ stderr and exit status 1; nothing is left open.
 
 from __future__ import annotations
 
+import os
+import resource
 import secrets
 import sys
 import time
@@ -20,7 +22,8 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import LogLevel
 
 from securechat.errors import HomeError, LocalError
 from securechat.home.identity import Home
@@ -54,6 +57,7 @@ class NodeService(Service):
     node: Node = field(init=False)
     port: IListeningPort = field(init=False)
     _dialer: Dialer = field(init=False)
+    _pruning: LoopingCall = field(init=False)
     _lock: HomeLock | None = field(default=None, init=False)
     _store: Store | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
@@ -77,6 +81,7 @@ class NodeService(Service):
             self._running = False
             if not self.wordless:
                 yield self._goodbye()
+            self._pruning.stop()
             yield self.port.stopListening()
             self._dialer.stop()
             self.node.stop()
@@ -90,7 +95,13 @@ class NodeService(Service):
         self._release()
 
     def _open(self) -> None:
+        os.umask(0o077)
+        # A core dump would hold keys and texts.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         self.home = self._load()
+        for warning in self.home.config.warnings:
+            note("config-warning", level=LogLevel.warn, text=warning)
+            print(f"securechat: {warning}", file=sys.stderr, flush=True)
         self._lock = HomeLock(self.home.path)
         self._lock.acquire()
         config, identity = self.home.config, self.home.identity
@@ -118,7 +129,11 @@ class NodeService(Service):
         self.port = listen(self._reactor, config.listen, factory)
         self.node.listening = True
         note("listening", address=config.listen, name=identity.name)
+        self.node.check_health()
         self.node.tick()
+        self._pruning = LoopingCall(self._prune)
+        self._pruning.clock = self._reactor
+        self._pruning.start(PRUNE_INTERVAL)
 
     @inlineCallbacks
     def _goodbye(self) -> Generator[Any, Any, None]:
@@ -129,6 +144,16 @@ class NodeService(Service):
         until = self._reactor.seconds() + self.node.settings.leave_wait
         while not self.node.links.idle and self._reactor.seconds() < until:
             yield deferLater(self._reactor, FLUSH_POLL, lambda: None)
+
+    def _prune(self) -> None:
+        """Old turn records go; an exception would stop the LoopingCall for good."""
+        if self._store is None:
+            return
+        settings = self.node.settings
+        try:
+            self._store.prune(wall_ms(), settings.record_days, settings.record_bytes)
+        except StoreError as problem:
+            note("fault", what="not-pruned", reason=str(problem))
 
     def _fatal(self, reason: str) -> None:
         """The journal is gone under us: nothing can be promised any more."""
