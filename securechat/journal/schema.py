@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from zlib import crc32
 
 from securechat.errors import HomeError
+from securechat.journal.failures import DAMAGE, DamageError
 from securechat.journal.files import write_copy
 
 SCHEMA = 1
@@ -41,11 +42,6 @@ CREATE INDEX turns_about_by_turn ON turns_about (turn);
 """
 
 META = "INSERT OR REPLACE INTO meta (word, value) VALUES (?, ?)"
-DAMAGE = "the journal is damaged"
-
-
-class DamageError(Exception):
-    """What is in the file cannot be trusted."""
 
 
 class Connection(Protocol):

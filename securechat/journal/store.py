@@ -25,24 +25,13 @@ from securechat.effects import Fact, Record
 from securechat.errors import HomeError, RemoteError, SecurechatError
 from securechat.ids import Hash
 from securechat.journal import rows
+from securechat.journal.failures import DAMAGE, OUTSIDE, DamageError, reason
 from securechat.journal.files import make_file, move_aside, size_of
 from securechat.journal.records import FactCodec, StoredFact, TurnRecord
 from securechat.journal.rows import Batch, Row, fact_of, gather, short, signed_of, tag, turn_of
-from securechat.journal.schema import DAMAGE, META, DamageError, number, settle, transaction
+from securechat.journal.schema import META, number, settle, transaction
 from securechat.objects import Signed
 
-REASONS = {
-    "SQLITE_FULL": "disk full",
-    "SQLITE_IOERR": "disk error",
-    "SQLITE_READONLY": "the journal is read-only",
-    "SQLITE_BUSY": "the journal is locked by another program",
-    "SQLITE_LOCKED": "the journal is locked by another program",
-    "SQLITE_CANTOPEN": "the journal cannot be opened",
-    "SQLITE_PERM": "the journal may not be written",
-    "SQLITE_NOMEM": "out of memory",
-    "SQLITE_CORRUPT": DAMAGE,
-    "SQLITE_NOTADB": DAMAGE,
-}
 T = TypeVar("T")
 
 FAILURES = (sqlite3.Error, UnicodeError)
@@ -50,6 +39,8 @@ FAILURES = (sqlite3.Error, UnicodeError)
 MAX_WAL = 4 * 1024 * 1024
 SMALLEST = 100
 """Bytes of the header of an SQLite file."""
+PROBE = 64 * 1024
+"""Bytes that a probe writes."""
 LOCK_WAIT = 0.05
 """Seconds that another program's lock is waited for: the whole node stands still meanwhile."""
 CHUNK = 500
@@ -58,17 +49,6 @@ CHUNK = 500
 
 class StoreError(SecurechatError):
     """The journal failed; of a commit, nothing is on disk.  The reason is one line."""
-
-
-def reason(problem: Exception) -> str:
-    """What went wrong, for people."""
-    if isinstance(problem, UnicodeDecodeError):
-        return DAMAGE
-    name = str(getattr(problem, "sqlite_errorname", ""))
-    for start, words in REASONS.items():
-        if name.startswith(start):
-            return words
-    return f"the journal failed: {' '.join(str(problem).split())[:120]}"
 
 
 @contextmanager
@@ -166,7 +146,7 @@ class Store:
         except FAILURES as problem:
             self.close()
             words = reason(problem)
-            outside = words in REASONS.values() and words != DAMAGE
+            outside = words in OUTSIDE
             raise (HomeError(f"{name}: {words}") if outside else DamageError(words)) from None
         except RemoteError as problem:
             self.close()
@@ -247,11 +227,13 @@ class Store:
         self._connection.executemany(rows.KEEP_TURN_ABOUT, batch.turns_about)
 
     def probe(self) -> None:
-        """Write and commit one row; StoreError if that cannot be done."""
+        """Write and commit what a busy turn would; StoreError if that cannot be done."""
         try:
             self._step("begin")
-            with transaction(self._connection):
-                self._connection.execute(META, ("probe", str(self._seq)))
+            # A row so small that the last bytes of a full disk take it would prove nothing.
+            for value in ("-" * PROBE, ""):
+                with transaction(self._connection):
+                    self._connection.execute(META, ("probe", value))
         except FAILURES as problem:
             raise StoreError(reason(problem)) from None
 

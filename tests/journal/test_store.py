@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.effects import Fact, Forget, Record
 from securechat.errors import HomeError
 from securechat.ids import Hash
-from securechat.journal import store as store_module
+from securechat.journal.failures import reason
 from securechat.journal.store import Store, StoreError
 from securechat.objects import Signed
 from securechat.signing import object_hash
@@ -276,6 +276,8 @@ class CrashTests(SynchronousTestCase):
             problem = self.assertRaises(StoreError, store.commit, big, [turn(2)])
             self.assertEqual(str(problem), "disk full")
             self.assertEqual(list(store.replay()), [Held("a", 1), Held("b", 1)])
+            problem = self.assertRaises(StoreError, store.probe)
+            self.assertEqual(str(problem), "disk full")
             store._connection.execute("PRAGMA max_page_count = 100000")
             store.probe()
             store.commit(big, [turn(2)])
@@ -500,9 +502,9 @@ class ReasonTests(SynchronousTestCase):
     def test_reasons(self) -> None:
         """Known failures have words of their own, unknown ones what SQLite says, in one line."""
         problem = sqlite3.OperationalError("odd\nthing")
-        self.assertEqual(store_module.reason(problem), "the journal failed: odd thing")
+        self.assertEqual(reason(problem), "the journal failed: odd thing")
         problem.sqlite_errorname = "SQLITE_IOERR_WRITE"
-        self.assertEqual(store_module.reason(problem), "disk error")
+        self.assertEqual(reason(problem), "disk error")
 
     def test_no_connection_is_a_home_error(self) -> None:
         """If SQLite cannot open at all, that is said in one line."""
