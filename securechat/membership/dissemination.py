@@ -76,7 +76,8 @@ class Dissemination:
     _answered: dict[tuple[MemberId, MemberId, MemberId], float] = field(factory=dict, init=False)
     _proofs: dict[MemberId, set[Hash]] = field(factory=dict, init=False)
     """Claims shown to each peer as proof against an older one."""
-    _twins: set[Hash] = field(factory=set, init=False)
+    _twins: set[tuple[MemberId, int]] = field(factory=set, init=False)
+    """Members, and the epoch in which two processes of theirs were told of."""
 
     # Claims come in.
 
@@ -143,12 +144,13 @@ class Dissemination:
             yield Hangup(member, "superseded")
 
     def _twin(self, claim: Claim, now: Instant) -> Iterator[Effect]:
-        if claim.hash in self._twins:
+        epoch = claim.version.epoch
+        if (claim.member, epoch) in self._twins:
             return
         if len(self._twins) >= MAX_OBJECTS:
             self._twins.clear()
-        self._twins.add(claim.hash)
-        what = f"two processes in epoch {claim.version.epoch}"
+        self._twins.add((claim.member, epoch))
+        what = f"two processes in epoch {epoch}"
         self._verdicts.note(claim.member, now, what, "identity evidence, never liveness")
         yield Notify(Conflict(claim.member, what))
 

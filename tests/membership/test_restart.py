@@ -1,0 +1,173 @@
+"""Epochs of our own: lost disks, copied homes, and who stops speaking."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import Version
+from securechat.inputs import DialOutcome
+from securechat.membership.messages import Ack, Claims, Ping
+from securechat.membership.restart import TRANSITIONS, Proof, Speech, Step
+from securechat.notices import Conflict
+from tests.membership.bench import Bench, boot, dials, hangups, notices, sends, someone
+
+ADA, BOB = someone("ada"), someone("bob")
+CELLS = {
+    Speech.SPEAKING: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED),
+    Speech.WARNED: (Step.NOTHING, Step.JUMP, Step.STOP, Step.JUMP_WARNED),
+    Speech.SILENT: (Step.NOTHING,) * 4,
+}
+
+
+class TableTests(SynchronousTestCase):
+    """The table, cell by cell."""
+
+    def test_every_cell(self) -> None:
+        """Each standing answers each proof as written down here."""
+        self.assertEqual(set(TRANSITIONS), set(Speech))
+        for speech, (number, proof) in product(Speech, enumerate(Proof)):
+            self.assertIs(TRANSITIONS[speech][proof], CELLS[speech][number])
+
+
+class RollbackTests(SynchronousTestCase):
+    """Our disk is older than what others hold."""
+
+    def setUp(self) -> None:
+        """Ada started on an old disk, in epoch 1, and is linked to bob."""
+        self.bench = Bench(boot=boot("5")).start()
+        self.number = self.bench.link(BOB)
+        self.bench.effects.clear()
+
+    def test_refused_with_a_proof(self) -> None:
+        """A proof that is not live: the epoch jumps past it, and all links close to say so."""
+        effects = self.bench.refused(BOB, ADA.alive(7, 3, "b"))
+        self.assertEqual(self.bench.core.version_of(ADA.id), Version(8, 0))
+        self.assertEqual(self.bench.core.epoch, 8)
+        self.assertEqual(hangups(effects), [(BOB.id, "epoch-raised")])
+        self.assertEqual(notices(effects, Conflict), [])
+        self.assertIn("epoch 7", self.bench.signed_facts("EpochRaised")[-1].why)
+
+    def test_refused_without_a_proof(self) -> None:
+        """A refusal that proves nothing changes nothing."""
+        self.bench.refused(BOB)
+        self.assertEqual(self.bench.core.epoch, 1)
+
+    def test_told_in_the_handshake(self) -> None:
+        """A peer that holds a newer Alive of ours says so when the link comes up."""
+        self.bench.link(BOB, ours=ADA.alive(9, 0, "b"))
+        self.assertEqual(self.bench.core.epoch, 10)
+        self.assertIn((BOB.id, "epoch-raised"), hangups(self.bench.effects))
+
+    def test_told_in_claims(self) -> None:
+        """A peer's claims may prove it too, by an Alive or by a Leave."""
+        self.bench.receive(BOB, Claims((ADA.alive(4, 0, "b").signed,)), self.number)
+        self.assertEqual(self.bench.core.epoch, 5)
+        self.bench.receive(BOB, Claims((ADA.leave(6).signed,)), self.number)
+        self.assertEqual(self.bench.core.epoch, 7)
+
+    def test_same_epoch_of_another_process(self) -> None:
+        """Another process of our own epoch is passed as well."""
+        self.bench.refused(BOB, ADA.alive(1, 0, "b"))
+        self.assertEqual(self.bench.core.epoch, 2)
+
+    def test_our_own_past(self) -> None:
+        """Older claims of ours, and those of this process, change nothing."""
+        self.bench.refused(BOB, ADA.alive(9, 0, "b"))
+        for proof in (ADA.alive(9, 0, "b"), ADA.alive(10, 4, "5"), ADA.leave(9)):
+            self.bench.receive(BOB, Claims((proof.signed,)), self.number)
+        self.assertEqual(self.bench.core.epoch, 10)
+
+    def test_after_a_restart(self) -> None:
+        """The epoch that was jumped to is on disk: the next start is above it."""
+        self.bench.refused(BOB, ADA.alive(7, 3, "b"))
+        self.bench.restart("6")
+        self.assertEqual(self.bench.core.epoch, 9)
+
+    def test_outbidding(self) -> None:
+        """Two processes that outbid each other through third hands do not do so for ever."""
+        for _ in range(10):
+            epoch = self.bench.core.epoch + 1
+            self.bench.receive(BOB, Claims((ADA.alive(epoch, 0, "b").signed,)), self.number)
+        self.assertTrue(self.bench.core.snapshot(self.bench.now).silent)
+
+    def test_leaving(self) -> None:
+        """A node that said goodbye takes no new epoch any more."""
+        self.bench.goodbye()
+        self.bench.refused(BOB, ADA.alive(7, 3, "b"))
+        self.assertEqual(self.bench.core.epoch, 1)
+
+
+class CloneTests(SynchronousTestCase):
+    """Our home was copied, and both processes live."""
+
+    def setUp(self) -> None:
+        """Ada is linked to bob."""
+        self.bench = Bench(boot=boot("5"), peers=("10.0.0.2:7400",)).start()
+        self.number = self.bench.link(BOB)
+
+    def clash(self, epoch: int, word: str = "b") -> None:
+        """Bob refuses us: the other process is linked to him."""
+        self.bench.refused(BOB, ADA.alive(epoch, 0, word), live=True)
+
+    def silent(self) -> bool:
+        """Whether this process stopped."""
+        return self.bench.core.snapshot(self.bench.now).silent
+
+    def test_first_time(self) -> None:
+        """The first conflict is told, and passed by a jump."""
+        self.clash(3)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (4, False))
+        (told,) = notices(self.bench.effects, Conflict)
+        self.assertEqual(told.member, ADA.id)
+        self.assertIn("epoch 3", self.bench.core.snapshot(self.bench.now).conflict)
+
+    def test_second_time(self) -> None:
+        """The second within ten minutes stops this process: no dial, no probe, no answer."""
+        self.clash(3)
+        self.bench.effects.clear()
+        self.clash(5)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (4, True))
+        self.assertEqual(hangups(self.bench.effects), [(BOB.id, "conflict")])
+        self.bench.cut(BOB, self.number)
+        effects = self.bench.wait(60)
+        self.assertEqual((dials(effects), sends(effects, Ping)), ([], []))
+        self.assertEqual(sends(self.bench.receive(BOB, Ping(1, b"12345678")), Ack), [])
+        self.bench.link(BOB)
+        self.assertEqual(hangups(self.bench.effects)[-1], (BOB.id, "conflict"))
+        self.clash(9)
+        self.assertEqual(self.bench.core.epoch, 4)
+
+    def test_much_later(self) -> None:
+        """A second conflict after more than ten minutes is a first one."""
+        self.clash(3)
+        self.bench.wall += 600_001
+        self.clash(5)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (6, False))
+
+    def test_one_of_them_stays(self) -> None:
+        """If both meet in one epoch, the one with the greater boot id goes on."""
+        self.clash(3, "1")
+        self.clash(4, "1")
+        self.assertEqual((self.bench.core.epoch, self.silent()), (5, False))
+        self.clash(5, "9")
+        self.assertTrue(self.silent())
+
+    def test_silence_outlives_a_rebuild(self) -> None:
+        """A process that stopped speaking stays silent when its core is rebuilt."""
+        self.clash(3)
+        self.clash(5)
+        self.bench.start(fresh=False)
+        self.assertTrue(self.silent())
+        self.assertEqual(dials(self.bench.wait(30)), [])
+        self.bench.dial_failed(BOB, "10.0.0.2:7400", DialOutcome.REFUSED)
+        self.assertEqual(dials(self.bench.wait(30)), [])
+
+    def test_a_new_process_speaks(self) -> None:
+        """The next start of the home is another process, and speaks."""
+        self.clash(3)
+        self.clash(5)
+        self.bench.restart("6")
+        self.assertEqual((self.bench.core.epoch, self.silent()), (5, False))
+        self.assertTrue(dials(self.bench.wait(1)))
