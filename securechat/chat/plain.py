@@ -92,8 +92,8 @@ class Lines(LineReceiver):
         self._line(line.decode("utf-8", "replace").rstrip("\r"))
 
     def lineLengthExceeded(self, line: bytes) -> None:
-        """Too long for any message: said so, and the rest of the input is read on."""
-        self._line("\0" * (MAX_INPUT // 2))
+        """Too long for any message: the desk refuses it, and the input is read on."""
+        self._line(line.decode("utf-8", "replace"))
         self.clearLineBuffer()
 
     def connectionLost(self, reason: Any = None) -> None:

@@ -161,7 +161,7 @@ class Transcript(urwid.Widget):
         name = " --" if parts.name == "--" else shorten(safe(parts.name), names)
         head: Markup = [
             ("time", f"{parts.time} "),
-            (parts.tone, parts.glyph),
+            ("own" if parts.tone == "said" else parts.tone, parts.glyph),
             (self._name_tone(parts), fit(name, names) + " "),
         ]
         prefix = len(parts.time) + 2 + names + 1
