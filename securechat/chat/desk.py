@@ -111,10 +111,10 @@ class Desk:
 
     def _direct(self, said: tuple[str, ...], now: Instant) -> Done:
         name = said[0].lstrip("@")
+        if self.state.members and name not in self.state.members:
+            return self._stay(f"not sent: nobody here is called {name}; /members lists everybody")
         if len(said) > 1:
             return self._speak(name, said[1], now)
-        if self.state.members and name not in self.state.members:
-            return self._stay(f"nobody here is called {name}; /members lists everybody")
         page = self.state.direct(name)
         self.open(page.name)
         return Done(self.model.older(page))

@@ -123,8 +123,8 @@ class Model:
         outgoing = self.state.outgoing
         if code < 400:
             message, state = words(reply.get("id")), words(reply.get("state")) or "queued"
-            already = "; the node had it already" if code == 251 else ""
-            self.state.hint = f"{message} {state}{already or '; delivery is shown at its row'}"
+            known = "the node had it already" if code == 251 else "not acked yet"
+            self.state.hint = f"{message} {state}, {known}"
             outgoing.taken(ask.about, message, state)
         elif code < 500:
             self.state.hint = f"kept, asked again in a moment: {code} {why}"
@@ -206,9 +206,9 @@ class Model:
 
     def _take_members(self, items: object) -> None:
         if isinstance(items, list):
-            self.state.members = {
-                words(one.get("name")): one for one in items if isinstance(one, dict)
-            }
+            found = [one for one in items if isinstance(one, dict)]
+            found.sort(key=lambda one: (not one.get("self"), words(one.get("name"))))
+            self.state.members = {words(one.get("name")): one for one in found}
 
     def _latest(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
         items = _items(reply)

@@ -106,27 +106,24 @@ class Lines(LineReceiver):
 
 @define
 class Program:
-    """The line client; lines that come before the first picture wait for it."""
+    """The line client; ``waiting`` are lines of input that were not yet taken."""
 
     reactor: Any
     client: AdminClient
     session: Session
     desk: Desk
     printer: Printer
-    early: list[str] = field(factory=list)
+    waiting: list[str] = field(factory=list)
     ended: bool = False
     refused: int = 0
+    taking: bool = False
     leaving: bool = False
     status: int = 0
 
     def line(self, text: str) -> None:
-        """One line of input."""
-        if not self.desk.state.contact.ever:
-            self.early.append(text)
-            return
-        done = self.desk.submit(text, self.session.clock())
-        self.refused += not done.clear
-        self.session.perform(done.acts)
+        """One line of input; it waits for the answers to the lines before it."""
+        self.waiting.append(text)
+        self.changed()
 
     def end(self) -> None:
         """No more input: leave as soon as the node has answered everything."""
@@ -134,18 +131,32 @@ class Program:
         self.changed()
 
     def changed(self) -> None:
-        """Print, and leave when nothing is left to wait for."""
-        state = self.desk.state
-        self.refused += sum(isinstance(n.row, Note) and n.row.tone == "bad" for n in state.news)
-        self.printer.news()
-        if not state.contact.ever:
+        """Print, take the next line, and leave when nothing is left to wait for."""
+        if self.leaving:
             return
-        early, self.early = self.early, []
-        for text in early:
-            self.line(text)
-        outgoing = state.outgoing
-        if self.ended and not outgoing.untaken and not self.session.open:
-            self.reactor.callLater(LINGER_S if outgoing.waiting else 0, self.tell, Tell.QUIT)
+        news = self.desk.state.news
+        self.refused += sum(isinstance(one.row, Note) and one.row.tone == "bad" for one in news)
+        self.printer.news()
+        if self.desk.state.contact.ever and not self.taking:
+            self.taking = True
+            self._take()
+            self.taking = False
+
+    def _take(self) -> None:
+        while self.waiting and not self.busy:
+            done = self.desk.submit(self.waiting.pop(0), self.session.clock())
+            self.refused += not done.clear
+            self.session.perform(done.acts)
+        outgoing = self.desk.state.outgoing
+        if self.ended and not self.waiting and not self.busy and not outgoing.untaken:
+            linger = LINGER_S if outgoing.waiting else 0
+            self.reactor.callLater(linger, self.tell, Tell.QUIT)
+
+    @property
+    def busy(self) -> bool:
+        """An answer is still to come; without a node lines are taken, and kept."""
+        untaken = self.desk.state.outgoing.untaken
+        return self.desk.state.contact.live and bool(untaken or self.session.open)
 
     def missed(self, why: str, retry_in: float) -> None:
         """A dial failed: at the start there is nothing to wait for."""

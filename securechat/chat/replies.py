@@ -35,8 +35,18 @@ def _error(ask: Ask, code: int, reply: Reply) -> str:
 
 
 def _pairs(fields: Reply) -> str:
-    shown = {k: v for k, v in fields.items() if k not in QUIET and v is not None}
-    return "  ".join(f"{key} {words(value)}" for key, value in shown.items())
+    shown = {k: v for k, v in fields.items() if k not in QUIET and v not in (None, "", [], {})}
+    return "  ".join(f"{key} {_value(value)}" for key, value in shown.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
+    return words(value)
+
+
+def _status(reply: Reply, items: Sequence[Reply], clock: Clock) -> list[str]:
+    return [f"{key:<12} {_value(reply[key])}" for key in STATUS if reply.get(key) is not None]
 
 
 def _fields(reply: Reply, items: Sequence[Reply], clock: Clock) -> list[str]:
@@ -108,7 +118,13 @@ def _digest(reply: Reply, items: Sequence[Reply], clock: Clock) -> list[str]:
     return [f"{words(reply.get('digest'))[:8]}   (equal on every node: equal transcripts)"]
 
 
+STATUS = (
+    "name", "id", "room", "room_id", "members", "posts", "digest", "gaps", "outbox", "unknown",
+    "epoch", "uptime_s", "read_only", "read_only_reason", "version",
+)  # fmt: skip
+
 PRESENTERS: dict[str, Callable[[Reply, Sequence[Reply], Clock], list[str]]] = {
+    "status": _status,
     "members": _members,
     "who": _who,
     "gaps": _gaps,

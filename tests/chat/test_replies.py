@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.chat.acts import Ask, Purpose
 from securechat.chat.clock import Clock
 from securechat.chat.replies import present
-from tests.chat.scene import ZONE, gap, member, post
+from tests.chat.scene import ZONE, gap, member, post, status
 
 AT = "2026-11-21T11:00:05Z"
 
@@ -67,6 +67,13 @@ class PresentTests(SynchronousTestCase):
         """A command without a presenter prints its fields."""
         self.assertEqual(shown("retry", state="sent"), ["  state sent"])
         self.assertEqual(shown("links", items=[{"peer": "bob", "x": None}]), ["  peer bob"])
+
+    def test_status(self) -> None:
+        """The status by lines, counts of members in words."""
+        lines = shown("status", **status(), faults=False)
+        self.assertIn("  members      alive 3, suspect 0, unreachable 1, left 0", lines)
+        self.assertEqual(lines[0], "  name         ada")
+        self.assertEqual(shown("links", refused={}, more={"a": 1}, x={"b": 2}), ["  x b 2"])
 
     def test_post_is_no_reply(self) -> None:
         """Items of other kinds are printed as fields, never lost."""

@@ -114,6 +114,7 @@ class SessionTests(SynchronousTestCase):
     def test_refused(self) -> None:
         """A refusal gives the text back and tells why; the next message goes on."""
         self.say("/dm zoe psst")
+        self.assertIn("nobody here is called zoe", self.scene.state.hint)
         self.say("/dm bob psst")
         self.assertIn("520 nobody is called bob", self.scene.rows("@bob")[-1])
         self.say("hello")
@@ -285,6 +286,14 @@ class PlainTests(SynchronousTestCase):
         self.session.up({})
         self.program.line("/dm bob psst")
         self.assertEqual(self.program.refused, 1)
+
+    def test_many_lines(self) -> None:
+        """A pipe of thousands of lines is taken in order, mistakes included."""
+        for n in range(3000):
+            self.program.line(f"/mistake{n}" if n % 2 else f"line {n}")
+        self.session.up({})
+        self.assertEqual(len(self.node.said), 1500)
+        self.assertEqual((self.node.said[-1][0], self.program.refused), ("line 2998", 1500))
 
     def test_too_long(self) -> None:
         """A line without an end is refused, not kept."""
