@@ -2,7 +2,7 @@
 ``admin`` and ``token``: the admin port itself, for hands and for programs.
 
 ``admin`` connects standard input and output with the node's own socket: what the node says comes out
-as it is, and at the end of the input it is asked to ``quit``, which it does once all is answered.
+as it is, and when the input ends, everything that was asked is still answered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import sys
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -21,7 +21,6 @@ from securechat.cli.where import Where, pass_where
 
 CHUNK = 64 * 1024
 JSON_MODE = b"hello mode=json\n"
-QUIT = {False: b"quit\n", True: b'{"cmd":"quit"}\n'}
 
 
 @click.command()
@@ -29,30 +28,32 @@ QUIT = {False: b"quit\n", True: b'{"cmd":"quit"}\n'}
 @pass_where
 def admin(where: Where, as_json: bool) -> None:
     """Type to the admin port, or pipe to it; begin with: help."""
-    try:
-        line, trusted = dial(where.home)
-        token = None if trusted else read_cookie(where.home)
-    except DownError:
-        with open_node(where):
-            return
-    with line:
-        line.settimeout(None)
-        if token is not None:
-            line.sendall(f"auth token={token}\n".encode("ascii"))
+    with open_node(where), _line(where) as line:
         if as_json:
             line.sendall(JSON_MODE)
         try:
-            joined(line, sys.stdin.buffer, sys.stdout.buffer, QUIT[as_json])
+            joined(line, sys.stdin.buffer, sys.stdout.buffer)
         except KeyboardInterrupt:
             return
         except ConnectionError:
             raise Ended("the node hung up", Status.UNKNOWN) from None
 
 
-def joined(line: socket.socket, source: BinaryIO, sink: BinaryIO, last: bytes) -> None:
-    """Carry bytes both ways until the node closes; ``last`` is said when the source ends."""
-    waiting: list[socket.socket | BinaryIO] = [line, source]
-    ended = b"\n"
+def _line(where: Where) -> socket.socket:
+    """The bare socket, authenticated if it is not the home's own."""
+    try:
+        line, trusted = dial(where.home)
+        line.settimeout(None)
+        if not trusted:
+            line.sendall(f"auth token={read_cookie(where.home)}\n".encode("ascii"))
+    except (DownError, OSError) as problem:
+        raise Ended(str(problem), Status.NOT_RUNNING) from None
+    return line
+
+
+def joined(line: socket.socket, source: BinaryIO, sink: BinaryIO) -> None:
+    """Carry bytes both ways until the node closes; the end of the source is passed on."""
+    waiting: list[Any] = [line, source]
     while True:
         ready, _, _ = select.select(waiting, [], [])
         if line in ready:
@@ -65,10 +66,9 @@ def joined(line: socket.socket, source: BinaryIO, sink: BinaryIO, last: bytes) -
             said = source.read1(CHUNK)  # type: ignore[attr-defined]
             if said:
                 line.sendall(said)
-                ended = said
             else:
                 waiting.remove(source)
-                line.sendall(last if ended.endswith(b"\n") else b"\n" + last)
+                line.shutdown(socket.SHUT_WR)
 
 
 @click.command()
