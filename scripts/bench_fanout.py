@@ -1,0 +1,265 @@
+"""
+One author to k receivers: securechat beside a bare exchange, and beside the anchors if they are there.
+
+Each repeat runs, for each cell (k, burst), one after the other: the bare exchange, ours, and each
+anchor.  So all of a ratio was measured within seconds on the same machine; a ratio is taken in each
+repeat, and the table shows the median with the range.  A difference under 25 % is none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import asdict, frozen
+from bench_homes import commit_cost, make_homes
+from bench_process import HERE, BenchError, Child, anchor
+
+from securechat.home.identity import load_home
+from securechat.ids import BootId, Hash
+from securechat.messaging.messages import Posts
+from securechat.messaging.statements import Envelope, attachment_of
+from securechat.node.dispatch import codec
+from securechat.objects import Purpose
+from securechat.wire import pack
+
+OURS, BARE = "securechat", "bare"
+ANCHORS = ("none", "sv:nacl")
+FIGURES = re.compile(
+    r"(?P<rate>[\d.]+) dmsg/s .*snd\s+(?P<sender>[\d.]+) us\s+rcv\s+(?P<receiver>[\d.]+) us"
+)
+SLACK = 60.0
+"""Seconds that a run may take besides its own."""
+
+
+@frozen
+class Plan:
+    """What is to be measured."""
+
+    k: tuple[int, ...]
+    burst: tuple[int, ...]
+    repeats: int
+    seconds: float
+    preset: str
+    text: int
+    anchor: str | None
+    anchor_python: str
+    profile: str | None
+    file: str | None
+    folder: str | None
+    """Where the homes are made; None: where temporary files go."""
+
+    @property
+    def cells(self) -> list[tuple[int, int]]:
+        """(k, burst)."""
+        return [(k, burst) for k in self.k for burst in self.burst]
+
+
+@frozen
+class Row:
+    """One run of one program."""
+
+    program: str
+    k: int
+    burst: int
+    repeat: int
+    rate: float
+    """Delivered messages a second."""
+    sender: float
+    """Microseconds of CPU in the author's process, per delivered message."""
+    receiver: float
+    """The same in the receivers' process."""
+    more: dict[str, Any]
+
+    @property
+    def cpu(self) -> float:
+        """Microseconds of CPU in both."""
+        return self.sender + self.receiver
+
+
+def frame_size(home: Path, text: int) -> int:
+    """Bytes of the frame that carries one post."""
+    identity = load_home(home, None).identity
+    envelope = Envelope(
+        identity.member, 1, BootId("0" * 32), first=1000, count=1, previous=Hash(b"p" * 32),
+        hlc=2**56, body=b"b" * 32, opening=None,
+    )  # fmt: skip
+    signed = identity.signer.sign(Purpose.ENVELOPE, pack(envelope), attachment_of(("x" * text,)))
+    return len(codec().frame(Posts((signed,))))
+
+
+def run(plan: Plan) -> int:
+    """Measure everything, print a line of JSON for each run and the table at the end."""
+    rows: list[Row] = []
+    problems: list[str] = []
+    for repeat in range(plan.repeats):
+        for k, burst in plan.cells:
+            for measured in _programs(plan, k, burst, repeat):
+                if isinstance(measured, Row):
+                    rows.append(measured)
+                    _tell(plan, measured)
+                else:
+                    problems.append(measured)
+                    print(json.dumps({"problem": measured}), flush=True)
+    _table(plan, rows)
+    for problem in problems:
+        print(f"not measured: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+def _programs(plan: Plan, k: int, burst: int, repeat: int) -> Iterator[Row | str]:
+    with tempfile.TemporaryDirectory(prefix="sc-bench-", dir=plan.folder) as folder:
+        homes = make_homes(Path(folder), k, plan.preset)
+        cell = (plan, k, burst, repeat, homes)
+        runs: list[Any] = [_bare, _ours]
+        if plan.anchor:
+            runs += [_anchored(work) for work in ANCHORS]
+        for program in runs:
+            try:
+                yield program(*cell)
+            except BenchError as problem:
+                yield f"k={k} burst={burst}: {problem}"
+
+
+def _bare(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
+    size, errors = str(frame_size(homes[0], plan.text)), homes[0].parent / "bare.err"
+    program = [sys.executable, str(HERE / "bench_bare.py")]
+    with Child("receivers", [*program, "receive", str(homes[1]), size], errors) as receivers:
+        port = str(receivers.hear("port")["port"])
+        words = ["send", str(homes[0]), size, port, str(k), str(burst), str(plan.seconds)]
+        with Child("sender", [*program, *words], errors) as sender:
+            sender.hear("ready")
+            receivers.say("begin")
+            receivers.hear("begun")
+            sender.say("begin")
+            sent = sender.hear("posts", plan.seconds + SLACK)
+            receivers.say("end")
+            return _row(BARE, k, burst, repeat, sent, receivers.hear("cpu"), {"frame": int(size)})
+
+
+def _ours(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
+    folder = homes[0].parent
+    program = [sys.executable, str(HERE / "bench_node.py")]
+    words = [plan.profile or "", str(burst), str(plan.seconds), str(plan.text)]
+
+    def command(role: str, *places: object) -> list[str]:
+        return [*program, role, str(folder / f"{role}.log"), *words, *map(str, places)]
+
+    errors = folder / "ours.err"
+    with (
+        Child("receivers", command("receivers", *homes[1:]), errors) as receivers,
+        Child("author", command("author", homes[0], k), errors) as author,
+    ):
+        for child in (receivers, author):
+            child.hear("listening")
+        for child in (receivers, author):
+            child.hear("ready")
+        author.say("warm")
+        author.hear("warm")
+        receivers.say("begin")
+        receivers.hear("begun")
+        author.say("begin")
+        sent = author.hear("posts", plan.seconds + SLACK)
+        receivers.say("end")
+        got = receivers.hear("cpu")
+    more = {
+        "commit_us": commit_cost(folder) * 1e6,
+        "whole": sent["acked"] == sent["posts"] and got["delivered"] == k * sent["posts"]
+        and sent["digests"] == got["digests"],
+        "posts": sent["posts"], "wall": sent["wall"], "spoke": sent["spoke"],
+        "refused": sent["refused"], "author": sent["counters"], "receivers": got["counters"],
+        "journal_per_post": [sent["journal"] / sent["posts"], got["journal"] / got["delivered"]],
+        "resident": [sent["resident"], got["resident"]],
+    }  # fmt: skip
+    if not more["whole"]:
+        print(json.dumps({"not-whole": more}), file=sys.stderr, flush=True)
+        said = f"{sent['acked']} of {sent['posts']} posts acked, {got['delivered']} delivered"
+        raise BenchError(f"not everything arrived: {said}, {sent['refused']} refused")
+    return _row(OURS, k, burst, repeat, sent, got, more)
+
+
+def _row(
+    program: str, k: int, burst: int, repeat: int,
+    sent: dict[str, Any], got: dict[str, Any], more: dict[str, Any],
+) -> Row:  # fmt: skip
+    delivered = got["delivered"]
+    each = 1e6 / max(1, delivered)
+    rate = delivered / sent["wall"]
+    return Row(program, k, burst, repeat, rate, sent["cpu"] * each, got["cpu"] * each, more)
+
+
+def _anchored(work: str) -> Any:
+    def run_it(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
+        words = [
+            "drive", "--k", str(k), "--work", work, "--burst", str(burst), "--reps", "1",
+            "--secs", str(plan.seconds),
+        ]  # fmt: skip
+        folder = Path(str(plan.anchor)).resolve()
+        timeout = plan.seconds + SLACK
+        said = anchor(plan.anchor_python, folder, words, homes[0].parent, timeout)
+        found = FIGURES.search(said)
+        if found is None:
+            raise BenchError(f"anchor {work} printed no figures")
+        figures = {name: float(value) for name, value in found.groupdict().items()}
+        return Row(f"anchor {work}", k, burst, repeat, more={}, **figures)
+
+    return run_it
+
+
+def _tell(plan: Plan, row: Row) -> None:
+    line = json.dumps({**asdict(row), "cpu": row.cpu})
+    print(line, flush=True)
+    if plan.file:
+        with Path(plan.file).open("a") as file:
+            file.write(line + "\n")
+
+
+# The table.
+
+
+def _table(plan: Plan, rows: list[Row]) -> None:
+    print(
+        f"\nOne author to k receivers, texts of {plan.text} B, preset {plan.preset}, medians of"
+        f" {plan.repeats} repeats of {plan.seconds:g} s, interleaved (range of the rate)."
+    )
+    commits = [row.more["commit_us"] for row in rows if row.program == OURS]
+    if commits:
+        print(
+            f"A bare SQLite commit (WAL, FULL) takes {min(commits):.0f} to {max(commits):.0f} us"
+            " on this disk; each post said alone waits for one."
+        )
+    print("CPU: us per delivered message, author + receivers.  Ratios: rate by rate, CPU by CPU.\n")
+    print(
+        f"{'k':>2} {'burst':>5} {'program':16}{'dmsg/s':>10} {'range':>17}"
+        f"{'CPU us':>9} {'author':>7} {'recv':>7}   ours is of it: rate (range), CPU"
+    )
+    for k, burst in plan.cells:
+        cell = [row for row in rows if (row.k, row.burst) == (k, burst)]
+        for program in dict.fromkeys(row.program for row in cell):
+            _line(k, burst, program, cell)
+
+
+def _line(k: int, burst: int, program: str, cell: list[Row]) -> None:
+    found = [row for row in cell if row.program == program]
+    rates = [row.rate for row in found]
+    median = statistics.median
+    ours = {row.repeat: row for row in cell if row.program == OURS}
+    pairs = [(ours[row.repeat], row) for row in found if row.repeat in ours]
+    versus = ""
+    if program != OURS and pairs:
+        ratios = [mine.rate / row.rate for mine, row in pairs]
+        cpus = [mine.cpu / row.cpu for mine, row in pairs]
+        versus = (
+            f"{median(ratios):6.1%} ({min(ratios):.1%}..{max(ratios):.1%}), x{median(cpus):.1f}"
+        )
+    print(
+        f"{k:2d} {burst:5d} {program:16}{median(rates):10.0f} {min(rates):8.0f}..{max(rates):<7.0f}"
+        f"{median([row.cpu for row in found]):9.1f} {median([row.sender for row in found]):7.1f}"
+        f" {median([row.receiver for row in found]):7.1f}   {versus}"
+    )

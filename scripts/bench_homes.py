@@ -1,0 +1,56 @@
+"""The homes of a measured room: one author and k receivers, made by the code of the commands."""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import time
+from pathlib import Path
+
+from securechat.drills.rig import free_ports
+from securechat.home.admission import consider, found, grant
+from securechat.home.config import Config, make_config
+from securechat.home.joining import install, request, request_text
+from securechat.settings import MIB
+
+AUTHOR = "author"
+ROOM = "bench"
+COMMITS = 50
+NEVER = 1_000_000
+"""Limits are out of the way: what is measured is the way of a post, not its refusal."""
+
+
+def make_homes(folder: Path, k: int, preset: str) -> list[Path]:
+    """The author's home, then those of the receivers; each dials those before it."""
+    now_ms = time.time_ns() // 1_000_000
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(k + 1)]
+    homes = [folder / name for name in (AUTHOR, *(f"r{number:02d}" for number in range(1, k + 1)))]
+    found(homes[0], AUTHOR, ROOM, _config(addresses[0], (), preset), None, now_ms)
+    for place, home in enumerate(homes[1:], 1):
+        request(home, home.name, "", None)
+        granted = consider(homes[0], request_text(home), 30, None, now_ms)
+        config = _config(addresses[place], tuple(addresses[:place]), preset)
+        install(home, grant(granted, now_ms), "", config, None, now_ms)
+    return homes
+
+
+def _config(listen: str, peers: tuple[str, ...], preset: str) -> Config:
+    return make_config(
+        listen=listen, peers=peers, preset=preset, posts=NEVER, bytes=4096 * MIB,
+        posts_per_second=100_000, burst=NEVER,
+    )  # fmt: skip
+
+
+def commit_cost(folder: Path) -> float:
+    """Seconds that a commit of one small row takes on this disk, as the journal writes it."""
+    connection = sqlite3.connect(folder / "commits.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE rows (body)")
+    taken = []
+    for _ in range(COMMITS):
+        began = time.perf_counter()
+        connection.execute("INSERT INTO rows VALUES (?)", (b"x" * 300,))
+        taken.append(time.perf_counter() - began)
+    connection.close()
+    return statistics.median(taken)

@@ -1,0 +1,232 @@
+"""
+The measured processes of securechat: the author, or all receivers of a room.
+
+They are the services of ``twistd securechat`` without the admin port: history on disk, receipts,
+frontiers, turn records and probes are all on.  The author says one post, or a burst, in each reactor
+turn and keeps at most ``WINDOW`` posts that not everybody has signed to have stored; it is done when
+everybody has signed for all.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import bench_child
+from attrs import define, field
+from bench_child import Profile, cpu, reactor, resident, say
+from twisted.python import log
+from twisted.python.logfile import LogFile
+
+from securechat.home.identity import load_home
+from securechat.ids import MemberId, Stream
+from securechat.inputs import Say
+from securechat.node.service import NodeService
+
+WINDOW = 2048
+WARM_UP = 256
+DRAIN = 20.0
+"""Seconds that the last acknowledgements may take."""
+PAUSE = 0.001
+SETTLE = 1.0
+"""Seconds of quiet between the last link and the first measurement."""
+
+
+def opened(home: Path) -> NodeService:
+    """A running node."""
+    service = NodeService(reactor, lambda: load_home(home, None))
+    service.startService()
+    return service
+
+
+@define
+class Party:
+    """The nodes of one process."""
+
+    services: list[NodeService]
+    peers: int
+    counted: Counter[str] = field(factory=Counter)
+    written: int = 0
+    """Bytes of journal at the begin."""
+
+    def wait(self) -> None:
+        """Say ``ready`` once each node is linked with everybody."""
+        if all(len(service.node.links.linked()) >= self.peers for service in self.services):
+            reactor.callLater(SETTLE, say, ready=True)
+        else:
+            reactor.callLater(0.05, self.wait)
+
+    def begin(self) -> None:
+        """Count from here."""
+        self.counted = self._counters()
+        self.written = self._written()
+
+    def figures(self) -> dict[str, object]:
+        """What was counted since the begin, and where everything stands."""
+        counted = self._counters()
+        counted.subtract(self.counted)
+        wanted = (
+            "commits", "turns", "frames_in", "frames_out", "bytes_out", "duplicates", "recovered",
+            "posts_not_pushed", "frontiers_signed", "full_frontiers", "faults",
+        )  # fmt: skip
+        kept = {name: counted[name] for name in wanted if counted[name]}
+        kept |= {name: n for name, n in counted.items() if n and name.startswith("refused")}
+        digests = {self._streams(service).digest().hex() for service in self.services}
+        return {
+            "digests": sorted(digests), "counters": kept, "resident": resident(),
+            "journal": self._written() - self.written,
+        }  # fmt: skip
+
+    def posts(self) -> int:
+        """Posts held, summed over the nodes."""
+        return sum(self._streams(service).posts for service in self.services)
+
+    def _counters(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for service in self.services:
+            total.update(service.node.counters)
+            total.update(service.node.cores.messaging.parts.book.counters)
+        return total
+
+    def _written(self) -> int:
+        return sum(service.node.store.size() for service in self.services)
+
+    @staticmethod
+    def _streams(service: NodeService):  # type: ignore[no-untyped-def]
+        return service.node.cores.messaging.parts.book.streams
+
+
+@define
+class Receivers:
+    """All receivers: they do nothing by themselves."""
+
+    party: Party
+    profile: Profile
+    cpu: float = 0.0
+    posts: int = 0
+
+    def begin(self) -> None:
+        """Count from here."""
+        self.party.begin()
+        self.posts, self.cpu = self.party.posts(), cpu()
+        self.profile.begin()
+        say(begun=True)
+
+    def end(self) -> None:
+        """How much it was."""
+        used = cpu() - self.cpu
+        self.profile.end()
+        say(cpu=used, delivered=self.party.posts() - self.posts, **self.party.figures())
+
+
+@define
+class Author:
+    """Says posts as fast as everybody stores them."""
+
+    party: Party
+    profile: Profile
+    burst: int
+    seconds: float
+    text: str
+    sent: int = 0
+    refused: int = 0
+    _acked: int = 0
+    _until: int = 0
+    """Posts at which a warm-up ends; 0 while it is measured by time."""
+    _first: int = 0
+    _wall: float = 0.0
+    _spoke: float = 0.0
+    _cpu: float = 0.0
+
+    def warm_up(self) -> None:
+        """Say a few posts first, so that every code has run and every cache is filled."""
+        self._until = WARM_UP
+        self._wall = time.monotonic()
+        self._turn()
+
+    def begin(self) -> None:
+        """Count from here, and speak."""
+        self._until, self._first = 0, self.sent
+        self.party.begin()
+        self._wall, self._cpu = time.monotonic(), cpu()
+        self.profile.begin()
+        self._turn()
+
+    def _over(self) -> bool:
+        if self._until:
+            return self.sent >= self._until
+        return time.monotonic() - self._wall > self.seconds
+
+    def _turn(self) -> None:
+        if self._over() or self.refused:
+            self._spoke = time.monotonic() - self._wall
+            self._drain(time.monotonic() + DRAIN)
+        elif self.sent - self._acked + self.burst > WINDOW and self._blocked():
+            reactor.callLater(PAUSE, self._turn)
+        else:
+            for _ in range(self.burst):
+                self.sent += 1
+                self.party.services[0].node.input(Say(self.text)).addErrback(self._refuse)
+            reactor.callLater(0, self._turn)
+
+    def _blocked(self) -> bool:
+        self._acked = self._stored_by_all()
+        return self.sent - self._acked + self.burst > WINDOW
+
+    def _refuse(self, problem: object) -> None:
+        self.refused += 1
+
+    def _stored_by_all(self) -> int:
+        """The last post up to which everybody signed to have our stream."""
+        parts = self.party.services[0].node.cores.messaging.parts
+        stream: Stream | None = parts.peers.stream
+        members: tuple[MemberId, ...] = parts.peers.roster
+        if stream is None or len(members) < self.party.peers:
+            return 0
+        return min(parts.book.evidence.stored((stream, member)).last for member in members)
+
+    def _drain(self, until: float) -> None:
+        self._acked = self._stored_by_all()
+        if self._acked < self.sent and time.monotonic() < until:
+            reactor.callLater(PAUSE, self._drain, until)
+        elif self._until:
+            say(warm=True)
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        wall, used = time.monotonic() - self._wall, cpu() - self._cpu
+        self.profile.end()
+        say(
+            posts=self.sent - self._first, acked=self._acked - self._first, refused=self.refused,
+            wall=wall, spoke=self._spoke, cpu=used, **self.party.figures(),
+        )  # fmt: skip
+
+
+def main() -> None:
+    """``author|receivers LOG PROFILE BURST SECONDS TEXT HOME...``."""
+    role, log_file, profile_folder, burst, seconds, size, *homes = sys.argv[1:]
+    log.startLogging(LogFile.fromFullPath(log_file), setStdout=False)
+    profile = Profile(profile_folder, f"{role}-{burst}")
+    if role == "author":
+        party = Party([], int(homes.pop()))
+        author = Author(party, profile, int(burst), float(seconds), "x" * int(size))
+        on = {"warm": author.warm_up, "begin": author.begin}
+    else:
+        party = Party([], len(homes))
+        receivers = Receivers(party, profile)
+        on = {"begin": receivers.begin, "end": receivers.end}
+
+    def start() -> None:
+        party.services += [opened(Path(home)) for home in homes]
+        say(listening=True)
+        party.wait()
+
+    reactor.callWhenRunning(start)
+    bench_child.run(on)
+
+
+if __name__ == "__main__":
+    main()
