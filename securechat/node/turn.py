@@ -25,11 +25,12 @@ from attrs import define, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from securechat.effects import Answer, Effect, Hangup, Notify, Record
+from securechat.effects import Answer, Effect, Notify, Record
 from securechat.errors import LocalError, RemoteError
 from securechat.inputs import Asked, Command, Instant
-from securechat.journal.records import TurnRecord, turn_record
+from securechat.journal.records import TurnRecord
 from securechat.journal.store import Store, StoreError
+from securechat.node.batch import Batch
 from securechat.node.dispatch import Cores
 from securechat.node.door import Door
 from securechat.node.links import Links
@@ -50,35 +51,6 @@ class Performs(Protocol):
     def __call__(self, effects: Iterable[Effect]) -> None:
         """Perform them."""
         ...
-
-
-@define
-class _Batch:
-    """What one turn has gathered."""
-
-    now: Instant
-    inputs: list[Any] = field(factory=list)
-    """What was handled, messages as the door admitted them."""
-    current: Any = None
-    """The item in hand: who is to blame if it fails."""
-    records: list[Record] = field(factory=list)
-    effects: list[Effect] = field(factory=list)
-    """Everything but records, in order."""
-
-    def absorb(self, effects: Iterable[Effect]) -> None:
-        """Keep effects whose facts were applied."""
-        for effect in effects:
-            if isinstance(effect, Record):
-                self.records.append(effect)
-            else:
-                self.effects.append(effect)
-
-    @property
-    def notable(self) -> bool:
-        """Whether the turn did anything but routine."""
-        return bool(self.records) or any(
-            isinstance(effect, Notify | Hangup | Answer) for effect in self.effects
-        )
 
 
 @define(eq=False)
@@ -115,7 +87,7 @@ class Turn:
         """Replay, raise the epoch and commit it, all before a socket opens; StoreError if it fails."""
         self.number = self._store.last_turn()
         self.cores = self._replayed()
-        batch = _Batch(self._instant(), ["start"])
+        batch = Batch(self._instant(), ["start"])
         self._absorb(batch, self.cores.start(batch.now, fresh=True))
         self._absorb(batch, self.cores.settle(batch.now))
         self.number += 1
@@ -157,7 +129,7 @@ class Turn:
 
     def _run(self) -> None:
         self._scheduled = None
-        batch = _Batch(self._instant())
+        batch = Batch(self._instant())
         try:
             self._drain(batch)
             self._absorb(batch, self.cores.settle(batch.now))
@@ -169,7 +141,7 @@ class Turn:
         if self._waiting and self._scheduled is None and not self.stopped:
             self._scheduled = self._clock.callLater(0, self._run)
 
-    def _drain(self, batch: _Batch) -> None:
+    def _drain(self, batch: Batch) -> None:
         until = self._clock.seconds() + self._settings.turn_seconds
         taken = 0
         while self._waiting and taken < self._settings.turn_inputs:
@@ -184,7 +156,7 @@ class Turn:
             if self._clock.seconds() >= until:
                 break
 
-    def _arrived(self, batch: _Batch, item: Arrived) -> None:
+    def _arrived(self, batch: Batch, item: Arrived) -> None:
         """Messages of one link: judged one by one at the door; a breach costs the rest of them."""
         for message in item.messages:
             if stale(item.link):
@@ -199,7 +171,7 @@ class Turn:
                 self._offended(batch, item.link, problem)
                 return
 
-    def _handle(self, batch: _Batch, item: Any) -> None:
+    def _handle(self, batch: Batch, item: Any) -> None:
         try:
             self._absorb(batch, self.cores.route(item, batch.now))
         except LocalError as problem:
@@ -207,11 +179,11 @@ class Turn:
         except RemoteError as problem:
             self.links.hangup(item.peer, problem.reason)
 
-    def _offended(self, batch: _Batch, link: Link, problem: RemoteError) -> None:
+    def _offended(self, batch: Batch, link: Link, problem: RemoteError) -> None:
         batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
         self.links.offended(link, problem)
 
-    def _absorb(self, batch: _Batch, answers: Iterator[list[Effect]]) -> None:
+    def _absorb(self, batch: Batch, answers: Iterator[list[Effect]]) -> None:
         for effects in answers:
             records = [effect for effect in effects if isinstance(effect, Record)]
             if records and self.read_only:
@@ -225,7 +197,7 @@ class Turn:
 
     # The commit.
 
-    def _commit(self, batch: _Batch) -> None:
+    def _commit(self, batch: Batch) -> None:
         if not batch.records and not batch.notable:
             self._act(batch)
             return
@@ -246,7 +218,7 @@ class Turn:
             self._record_call = self._clock.callLater(RECORD_WAIT, self._write_records)
         self._act(batch)
 
-    def _act(self, batch: _Batch) -> None:
+    def _act(self, batch: Batch) -> None:
         self.perform(batch.effects)
         for effect in batch.effects:
             if isinstance(effect, Notify):
@@ -278,15 +250,12 @@ class Turn:
         self.counters["commits"] += 1
         self._unwritten.clear()
 
-    def _record_of(self, batch: _Batch, problem: str = "") -> TurnRecord:
-        routine = () if problem else batch.effects
-        return turn_record(
-            self.number, batch.now, batch.inputs, batch.records, routine, problem, self._door.room
-        )
+    def _record_of(self, batch: Batch, problem: str = "") -> TurnRecord:
+        return batch.record(self.number, self._door.room, problem)
 
     # When it fails.
 
-    def _failed(self, batch: _Batch, reason: str, bug: bool) -> None:
+    def _failed(self, batch: Batch, reason: str, bug: bool) -> None:
         """Nothing of this turn leaves; the cores go back to what is on disk."""
         self.counters["faults" if bug else "commits_failed"] += 1
         lost = LocalError(530 if bug else 420, reason if bug else f"cannot record: {reason}")
@@ -305,7 +274,7 @@ class Turn:
 
     def _rebuild(self) -> None:
         """The code of every start, without a new epoch; live links are told again."""
-        batch = _Batch(self._instant(), ["rebuild"])
+        batch = Batch(self._instant(), ["rebuild"])
         try:
             self.cores = self._replayed()
             self._absorb(batch, self.cores.start(batch.now, fresh=False))
@@ -318,9 +287,8 @@ class Turn:
             return
         # What waits is still to come: the roster and the links go before it.
         waiting, self._waiting = self._waiting, deque()
-        for effect in filter(_is_roster, batch.effects):
-            self.put(effect.notice)  # type: ignore[union-attr]
-        batch.effects = [effect for effect in batch.effects if not _is_roster(effect)]
+        for effect in batch.take_rosters():
+            self.put(effect.notice)
         for up in self.links.linked():
             self.put(up)
         self._waiting += waiting
@@ -359,7 +327,3 @@ class Turn:
         note("fault", what="writable-again")
         self._watch(FaultNoticed("writable again"))
         self._rebuild()
-
-
-def _is_roster(effect: Effect) -> bool:
-    return isinstance(effect, Notify) and isinstance(effect.notice, Roster)
