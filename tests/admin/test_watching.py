@@ -228,3 +228,33 @@ class Slow(SynchronousTestCase):
         self.written += data.decode()
         if data.startswith(b"650"):
             reader.line.fill()
+
+    def test_a_live_watch_that_the_ring_overtakes_is_stopped(self) -> None:
+        """Even of other types: what is no longer kept may have been its own."""
+        self.person.types('{"cmd":"watch","types":"link"}')
+        self.port.ring.max_events = 2
+        self.person.line.fill()
+        for _ in range(5):
+            self.event()
+        self.person.line.drain()
+        self.assertEqual(json.loads(self.person.heard())["at"], "7f3a:0")
+        self.assertEqual(self.port.ring.listeners, [])
+
+    def test_no_ticks_while_it_does_not_read(self) -> None:
+        """A tick would only add to what waits."""
+        self.person.line.fill()
+        self.port.clock.advance(45)
+        self.assertEqual(self.person.heard(), "")
+        self.person.line.drain()
+        self.port.clock.advance(15)
+        self.assertEqual(self.person.objects(), [{"event": "tick", "cursor": "7f3a:0"}])
+
+    def test_a_tick_that_fails_does_not_end_the_ticks(self) -> None:
+        """It is logged, and the next one comes."""
+        write = self.person.line.write
+        self.patch(self.person.line, "write", lambda data: 1 / 0)
+        self.port.clock.advance(15)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.patch(self.person.line, "write", write)
+        self.port.clock.advance(15)
+        self.assertEqual(self.person.objects(), [{"event": "tick", "cursor": "7f3a:0"}])
