@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,9 @@ def run_chat(home: Path, plain: bool = False, theme: str | None = None) -> int:
     from twisted.internet import reactor as installed
 
     reactor = cast(Any, installed)
+    if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print("securechat: the chat needs a terminal; without one: chat --plain", file=sys.stderr)
+        return 2
     log_file = _log_to(home)
     try:
         clock = Clock()
@@ -115,8 +119,11 @@ class Program:
         ticking.clock = self.reactor
         self.reactor.callWhenRunning(self.client.start)
         self.reactor.callWhenRunning(ticking.start, TICK_S)
-        self.terminal.tty_signal_keys(intr="undefined", quit="undefined")
-        self.loop.run()
+        keys = self.terminal.tty_signal_keys(intr="undefined", quit="undefined")
+        try:
+            self.loop.run()
+        finally:
+            self.terminal.tty_signal_keys(*(keys or ()))
         return 0
 
     def _typed(self, keys: list[Any], raw: list[int]) -> list[Any]:

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from securechat.chat.acts import Act, Ask, Purpose, Reply, Tell
 from securechat.chat.buffers import Buffer
-from securechat.chat.rows import LAST, Gap, Key, Said, words
+from securechat.chat.rows import FINAL, LAST, Gap, Key, Said, words
 from securechat.chat.state import ROOM, News, State
 
 PAGE = 200
@@ -70,6 +70,8 @@ def _put(state: State, buffer: Buffer, said: Said, manner: Manner) -> list[Act]:
     former, index = buffer.put(said)
     if said.own:
         state.outgoing.seen(said.id)
+        if state.hint.startswith(f"{said.id} ") and said.state in FINAL:
+            state.hint = ""
     if former is not None:
         if (former.state, former.acked) != (said.state, said.acked) and said.own:
             state.news.append(News(buffer.name, said, former))

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from securechat.chat.buffers import Buffer
 from securechat.chat.clock import Clock
+from securechat.chat.contact import Phase
 from securechat.chat.rows import GLYPHS, Gap, Note, Row, Said, Waiting, age, number, words
 from securechat.chat.state import ROOM, State
 from securechat.notices import Liveness
@@ -128,6 +129,8 @@ def _wordings(state: State, now: float) -> list[str]:
     gaps, outbox, unknown = (number(state.status.get(k)) for k in ("gaps", "outbox", "unknown"))
     held = state.outgoing.untaken
     link = state.contact.words(now) + (f", {held} held here" if held else "")
+    if state.contact.phase is Phase.DOWN:
+        return [f"NODE DOWN | {link} | it last saw {some}", f"NODE DOWN | {link}", link]
     node = node_word(state)
     tail = f"gaps {gaps} | outbox {outbox}"
     return [
@@ -146,7 +149,7 @@ def _wordings(state: State, now: float) -> list[str]:
 def node_word(state: State) -> str:
     """Whether our own node is well."""
     if not state.contact.live:
-        return "node ?"
+        return "node ok?"
     return "node READ-ONLY" if state.status.get("read_only") else "node ok"
 
 

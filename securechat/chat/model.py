@@ -18,7 +18,7 @@ from securechat.chat.acts import Act, Ask, Purpose, Reply
 from securechat.chat.buffers import Buffer
 from securechat.chat.contact import MEMBERS_EVERY_S, STATUS_EVERY_S, Phase
 from securechat.chat.intake import PAGE, Manner
-from securechat.chat.rows import number, words
+from securechat.chat.rows import FINAL, number, words
 from securechat.chat.state import ROOM, STATUS, News, State
 from securechat.inputs import Instant
 
@@ -123,8 +123,10 @@ class Model:
         outgoing = self.state.outgoing
         if code < 400:
             message, state = words(reply.get("id")), words(reply.get("state")) or "queued"
+            found = self.state.find(message)
             known = "the node had it already" if code == 251 else "not acked yet"
-            self.state.hint = f"{message} {state}, {known}"
+            final = found is not None and found[1].state in FINAL
+            self.state.hint = "" if final else f"{message} {state}, {known}"
             outgoing.taken(ask.about, message, state)
         elif code < 500:
             self.state.hint = f"kept, asked again in a moment: {code} {why}"

@@ -144,7 +144,7 @@ class Screen(urwid.Widget):
         return urwid.CanvasJoin([(canvas, None, False, cells) for canvas, cells in sides])
 
     def _input(self, width: int, most: int) -> urwid.Canvas:
-        prompt = f"{safe(self.state.me) or '?'}@{safe(self.state.title(self.state.buffer))}> "
+        prompt = safe(self._prompt())
         self.edit.set_caption(("prompt", prompt if len(prompt) < width // 2 else ">"))
         if width < 3:
             return line(None, fit(">", width), width)
@@ -154,6 +154,10 @@ class Screen(urwid.Widget):
         if canvas.rows() > most:
             canvas.trim(max(0, row - most + 1), most)
         return canvas
+
+    def _prompt(self) -> str:
+        me, page = self.state.me or "?", self.state.buffer.name
+        return f"{me} to {page[1:]}> " if page.startswith("@") else f"{me}@{self.state.room}> "
 
     # -- keys ------------------------------------------------------------------------------------
 

@@ -231,6 +231,18 @@ class SpeakTests(SynchronousTestCase):
         scene.event("post", **post("ada", 1, "hello", state="queued", acked=0, of=2))
         self.assertEqual((scene.rows(), scene.state.tail(scene.state.buffer)), (["ada/3/1"], []))
 
+    def test_one_truth(self) -> None:
+        """The hint never says less than the row: it goes when the receipt is there."""
+        scene = Scene().enter()
+        scene.answer(self.speak(scene), code=252, id="ada/3/1", state="sent")
+        self.assertEqual(scene.state.hint, "ada/3/1 sent, not acked yet")
+        scene.event("post", **post("ada", 1, "hello", state="acked", acked=2, of=2))
+        self.assertEqual(scene.state.hint, "")
+        ask = self.speak(scene)
+        scene.event("post", **post("ada", 2, "hello", 1, state="acked", acked=2, of=2))
+        scene.answer(ask, code=252, id="ada/3/2", state="sent")
+        self.assertEqual((scene.state.hint, scene.state.outgoing.waiting), ("", {}))
+
     def test_link_lost_before_the_answer(self) -> None:
         """After a break the same nonce is asked again, and 251 means it was not said twice."""
         scene = Scene().enter()

@@ -117,7 +117,8 @@ class DrawnTests(SynchronousTestCase):
         scene.model.down("the node is not running", 1.0, scene.now())
         drawn = scene.drawn()
         self.assertEqual(drawn[1], "  waiting for our node ...")
-        self.assertIn("the node is not running, retry in 1s", drawn[-3])
+        told = "-- NODE DOWN | the node is not running, retry in 1s | it last saw 0 alive -"
+        self.assertTrue(drawn[-3].startswith(told), drawn[-3])
         content = list(scene.screen.render((80, 24), True).content())
         self.assertEqual(content[-3][0][0], "stale")
         empty = Scene().enter().drawn()
