@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import define, field
 
 from securechat.ids import BootId, Hash, MemberId, Stream
-from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.ranges import Span
 from securechat.messaging.statements import FloorEntry, Frontier
 
 MAX_STREAMS = 8192
@@ -34,6 +34,13 @@ class Claim:
     def spans(self, stream: Stream) -> tuple[Span, ...]:
         """The ranges it has of a stream."""
         return tuple((first, last) for first, last, _ in self.streams.get(stream, ()))
+
+    def end(self, stream: Stream) -> int:
+        """The last seq of a stream on which it has said anything: stored or below its floor."""
+        stored = self.streams.get(stream, ())
+        floor = self.floors.get(stream.author)
+        below = floor.seq if floor is not None and floor.stream == stream else 0
+        return max(stored[-1][1] if stored else 0, below)
 
     def pruned(self, stream: Stream, seq: int) -> bool:
         """Whether this post is below its floor."""
@@ -79,6 +86,8 @@ class Claims:
     """The latest of everybody."""
 
     _claims: dict[MemberId, Claim] = field(factory=dict)
+    digests: dict[MemberId, bytes] = field(factory=dict)
+    """What each last said its digest was; frontiers of live posts go to their authors alone."""
 
     def get(self, member: MemberId) -> Claim | None:
         """What a member last said."""
@@ -104,8 +113,4 @@ class Claims:
         """Only these members matter."""
         for member in [member for member in self._claims if member not in members]:
             del self._claims[member]
-
-
-def covered(claim: Claim | None, stream: Stream, first: int, last: int) -> bool:
-    """Whether somebody says to have a whole range."""
-    return claim is not None and Ranges.of(claim.spans(stream)).covers(first, last)
+            self.digests.pop(member, None)

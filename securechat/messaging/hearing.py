@@ -120,6 +120,7 @@ class Hearing:
         return effects
 
     def _digest(self, received: Received, now: Instant) -> list[Effect]:
+        self._claims.digests[received.peer] = received.message.digest
         return self._announcing.digest(received.peer, received.message.digest, now)
 
     def _want(self, received: Received, now: Instant) -> list[Effect]:

@@ -150,7 +150,15 @@ class Reading:
         return tuple(lines)
 
     def diff(self, member: MemberId) -> tuple[DiffLine, ...]:
-        """Where this node and a member differ, by the member's latest frontier."""
+        """
+        Where this node and a member differ, by the member's latest frontier.
+
+        A frontier of live posts goes to their author alone; equal digests are the later evidence.
+        """
+        if member == self._book.me:
+            raise LocalError(503, "this node does not differ from itself; name a peer")
+        if self._claims.digests.get(member) == self._book.streams.digest():
+            return ()
         claim = self._claims.get(member)
         if claim is None:
             raise LocalError(420, "no frontier of this member was heard since the start")

@@ -93,6 +93,9 @@ class Recovery:
         """A peer came, or came again: all its answers are void."""
         claim = self._claims.get(peer)
         lacking = dict.fromkeys(claim.streams) if claim is not None else {}
+        own = self._book.streams.authors.get(peer)
+        states = own.in_order() if own is not None else []
+        lacking.update((state.stream, None) for state in states if self._book.streams.gaps(state))
         self.sources[peer] = Source(lacking=lacking)
         self._look = True
 
@@ -147,6 +150,7 @@ class Recovery:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Judge what was answered, then ask for more."""
+        self._ask_authors()
         if not self._look:
             return []
         self._look, self._wake = False, None
@@ -164,6 +168,16 @@ class Recovery:
         return effects
 
     # Inside.
+
+    def _ask_authors(self) -> None:
+        """A hole in a stream whose author is linked: he signed that it is none, so he is asked."""
+        for stream in self._book.streams.changed:
+            state = self._book.streams.get(stream)
+            source = self.sources.get(stream.author)
+            linked = stream.author in self._peers.linked
+            if source is not None and linked and state and self._book.streams.gaps(state):
+                source.lacking[stream] = None
+                self._look = True
 
     def _want(self, peer: MemberId, stream: Stream) -> Asked | None:
         source = self.sources.get(peer)
@@ -215,10 +229,13 @@ class Recovery:
         return []
 
     def _missing(self, peer: MemberId, source: Source, stream: Stream) -> list[Span]:
-        """What a peer claims, we lack, and it did not refuse."""
-        claim = self._claims.get(peer)
+        """What a peer claims, or said itself since it last claimed, we lack, and it did not refuse."""
+        claim, streams = self._claims.get(peer), self._book.streams
         claimed = claim.spans(stream) if claim is not None else ()
-        streams = self._book.streams
+        state = streams.get(stream)
+        if peer == stream.author and state is not None:
+            told = claim.end(stream) if claim is not None and claim.whole else 0
+            claimed += ((told + 1, state.known),) if told < state.known else ()
         lacked = [part for first, last in claimed for part in streams.missing(stream, first, last)]
         refused = source.refused.get(stream)
         found = minus(lacked, refused) if refused else lacked

@@ -8,7 +8,7 @@ journal would, so that a core can be made anew from its facts at any time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -17,14 +17,25 @@ from attrs import define, field
 from securechat.effects import Answer, Effect, Fact, Forget, Notify, Record, Send
 from securechat.errors import LocalError, RemoteError
 from securechat.ids import BootId, Hash, MemberId
-from securechat.inputs import Asked, Ending, Instant, LinkDown, LinkUp, Received, Say, Tell, Tick
+from securechat.inputs import (
+    Asked,
+    Ending,
+    Instant,
+    LinkDown,
+    LinkUp,
+    Received,
+    Say,
+    StreamEnd,
+    Tell,
+    Tick,
+)
 from securechat.messaging.core import Messaging
 from securechat.messaging.facts import FACTS
 from securechat.messaging.messages import MESSAGES
 from securechat.messaging.statements import STATEMENTS, texts_of
 from securechat.messaging.views import DirectLine, GapLine, Page, PostLine
 from securechat.notices import Liveness, Roster, Seat
-from securechat.objects import Admitted, Purpose, Signed
+from securechat.objects import Admitted, Signed
 from securechat.settings import Settings
 from securechat.signing import Signer, object_hash, verify
 from securechat.wire import LENGTH, Codec, pack, unpack
@@ -264,14 +275,18 @@ class Room:
         """A link comes up."""
         self.links.add(frozenset((one.id, other.id)))
         for a, b in ((one, other), (other, one)):
-            up = LinkUp(b.id, 1, b.epoch, b.boot, "", None, "", None, ends=b.core.ends_of(a.id))  # type: ignore[arg-type]
-            a.turn(a.core.link_up(up, self.now))
+            a.turn(a.core.link_up(_up(b, b.core.ends_of(a.id)), self.now))
 
     def unplug(self, one: Member, other: Member) -> None:
         """Nothing passes any more, what was on its way is lost, and nobody is told."""
         self.links.discard(frozenset((one.id, other.id)))
         pair = {one.id, other.id}
         self._frames = deque(frame for frame in self._frames if {*frame[:2]} != pair)
+
+    def told(self, member: Member, peer: Member, *ends: StreamEnd) -> None:
+        """A link on which the peer says where it thinks the member's streams end."""
+        self.links.add(frozenset((member.id, peer.id)))
+        member.turn(member.core.link_up(_up(peer, ends), self.now))
 
     def cut(self, one: Member, other: Member) -> None:
         """A link ends; what was on its way is lost."""
@@ -326,6 +341,20 @@ class Room:
             self.tick(step)
 
 
+def _up(peer: Member, ends: tuple[StreamEnd, ...]) -> LinkUp:
+    nothing: Any = None
+    return LinkUp(peer.id, 1, peer.epoch, peer.boot, "", None, "", nothing, ends=ends)
+
+
+def code_of(call: Callable[..., Any], *args: Any) -> int:
+    """The code with which a call is refused; 0 if it is not."""
+    try:
+        call(*args)
+    except LocalError as problem:
+        return problem.code
+    return 0
+
+
 def three() -> tuple[Room, Member, Member, Member]:
     """Ada, bob and carol, all linked."""
     room = Room()
@@ -334,6 +363,3 @@ def three() -> tuple[Room, Member, Member, Member]:
     room.mesh()
     room.run()
     return room, ada, bob, carol
-
-
-__all__ = ["ROOM", "Disk", "Member", "Purpose", "Room", "admit", "sign", "signer", "three"]

@@ -64,7 +64,8 @@ class Statements(SynchronousTestCase):
             {"opening": None}, {"first": 2, "opening": None}, {"first": 2},
             {"first": 2, "previous": b"\3" * 31, "opening": None},
             {"opening": Opening(Start.AFTER)}, {"opening": attrs.evolve(AFTER, seq=0)},
-            {"opening": attrs.evolve(AFTER, hash=b"")}, {"opening": attrs.evolve(AFTER, start=Start.LOST)},
+            {"opening": attrs.evolve(AFTER, hash=b"")},
+            {"opening": attrs.evolve(AFTER, start=Start.LOST)},
             {"opening": attrs.evolve(AFTER, boot="1")}, {"opening": attrs.evolve(AFTER, boot=BOOT)},
             {"opening": Opening(Start.FIRST, seq=3)},
         ):  # fmt: skip

@@ -1,0 +1,196 @@
+"""k of n: what proves that a post is at a member, and what does not."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import Hash
+from securechat.inputs import Retry
+from securechat.messaging.messages import Frontiers
+from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
+from securechat.notices import Delivery, DeliveryChanged, ReceiptHeld
+from tests.messaging.room import Disk, Member, code_of, sign, three
+
+
+def states(member: Member, index: int = 0) -> list[Delivery]:
+    """The states of an own post at its recipients, in order of their numbers."""
+    rows = {row.member: row.state for row in member.core.delivery(member.lines()[index].id)}
+    others = sorted(member.room.members.values(), key=lambda other: other.number)
+    return [rows[other.id] for other in others if other.id in rows]
+
+
+def frontier(
+    holder: Member, version: int, *entries: StreamEntry, floor: FloorEntry | None = None
+) -> Frontiers:
+    """A frontier of a holder that says what it wants."""
+    floors = (floor,) if floor else ()
+    statement = Frontier(
+        holder.id, holder.epoch, holder.boot, version, False, 1, 1, floors, entries
+    )
+    return Frontiers((sign(holder.number, statement),))
+
+
+class Acks(SynchronousTestCase):
+    """Group receipts."""
+
+    def test_within_a_tick(self) -> None:
+        """A live post is acked by a signed frontier within 50 ms, one for all posts of the tick."""
+        room, ada, bob, _ = three()
+        for number in range(5):
+            ada.say(str(number))
+        room.run()
+        self.assertEqual(states(ada), [Delivery.SENT] * 2)
+        bob.sent.clear()
+        room.tick(0.05)
+        self.assertEqual(states(ada), [Delivery.ACKED] * 2)
+        told = [send for send in bob.sent if isinstance(send.message, Frontiers)]
+        self.assertEqual([send.peer for send in told], [ada.id])
+        changes = [notice for notice in ada.notices if isinstance(notice, DeliveryChanged)]
+        self.assertEqual(len(changes), 10)
+        self.assertEqual(sum(isinstance(notice, ReceiptHeld) for notice in ada.notices), 10)
+        self.assertEqual(ada.core.outbox(), ())
+
+    def test_away(self) -> None:
+        """A member that was away: queued; sent once it asks; acked once it says so."""
+        room, ada, bob, carol = three()
+        room.cut(ada, carol)
+        room.cut(bob, carol)
+        ada.say("hello")
+        room.wait(12)
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.QUEUED])
+        self.assertEqual([line.acked for line in ada.core.outbox()], [1])
+        carol_before = [row.evidence for row in ada.core.delivery(ada.lines()[0].id)]
+        self.assertIn("not linked since it was said", carol_before)
+        room.link(ada, carol)
+        room.wait(2)
+        self.assertEqual(states(ada), [Delivery.ACKED] * 2)
+        self.assertTrue(any(key.startswith("offered/") for key in ada.disk.facts))
+
+    def test_stalled(self) -> None:
+        """No evidence within the deadline: unknown, never failed; acked when it wakes."""
+        room, ada, _bob, carol = three()
+        carol.frozen = True
+        ada.say("hello")
+        room.wait(9)
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.SENT])
+        room.wait(2)
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.UNKNOWN])
+        self.assertEqual(ada.lines()[0].state, Delivery.UNKNOWN)
+        self.assertEqual(ada.core.snapshot(room.now).unknown, 1)
+        ada.restart()
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.UNKNOWN])
+        carol.frozen = False
+
+    def test_deadline_after_a_restart(self) -> None:
+        """What was sent before a restart becomes unknown after it."""
+        room, ada, _bob, carol = three()
+        carol.frozen = True
+        ada.say("hello")
+        room.wait(1)
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.SENT])
+        room.wait(10)
+        self.assertEqual(states(ada), [Delivery.ACKED, Delivery.UNKNOWN])
+
+    def test_later_members(self) -> None:
+        """Who was no member then is not counted, and its frontiers are no evidence."""
+        room, ada, bob, carol = three()
+        room.seat(ada, ada, bob)
+        ada.say("for bob")
+        room.run()
+        room.seat(ada, ada, bob, carol)
+        room.wait(2)
+        line = ada.lines()[0]
+        self.assertEqual((line.acked, line.of), (1, 1))
+        self.assertIsNone(ada.core.receipt(line.id, carol.id))
+        self.assertIsNotNone(ada.core.receipt(line.id, bob.id))
+
+    def test_only_ranges_count(self) -> None:
+        """A floor is no receipt, a range of other posts is none, and another's word is none."""
+        _room, ada, bob, carol = three()
+        bob.frozen = carol.frozen = True
+        ada.say("one")
+        ada.say("two")
+        mine = ada.lines()[0].id.stream
+        other = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 2, Hash(b"\7" * 32)),))
+        good = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 2, ada.lines()[1].hash),))
+        floor = FloorEntry(mine.author, mine.epoch, mine.boot, 2)
+        ada.receive(bob.id, frontier(bob, 1, floor=floor))
+        ada.receive(bob.id, frontier(bob, 2, other))
+        self.assertEqual(states(ada), [Delivery.SENT] * 2)
+        ada.receive(bob.id, frontier(carol, 1, good))
+        self.assertEqual(states(ada), [Delivery.SENT, Delivery.ACKED])
+        ada.receive(bob.id, frontier(ada, 99, good))
+        self.assertEqual(states(ada), [Delivery.SENT, Delivery.ACKED])
+
+    def test_inner_range(self) -> None:
+        """A range that ends in the middle of an envelope names no header of ours."""
+        _room, ada, bob, _carol = three()
+        bob.frozen = True
+        ada.say_all(["one", "two"])
+        mine = ada.lines()[0].id.stream
+        part = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 1, Hash(b"\7" * 32)),))
+        ada.receive(bob.id, frontier(bob, 1, part))
+        self.assertEqual(states(ada)[0], Delivery.SENT)
+
+    def test_union_over_time(self) -> None:
+        """A holder that lost its disk takes nothing back; its old frontier stays as evidence."""
+        room, ada, bob, carol = three()
+        ada.say("one")
+        room.wait(0.2)
+        proof = ada.core.receipt(ada.lines()[0].id, bob.id)
+        room.cut(ada, bob)
+        room.cut(bob, carol)
+        bob.disk = Disk()
+        bob.restart(epoch=5)
+        room.seat(bob, *room.members.values())
+        ada.say("two")
+        mine = ada.lines()[0].id.stream
+        only = StreamEntry(mine.author, mine.epoch, mine.boot, ((2, 2, ada.lines()[1].hash),))
+        room.told(ada, bob)
+        ada.receive(bob.id, frontier(bob, 50, only))
+        self.assertEqual([states(ada, 0)[0], states(ada, 1)[0]], [Delivery.ACKED] * 2)
+        assert proof is not None
+        self.assertEqual(ada.core.receipt(ada.lines()[0].id, bob.id), proof)
+        self.assertNotEqual(ada.core.receipt(ada.lines()[1].id, bob.id), proof)
+        ada.disk.object(proof)
+        ada.restart()
+        self.assertEqual([states(ada, 0)[0], states(ada, 1)[0]], [Delivery.ACKED] * 2)
+
+    def test_evidence_is_bounded(self) -> None:
+        """However odd the frontiers, few proofs are kept, and what was acked stays acked."""
+        _room, ada, bob, carol = three()
+        bob.frozen = carol.frozen = True
+        for number in range(40):
+            ada.say(str(number))
+        mine = ada.lines()[0].id.stream
+        for number in range(1, 41, 2):
+            odd = StreamEntry(
+                mine.author,
+                mine.epoch,
+                mine.boot,
+                ((number, number, ada.lines()[number - 1].hash),),
+            )
+            ada.receive(bob.id, frontier(bob, number, odd))
+        found = [states(ada, index)[0] for index in range(40)]
+        self.assertEqual(found, [Delivery.ACKED, Delivery.SENT] * 20)
+        self.assertEqual(sum(key.startswith("stored/") for key in ada.disk.facts), 8)
+        whole = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 40, ada.lines()[39].hash),))
+        ada.receive(bob.id, frontier(bob, 99, whole))
+        self.assertEqual(sum(key.startswith("stored/") for key in ada.disk.facts), 1)
+        ada.restart()
+        self.assertEqual({states(ada, index)[0] for index in range(40)}, {Delivery.ACKED})
+
+    def test_retry(self) -> None:
+        """A post is given again to the linked members without evidence, and to no others."""
+        room, ada, bob, carol = three()
+        carol.frozen = True
+        said = ada.say("hello")
+        room.wait(12)
+        room.cut(ada, carol)
+        room.told(ada, carol)
+        ada.sent.clear()
+        self.assertEqual(ada.ask(Retry(said.id)).state, Delivery.UNKNOWN)
+        self.assertEqual([send.peer for send in ada.sent], [carol.id])
+        self.assertEqual(code_of(bob.ask, Retry(said.id)), 520)

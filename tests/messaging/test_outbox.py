@@ -1,0 +1,327 @@
+"""Direct messages on their way: the six states, restarts of either side, limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import Hash, Kind, MessageId
+from securechat.inputs import Cancel, Retry
+from securechat.messaging.messages import Directs, Receipts, Rejected
+from securechat.messaging.statements import Receipt
+from securechat.notices import Delivery, DeliveryChanged
+from securechat.settings import Settings
+from tests.messaging.room import CODEC, Disk, Member, Room, code_of, sign, three
+
+HOUR = 3600.0
+
+
+def state(member: Member, wanted: MessageId) -> Delivery:
+    """What is known of an own direct message."""
+    return member.core.delivery(wanted)[0].state
+
+
+def changes(member: Member) -> list[tuple[str, str]]:
+    """The changes that watchers were told of."""
+    told = [notice for notice in member.notices if isinstance(notice, DeliveryChanged)]
+    return [(str(notice.before), str(notice.to)) for notice in told]
+
+
+class Lives(SynchronousTestCase):
+    """From told to settled."""
+
+    def test_queued_then_acked(self) -> None:
+        """Told while the recipient is away: queued; it goes on the next link and is acked."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "later")
+        self.assertEqual((told.state, told.to), (Delivery.QUEUED, bob.id))
+        room.wait(30)
+        self.assertEqual(state(ada, told.id), Delivery.QUEUED)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertEqual(changes(ada), [("queued", "sent"), ("sent", "acked")])
+        self.assertEqual(bob.texts(), ["later"])
+        self.assertEqual(ada.core.outbox(), ())
+
+    def test_stalled(self) -> None:
+        """A recipient that stands still: unknown after the deadline, acked when it wakes."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        told = ada.tell(bob, "are you there")
+        self.assertEqual(told.state, Delivery.SENT)
+        room.wait(9.5)
+        self.assertEqual(state(ada, told.id), Delivery.SENT)
+        room.wait(1)
+        self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
+        self.assertEqual(ada.core.snapshot(room.now).unknown, 1)
+        bob.frozen = False
+        room.wait(0.1)
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertIn("receipt", ada.core.delivery(told.id)[0].evidence)
+
+    def test_same_link_once_more(self) -> None:
+        """What a lossy link swallowed is offered again on it, under its id, shown once."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "hello")
+        room._frames.clear()
+        room.wait(12)
+        self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
+        room.wait(32)
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertEqual(bob.texts(), ["hello"])
+
+    def test_sender_restarts(self) -> None:
+        """Killed after it was sent: unknown after the deadline, offered again, acked once stored."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        told = ada.tell(bob, "hello")
+        room.cut(ada, bob)
+        bob.frozen = False
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        self.assertEqual(state(ada, told.id), Delivery.SENT)
+        room.wait(11)
+        self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+
+    def test_receipt_lost(self) -> None:
+        """A receipt that was lost comes again, the same, and the message is shown once."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "hello")
+        frame = room._frames.popleft()
+        bob.receive(ada.id, room_message(frame))
+        room.cut(ada, bob)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertEqual(bob.texts(), ["hello"])
+        self.assertEqual(len(bob.core.parts.book.letters.given), 1)
+        self.assertEqual(bob.core.parts.book.counters["duplicates"], 1)
+
+    def test_recipient_lost_its_disk(self) -> None:
+        """What was acked stays acked, whatever became of the recipient's disk."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "hello")
+        room.run()
+        room.cut(ada, bob)
+        bob.disk = Disk()
+        bob.restart(epoch=9)
+        room.seat(bob, *room.members.values())
+        room.link(ada, bob)
+        room.wait(60, 0.5)
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+
+    def test_expires(self) -> None:
+        """Never sent within a day: expired, and not sent on a later link."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "late")
+        room.wait(24 * HOUR + 5, 600)
+        room.tick()
+        self.assertEqual(state(ada, told.id), Delivery.EXPIRED)
+        self.assertIn("no record", ada.core.delivery(told.id)[0].evidence)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), [])
+        self.assertEqual(code_of(ada.ask, Retry(told.id)), 503)
+
+    def test_rests_as_unknown(self) -> None:
+        """Sent, and never answered within a day: it rests as unknown, until retried."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        told = ada.tell(bob, "hello")
+        room.cut(ada, bob)
+        bob.frozen = False
+        room.wait(24 * HOUR + 5, 600)
+        room.tick()
+        self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
+        self.assertEqual(ada.core.outbox(), ())
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), [])
+        self.assertEqual(ada.ask(Retry(told.id)).state, Delivery.UNKNOWN)
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertEqual(ada.ask(Retry(told.id)).state, Delivery.ACKED)
+
+    def test_expiry_counts_over_restarts(self) -> None:
+        """The day counts from when it was told, whatever happened in between."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "late")
+        room.wait(20 * HOUR, 600)
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        room.wait(5 * HOUR, 600)
+        self.assertEqual(state(ada, told.id), Delivery.EXPIRED)
+
+    def test_rejected(self) -> None:
+        """The recipient says no: final, unless its signed receipt turns up."""
+        room, ada, bob, carol = three()
+        bob.frozen = True
+        told = ada.tell(bob, "hello")
+        name = ada.lines()[0].hash
+        ada.receive(carol.id, Rejected(name, "not mine to say"))
+        self.assertEqual(state(ada, told.id), Delivery.SENT)
+        ada.receive(bob.id, Rejected(name, "no"))
+        self.assertEqual(state(ada, told.id), Delivery.REJECTED)
+        self.assertEqual(ada.core.delivery(told.id)[0].evidence, "refused: no")
+        bob.frozen = False
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        ada.receive(bob.id, Rejected(name, "no"))
+        ada.receive(bob.id, Rejected(Hash(b"\0" * 32), "what"))
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+
+    def test_cancel(self) -> None:
+        """Cancelled while queued: expired. Later: no more tries, the state stays."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        queued = ada.tell(bob, "one")
+        self.assertEqual(ada.ask(Cancel(queued.id)).state, Delivery.EXPIRED)
+        room.link(ada, bob)
+        bob.frozen = True
+        sent = ada.tell(bob, "two")
+        self.assertEqual(ada.ask(Cancel(sent.id)).state, Delivery.SENT)
+        room.cut(ada, bob)
+        bob.frozen = False
+        room.link(ada, bob)
+        room.wait(12)
+        self.assertEqual(bob.texts(), [])
+        self.assertEqual(state(ada, sent.id), Delivery.UNKNOWN)
+
+    def test_set_back(self) -> None:
+        """A disk set back may have sent what it says is queued: then that is unknown."""
+        room, ada, bob, carol = three()
+        room.cut(ada, carol)
+        told = ada.tell(carol, "secret")
+        old = ada.disk.copy()
+        ada.say("one more")
+        room.run()
+        room.cut(ada, bob)
+        ada.disk = old
+        ada.restart(epoch=2, boot="01beef")
+        room.seat(ada, *room.members.values())
+        now = ada.tell(carol, "of this life")
+        room.link(ada, bob)
+        self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
+        self.assertEqual(state(ada, now.id), Delivery.QUEUED)
+
+
+def room_message(frame: tuple[Any, Any, bytes]) -> Any:
+    """The message of a frame on its way."""
+    return CODEC.message(frame[2][4:])
+
+
+class Doors(SynchronousTestCase):
+    """What is refused, and how much may wait."""
+
+    def test_whom(self) -> None:
+        """Not to ourselves, not to strangers, not before we know our epoch."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2)
+        self.assertEqual(code_of(ada.tell, bob, "x"), 420)
+        room.seat(ada)
+        self.assertEqual(code_of(ada.tell, ada, "x"), 503)
+        self.assertEqual(code_of(ada.tell, bob, "x"), 520)
+        room.roster()
+        self.assertEqual(code_of(ada.tell, bob, ""), 503)
+        self.assertEqual(code_of(ada.tell, bob, "x" * 8193), 501)
+
+    def test_nonce(self) -> None:
+        """A nonce stands for one text to one recipient."""
+        _, ada, bob, carol = three()
+        first = ada.tell(bob, "x", "n")
+        again = ada.tell(bob, "x", "n")
+        self.assertEqual((again.id, again.fresh), (first.id, False))
+        self.assertEqual(code_of(ada.tell, carol, "x", "n"), 503)
+        self.assertEqual(code_of(ada.say, "x", "n"), 503)
+
+    def test_full(self) -> None:
+        """An outbox of so many messages or bytes takes no more, and says so."""
+        room = Room()
+        ada = room.member(1, settings=Settings(outbox_messages=3, outbox_bytes=2000))
+        bob = room.member(2)
+        room.roster()
+        for _ in range(3):
+            ada.tell(bob, "x")
+        self.assertEqual(code_of(ada.tell, bob, "x"), 421)
+        room.link(ada, bob)
+        room.run()
+        ada.tell(bob, "x")
+        self.assertEqual(code_of(ada.tell, bob, "x" * 2000), 421)
+
+    def test_window(self) -> None:
+        """A long queue goes out in order, no more than 64 or 256 KiB ahead of the receipts."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        texts = [f"{n} " + "x" * 6000 for n in range(60)] + [str(n) for n in range(100)]
+        for text in texts:
+            ada.tell(bob, text)
+        ada.sent.clear()
+        room.link(ada, bob)
+        first = [send for send in ada.sent if isinstance(send.message, Directs)]
+        self.assertLessEqual(sum(len(send.objects) for send in first), 43)
+        room.wait(1)
+        self.assertEqual(bob.texts(), texts)
+        self.assertEqual({line.state for line in ada.lines()}, {Delivery.ACKED})
+
+    def test_window_opens_after_the_deadline(self) -> None:
+        """A recipient that answers nothing holds up nothing for ever."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        for number in range(70):
+            ada.tell(bob, str(number))
+        states = [line.state for line in ada.lines()]
+        self.assertEqual(states, [Delivery.SENT] * 64 + [Delivery.QUEUED] * 6)
+        room.wait(11)
+        states = [line.state for line in ada.lines()]
+        self.assertEqual(states, [Delivery.UNKNOWN] * 64 + [Delivery.SENT] * 6)
+
+    def test_stray_receipts(self) -> None:
+        """Receipts for what we did not send, or by others than its recipient, prove nothing."""
+        room, ada, bob, carol = three()
+        bob.frozen = True
+        told = ada.tell(bob, "hello")
+        name = ada.lines()[0].hash
+        mine = told.id.stream
+        for number, wrong in (
+            (3, Receipt(carol.id, 1, ada.id, mine.epoch, mine.boot, 1, name, 5)),
+            (2, Receipt(bob.id, 1, ada.id, mine.epoch, mine.boot, 2, name, 5)),
+            (2, Receipt(bob.id, 1, ada.id, mine.epoch, mine.boot, 1, Hash(b"\1" * 32), 5)),
+        ):
+            ada.receive(room_id(room, number), Receipts((sign(number, wrong),)))
+        self.assertEqual(state(ada, told.id), Delivery.SENT)
+        self.assertEqual(ada.core.parts.book.counters["stray_receipts"], 3)
+        other = Receipt(bob.id, 1, carol.id, 1, mine.boot, 1, name, 5)
+        ada.receive(bob.id, Receipts((sign(2, other),)))
+        self.assertEqual(ada.errors, ["misdirected"])
+        good = Receipts((sign(2, Receipt(bob.id, 1, ada.id, 1, mine.boot, 1, name, 5)),) * 2)
+        ada.receive(bob.id, good)
+        ada.receive(bob.id, good)
+        self.assertEqual(state(ada, told.id), Delivery.ACKED)
+        self.assertEqual(ada.core.parts.book.counters["duplicate_receipts"], 3)
+
+    def test_no_such_message(self) -> None:
+        """Retry and cancel of what is not ours."""
+        room, ada, bob, _ = three()
+        bob.tell(ada, "to ada")
+        post = bob.say("to all")
+        room.run()
+        theirs = bob.lines(kind="dm")[0].id
+        unknown = MessageId(theirs.stream, 99, Kind.DIRECT)
+        for wanted in (theirs, unknown, post.id):
+            self.assertEqual(code_of(ada.ask, Retry(wanted)), 520)
+            self.assertEqual(code_of(ada.ask, Cancel(wanted)), 520)
+            self.assertEqual(code_of(ada.core.delivery, wanted), 520)
+        self.assertEqual(code_of(bob.ask, Cancel(post.id)), 503)
+
+
+def room_id(room: Room, number: int) -> Any:
+    """The id of a member by number."""
+    return next(member.id for member in room.members.values() if member.number == number)
