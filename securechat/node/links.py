@@ -278,6 +278,7 @@ class Links:
             return
         self._say(link, close)
         link.closing = close.reason
+        link.revoked = True
         self._cancel(link)
         if flush:
             link.wire.close()

@@ -320,6 +320,9 @@ class Node:
     def _log_event(self, event: Event) -> None:
         if isinstance(event, MemberChanged):
             name = self._keyring().named(event.member)
-            note("member-changed", name=name, before=event.before, to=event.to, why=event.why)
+            note(
+                "member-changed", name=name, before=event.before, to=event.to, why=event.why,
+                turn=self._turn.number,
+            )  # fmt: skip
         elif isinstance(event, Conflict | ClockNoticed | FaultNoticed):
-            note(event.event, what=event.what)
+            note(event.event, what=event.what, turn=self._turn.number)

@@ -102,6 +102,8 @@ class Link:
     up: LinkUp | None = None
     closing: str | None = None
     """The reason that we or the peer gave for its end."""
+    revoked: bool = False
+    """We ended it: what it brought and no turn has handled yet is void."""
     bytes_in: int = 0
     bytes_out: int = 0
     timer: IDelayedCall | None = None
@@ -113,5 +115,10 @@ class Link:
 
 
 def stale(link: Link) -> bool:
-    """Whether frames of this link are of an incarnation that was replaced (G5)."""
-    return link.state is not State.UP or link.closing is not None
+    """
+    Whether messages of this link must not be handled any more.
+
+    Those of an incarnation that was replaced (G5), or of a peer that broke the protocol.  What came
+    before the peer's own CLOSE, its Leave above all, still counts.
+    """
+    return link.revoked

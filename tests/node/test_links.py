@@ -17,7 +17,7 @@ from securechat.node import handshake
 from securechat.node.faults import Cable, Fault
 from securechat.node.handshake import Hello
 from securechat.node.links import Links
-from securechat.node.wires import Arrived
+from securechat.node.wires import Arrived, stale
 from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 from securechat.wire import Codec, pack, unpack
@@ -290,6 +290,30 @@ class LinksTests(SynchronousTestCase):
         late = Wire(self.ada, BOB, None)
         self.ada.links.opened(late)
         self.assertTrue(late.closed)
+
+    def test_last_words(self) -> None:
+        """What a peer said before its CLOSE still counts, also when both come at once."""
+        near, far = connect(self.ada, self.bob)
+        pump(near, far)
+        self.ada.links.send(BOB, [CODEC.frame(Word("I leave"))])
+        self.ada.links.stop()
+        near.sent = [b"".join(near.sent)]
+        pump(near, far)
+        (arrived,) = self.bob.got(Arrived)
+        self.assertEqual(arrived.messages, (Word("I leave"),))
+        self.assertFalse(stale(arrived.link))
+        order = [type(item) for item in self.bob.inputs]
+        self.assertLess(order.index(Arrived), order.index(LinkDown))
+
+    def test_words_of_a_revoked_link(self) -> None:
+        """What waits of a link that we ended ourselves is void."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        self.ada.links.send(BOB, [CODEC.frame(Word("late"))])
+        pump(*wires)
+        self.bob.links.hangup(ADA, "epoch-raised")
+        (arrived,) = self.bob.got(Arrived)
+        self.assertTrue(stale(arrived.link))
 
     def test_cut_cable(self) -> None:
         """A cut closes no link, swallows frames both ways, and leaves new links mute."""

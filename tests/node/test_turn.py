@@ -119,8 +119,7 @@ class OneLink:
 
     number: int = 1
     peer: MemberId = BOB
-    state: Any = None
-    closing: str | None = None
+    revoked: bool = False
 
     @property
     def wire(self) -> OneLink:
@@ -384,7 +383,7 @@ class TurnTests(SynchronousTestCase):
     def test_breach_costs_the_link(self) -> None:
         """A breach ends the rest of that link's messages; what came before it counts."""
         self.rule = lambda cores, item, now: [[Record(Noted(str(item.message)))]]
-        link = cast(Any, OneLink(state=links.State.UP))
+        link = cast(Any, OneLink())
         self.turn.put(Arrived(link, ("one", "garbage", "two")))
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch", "one"])
@@ -393,7 +392,7 @@ class TurnTests(SynchronousTestCase):
     def test_frames_of_an_old_incarnation(self) -> None:
         """Messages of a link that was superseded meanwhile are dropped and counted (G5)."""
         self.rule = lambda cores, item, now: [[Record(Noted(str(item.message)))]]
-        link = cast(Any, OneLink(state=links.State.UP, closing="superseded"))
+        link = cast(Any, OneLink(revoked=True))
         self.turn.put(Arrived(link, ("late",)))
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch"])
@@ -406,7 +405,7 @@ class TurnTests(SynchronousTestCase):
             raise ZeroDivisionError
 
         self.rule = rule
-        link = cast(Any, OneLink(state=links.State.UP))
+        link = cast(Any, OneLink())
         self.turn.put(Arrived(link, ("poison",)))
         self.clock.advance(0)
         self.assertEqual(self.links.ended, [(link, "internal")])
