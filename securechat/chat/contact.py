@@ -14,6 +14,7 @@ from attrs import define
 STALE_S = 5.0
 STATUS_EVERY_S = 2.0
 MEMBERS_EVERY_S = 5.0
+LATEST_EVERY_S = 1.0
 
 
 class Phase(Enum):
@@ -48,6 +49,7 @@ class Contact:
     retry_at: float | None = None
     asked_status: float = 0.0
     asked_members: float = 0.0
+    asked_latest: float = -1e9
     ever: bool = False
 
     def move(self, what: str) -> None:

@@ -26,7 +26,7 @@ def said(state: State, event: Reply, now: Instant) -> list[Act]:
     if isinstance(event.get("text"), str) and event.get("author"):
         return intake.place(state, {**event, "kind": event["event"]}, Manner.NEW)
     late = bool(event.get("late") or event.get("recovered"))
-    return intake.named(state, words(event.get("id")), late)
+    return intake.named(state, words(event.get("id")), late, now)
 
 
 def delivery(state: State, event: Reply, now: Instant) -> list[Act]:
@@ -69,7 +69,7 @@ def incomplete(state: State, event: Reply, now: Instant) -> list[Act]:
         span = f"#{first}" if first == last else f"#{first}-#{last}"
         state.hint = f"recovered {words(event.get('author'))} {span} via {words(event.get('via'))}"
     acts = state.ask_once(Ask(Purpose.STATUS, "status"))
-    return acts + intake.latest(state)
+    return acts + intake.refresh(state, now)
 
 
 def trouble(state: State, event: Reply, now: Instant) -> list[Act]:

@@ -15,10 +15,12 @@ from attrs import evolve
 
 from securechat.chat.acts import Act, Ask, Purpose, Reply, Tell
 from securechat.chat.buffers import Buffer
+from securechat.chat.contact import LATEST_EVERY_S
 from securechat.chat.rows import FINAL, LAST, Gap, Key, Said, words
 from securechat.chat.state import ROOM, News, State
+from securechat.inputs import Instant
 
-PAGE = 200
+PAGE, LARGE = 200, 1000
 ORDER = ("queued", "sent", "unknown", "rejected", "expired", "acked")
 """Weakest first: the state of a post is the weakest of its recipients (DESIGN 6)."""
 
@@ -46,13 +48,13 @@ def place(state: State, item: Reply, manner: Manner, partner: str = "") -> list[
     return _put(state, buffer, said, manner)
 
 
-def named(state: State, message: str, late: bool) -> list[Act]:
+def named(state: State, message: str, late: bool, now: Instant) -> list[Act]:
     """An event named a message without showing it: fetch it."""
-    if late or state.newest() is None:
-        return latest(state)
-    state.wanted.add(message)
     newest = state.newest()
-    args = {"limit": PAGE, "after": newest.id if newest else ""}
+    if late or newest is None:
+        return refresh(state, now)
+    state.wanted.add(message)
+    args = {"limit": PAGE, "after": newest.id}
     return state.ask_once(Ask(Purpose.NEWER, "messages", args))
 
 
@@ -87,9 +89,18 @@ def _put(state: State, buffer: Buffer, said: Said, manner: Manner) -> list[Act]:
     return [Tell.BELL] if (said.kind == "dm" or mention) and not state.focused else []
 
 
-def latest(state: State) -> list[Act]:
-    """Ask for the newest page again: something inside it changed."""
+def refresh(state: State, now: Instant) -> list[Act]:
+    """
+    Something inside the transcript changed: read it again as far back as it is held here.
+
+    At most once a second, and never while a former reading goes on; the tick makes up for it.
+    """
+    reading = any(purpose is Purpose.LATEST for purpose, _ in state.looking)
+    state.behind = reading or now.mono - state.contact.asked_latest < LATEST_EVERY_S
+    if state.behind:
+        return []
     state.wanted.clear()
+    state.contact.asked_latest = now.mono
     return state.ask_once(Ask(Purpose.LATEST, "messages", {"limit": PAGE}))
 
 
@@ -155,11 +166,12 @@ def counted(state: State, message: str, recipients: Sequence[Reply]) -> None:
     _put(state, buffer, evolve(said, state=weakest, acked=acked, of=len(states)), Manner.NEW)
 
 
-def oldest_id(items: Sequence[Reply]) -> str:
+def oldest(items: Sequence[Reply]) -> Said | None:
     """Where the page before this one ends."""
-    return next((words(item["id"]) for item in items if item.get("id")), "")
+    return next((Said.read(item) for item in items if item.get("id")), None)
 
 
 def more(reply: Reply, items: Sequence[Reply]) -> bool:
     """Whether the transcript goes on above this page."""
-    return bool(reply.get("more")) or len(items) >= PAGE
+    found = reply.get("more")
+    return found if isinstance(found, bool) else len(items) >= PAGE

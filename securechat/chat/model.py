@@ -17,7 +17,7 @@ from securechat.chat import events, intake
 from securechat.chat.acts import Act, Ask, Purpose, Reply
 from securechat.chat.buffers import Buffer
 from securechat.chat.contact import MEMBERS_EVERY_S, STATUS_EVERY_S, Phase
-from securechat.chat.intake import PAGE, Manner
+from securechat.chat.intake import LARGE, PAGE, Manner
 from securechat.chat.rows import FINAL, number, words
 from securechat.chat.state import ROOM, STATUS, News, State
 from securechat.inputs import Instant
@@ -91,6 +91,8 @@ class Model:
         if now.mono - contact.asked_members >= MEMBERS_EVERY_S:
             contact.asked_members = now.mono
             acts += self.state.ask_once(Ask(Purpose.MEMBERS, "members"))
+        if self.state.behind:
+            acts += intake.refresh(self.state, now)
         return acts + self.speak(now)
 
     def event(self, event: Reply, now: Instant) -> list[Act]:
@@ -192,7 +194,7 @@ class Model:
         if isinstance(reply.get("messages"), list):
             acts += self._latest(Ask(Purpose.LATEST, "messages"), reply, now)
         else:
-            acts += intake.latest(self.state)
+            acts += intake.refresh(self.state, now)
         return acts + self.speak(now)
 
     def _status(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
@@ -213,29 +215,31 @@ class Model:
             self.state.members = {words(one.get("name")): one for one in found}
 
     def _latest(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
-        items = _items(reply)
-        contact, first = self.state.contact, not self.state.contact.ever
-        met = self._meets(items)
+        """A page of the newest part; back to the first message held, so that no hole is left."""
+        items, first = _items(reply), not self.state.contact.ever
+        held, reached = self.state.oldest(), intake.oldest(items)
         manner = Manner.HISTORY if first else Manner.NEW
         acts = intake.page(self.state, items, manner, newest=not ask.about)
         if first:
-            contact.ever = True
-            self._begin(items, reply)
-        if first or met or not intake.more(reply, items):
+            self.state.contact.ever = True
+            return acts + self._begin(reply, items)
+        if held is None or reached is None or reached.key <= held.key:
             return acts
-        before = {"limit": PAGE, "before": intake.oldest_id(items)}
-        return [*acts, Ask(Purpose.LATEST, "messages", before, "back")]
+        if not intake.more(reply, items):
+            return acts
+        before = {"limit": LARGE, "before": reached.id}
+        return acts + self.state.ask_once(Ask(Purpose.LATEST, "messages", before, "back"))
 
-    def _begin(self, items: Sequence[Reply], reply: Reply) -> None:
-        whole = not intake.more(reply, items)
-        for buffer in self.state.buffers.values():
-            buffer.whole = whole or buffer.whole
+    def _begin(self, reply: Reply, items: Sequence[Reply]) -> list[Act]:
+        """The first page: if it is not all, the pages of partners are found apart."""
         room = self.state.buffers[ROOM]
         self.state.news += [News(ROOM, row) for row in room.rows[-FIRST_PRINTED:]]
-
-    def _meets(self, items: Sequence[Reply]) -> bool:
-        held = [buffer.ids for buffer in self.state.buffers.values()]
-        return not any(held) or any(item.get("id") in ids for item in items for ids in held)
+        if not intake.more(reply, items):
+            for buffer in self.state.buffers.values():
+                buffer.whole = True
+            return []
+        acts = self.state.ask_once(Ask(Purpose.DIRECT, "messages", {"kind": "dm", "limit": PAGE}))
+        return acts + (self.older(room) if len(room.ids) < PAGE // 2 else [])
 
     def older(self, buffer: Buffer) -> list[Act]:
         """The person came near the first row: ask for what lies above it."""
@@ -257,7 +261,7 @@ class Model:
                 acts += intake.place(self.state, item, Manner.NEW)
         gap = any(item.get("kind") == "gap" for item in _items(reply))
         behind = gap or bool(self.state.wanted) or intake.more(reply, _items(reply))
-        return acts + intake.latest(self.state) if behind else acts
+        return acts + intake.refresh(self.state, now) if behind else acts
 
     def _older(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
         items, buffer = _items(reply), self.state.buffers[ask.about]
@@ -266,8 +270,12 @@ class Model:
         return intake.page(self.state, items, Manner.HISTORY, partner, newest=False)
 
     def _direct(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
-        manner = Manner.NEW if f"@{ask.about}" in self.state.buffers else Manner.HISTORY
-        return intake.page(self.state, _items(reply), manner, ask.about)
+        known = f"@{ask.about}" in self.state.buffers
+        manner = Manner.NEW if known else Manner.HISTORY
+        acts: list[Act] = []
+        for item in _items(reply):
+            acts += intake.place(self.state, item, manner, ask.about)
+        return acts
 
     def _delivery(self, ask: Ask, reply: Reply, now: Instant) -> list[Act]:
         intake.counted(self.state, ask.about, _items(reply))

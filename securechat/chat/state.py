@@ -32,7 +32,8 @@ class News:
 class State:
     """
     ``looking`` holds the questions that are open, each with the one to ask again behind it;
-    ``wanted`` the ids that an event named and no page has brought yet.
+    ``wanted`` the ids that an event named and no page has brought yet; ``behind`` tells that the
+    transcript changed inside and is to be read again.
     """
 
     outgoing: Outgoing
@@ -46,6 +47,7 @@ class State:
     news: list[News] = field(factory=list)
     looking: dict[tuple[Purpose, str], Ask | None] = field(factory=dict)
     wanted: set[str] = field(factory=set)
+    behind: bool = False
     suspicions: dict[str, tuple[float, str, str]] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -123,6 +125,11 @@ class State:
         """The question has its answer, or will never have one; what waited behind it is asked."""
         behind = self.looking.pop((ask.purpose, ask.about), None)
         return [] if behind is None else self.ask_once(behind)
+
+    def oldest(self) -> Said | None:
+        """The first message held, in whatever buffer."""
+        held = [row for b in self.buffers.values() if (row := b.oldest()) is not None]
+        return min(held, key=lambda row: row.key, default=None)
 
     def newest(self) -> Said | None:
         """The last message of the transcript, in whatever buffer."""

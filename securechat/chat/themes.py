@@ -99,11 +99,12 @@ THEMES: dict[str, tuple[Entry, ...]] = {
 
 
 def chosen(wanted: str | None, environ: Mapping[str, str]) -> str:
-    """The theme: as asked, mono under NO_COLOR, light where COLORFGBG says so, else dark."""
+    """Mono under NO_COLOR, else as asked (or SECURECHAT_THEME), else what COLORFGBG says, or dark."""
     if environ.get("NO_COLOR") or environ.get("TERM") == "dumb":
         return "mono"
-    if wanted in THEMES:
-        return str(wanted)
+    for name in (wanted, environ.get("SECURECHAT_THEME")):
+        if name in THEMES:
+            return str(name)
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "light" if background in ("7", "15") else "dark"
 

@@ -191,6 +191,50 @@ class TalkTests(SynchronousTestCase):
         scene.answer(ask, items=page)
         self.assertEqual(scene.rows(), ["bob/3/1", "dave/3/17", "bob/3/2"])
 
+    def test_deep_recovery(self) -> None:
+        """What is recovered far above is shown too: the reading goes back to the first row held."""
+        held = [post("bob", n, "x", n) for n in range(1, 301)]
+        scene = Scene().enter(*held)
+        scene.taken()
+        scene.mono += 5
+        scene.event("recovered", author="dave", **{"from": 1, "to": 1}, via="bob")
+        (ask,) = scene.taken(Purpose.LATEST)
+        scene.answer(ask, items=held[100:], more=True)
+        (back,) = scene.taken(Purpose.LATEST)
+        self.assertEqual(back.args, {"limit": 1000, "before": "bob/3/101"})
+        late = post("dave", 1, "late", 50.5, late=True)
+        scene.answer(back, items=[*held[:50], late, *held[50:100]], more=True)
+        self.assertEqual(scene.rows()[50], "dave/3/1")
+        self.assertEqual(scene.taken(Purpose.LATEST), [])
+
+    def test_no_storm(self) -> None:
+        """A thousand recovered posts make the client read again once a second, not each time."""
+        scene = Scene().enter(post("bob", 1, "x"))
+        scene.taken()
+        asked = 0
+        for _ in range(100):
+            scene.event("post", id="dave/3/1", late=True, recovered=True)
+            for ask in scene.taken(Purpose.LATEST):
+                asked += 1
+                scene.answer(ask, items=[post("bob", 1, "x")], more=False)
+        self.assertEqual((asked, scene.state.behind), (1, True))
+        scene.tick(1.0)
+        self.assertEqual(len(scene.taken(Purpose.LATEST)), 1)
+        scene.event("gap", author="dave", state="filled")
+        self.assertTrue(scene.state.behind, "a reading that goes on is not asked twice")
+
+    def test_partners_of_long_ago(self) -> None:
+        """Partners whose messages are older than the first page have their pages too."""
+        scene = Scene()
+        scene.model.up(scene.now())
+        first = {"status": {"name": "ada"}, "messages": [post("bob", 1, "x")], "more": True}
+        scene.answer(Ask(Purpose.SNAPSHOT, "snapshot"), **first)
+        asks = {ask.purpose: ask for ask in scene.taken()}
+        self.assertEqual(asks[Purpose.OLDER].about, "room", "a room with little in it is filled")
+        scene.answer(asks[Purpose.DIRECT], items=[direct("bob", "ada", 1, "old", -9)])
+        self.assertEqual(scene.rows("@bob"), ["bob/3/d1"])
+        self.assertEqual(scene.state.buffers["@bob"].unread, 0)
+
     def test_older(self) -> None:
         """Near the top the rows above are asked for, once, until the beginning is reached."""
         page = [post("bob", n, "x", n) for n in range(200, 400)]

@@ -381,6 +381,7 @@ class ThemeTests(SynchronousTestCase):
             ("light", {}, "light"),
             ("light", {"NO_COLOR": "1"}, "mono"),
             (None, {"COLORFGBG": "0;15"}, "light"),
+            (None, {"SECURECHAT_THEME": "light"}, "light"),
             ("pink", {"COLORFGBG": "15;0"}, "dark"),
             (None, {"TERM": "dumb"}, "mono"),
         ]
