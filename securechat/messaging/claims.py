@@ -10,7 +10,8 @@ from __future__ import annotations
 from attrs import define, field
 
 from securechat.ids import BootId, Hash, MemberId, Stream
-from securechat.messaging.ranges import Span
+from securechat.messaging.messages import Why
+from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.statements import FloorEntry, Frontier
 
 MAX_STREAMS = 8192
@@ -48,6 +49,15 @@ class Claim:
         if floor is None:
             return False
         return (stream.epoch, stream.boot, seq) <= (floor.epoch, floor.boot, floor.seq)
+
+    def denies(self, stream: Stream, first: int, last: int) -> Why | None:
+        """Why none of a range is there, if its whole frontier says so."""
+        if not self.whole:
+            return None
+        if self.pruned(stream, last):
+            return Why.PRUNED
+        has = Ranges.of(self.spans(stream))
+        return Why.NEVER_HAD if has.missing(first, last) == [(first, last)] else None
 
     def take(self, frontier: Frontier) -> list[Stream]:
         """A frontier of this process of his; the streams of which it says something else."""

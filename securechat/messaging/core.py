@@ -123,11 +123,9 @@ class Messaging(Reading):
         effects = self.parts.announcing.tick(tick.name, now)
         if tick.name == "deadlines":
             self.parts.recovery.tick(now)
-            effects += (
-                self.parts.acks.tick(now)
-                + self.parts.outbox.tick(now)
-                + self.parts.retention.tick(now)
-            )
+            effects += self.parts.acks.tick(now) + self.parts.outbox.tick(now)
+            if self.parts.retention.due(now.mono):
+                effects += self.parts.retention.tick(now)
         return effects
 
     def settle(self, now: Instant) -> list[Effect]:

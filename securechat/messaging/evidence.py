@@ -166,8 +166,12 @@ class Evidence:
         union = self._stored.setdefault(row, Ranges())
         for first, last in news:
             union.add(first, last)
+        audiences: dict[str, list[Ranges]] = {}
         for held in self.within(fact.stream, news):
-            self._close(held)
+            if held.audience not in audiences:
+                audiences[held.audience] = self._slowest_first(held)
+            if all(has.covers(held.first, held.last) for has in audiences[held.audience]):
+                self._shut(held)
 
     def drop_row(self, stream: Stream, member: MemberId, number: int | None) -> None:
         """Evidence is forgotten: one proof, or what was offered (``number`` None)."""
@@ -197,6 +201,11 @@ class Evidence:
             self.stored((held.stream, member)).covers(held.first, held.last) for member in members
         ):
             self._shut(held)
+
+    def _slowest_first(self, held: Held) -> list[Ranges]:
+        """What each of its audience has of its stream; who lacks most is the first to say no."""
+        rows = [self.stored((held.stream, member)) for member in self.audience(held)]
+        return sorted(rows, key=lambda has: has.last)
 
     def _shut(self, held: Held) -> None:
         envelopes = self.open.get(held.stream, {})

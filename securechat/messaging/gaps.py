@@ -100,12 +100,10 @@ class Gaps:
                 if a <= first and last <= b:
                     return str(why)
         claim = self._claims.get(member)
-        if claim is None or not claim.whole:
+        if claim is None or member not in self._peers.linked:
+            # What one who is away once said of everything is no answer to what was missed since.
             return ""
-        if claim.pruned(stream, last):
-            return "pruned"
-        has = Ranges.of(claim.spans(stream))
-        return "never had" if has.missing(first, last) == [(first, last)] else ""
+        return claim.denies(stream, first, last) or ""
 
 
 def _told(stream: Stream, span: Span, state: str) -> Effect:

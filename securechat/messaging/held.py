@@ -16,7 +16,6 @@ from attrs import define, field, frozen
 from securechat.ids import Hash, MemberId, MessageId, Stream
 from securechat.messaging.facts import EnvelopeHeld, HeadKnown
 from securechat.messaging.ranges import Ranges, Span
-from securechat.settings import MAX_POSTS
 
 Order = tuple[int, str, int, str, int, bytes]
 """HLC, author, epoch, boot id, seq: the order of the transcript on every node; a hash parts twins."""
@@ -99,6 +98,8 @@ class StreamState:
     _declared: dict[Hash, int] = field(factory=dict)
     """Ends of this stream as the author's later streams name them, by opening envelope."""
     _entry: tuple[tuple[int, int, Hash], ...] | None = None
+    _reach: int = 1
+    """The most posts in one envelope so far: how far back one may begin that holds a post."""
 
     @property
     def declared(self) -> int | None:
@@ -126,6 +127,7 @@ class StreamState:
         index = bisect_right(self.envelopes, held.first, key=_first)
         self.envelopes.insert(index, held)
         self.held.add(held.first, held.last)
+        self._reach = max(self._reach, held.count)
         self._entry = None
         self.breached(self._contradiction(held), proved=False)
 
@@ -159,9 +161,9 @@ class StreamState:
 
     def around(self, first: int, last: int) -> list[Held]:
         """The envelopes that hold any of these posts, in order."""
-        start = bisect_left(self.envelopes, first - MAX_POSTS + 1, key=_first)
+        start = bisect_left(self.envelopes, first - self._reach + 1, key=_first)
         end = bisect_right(self.envelopes, last, key=_first)
-        return [held for held in self.envelopes[start:end] if held.last >= first]
+        return [held for held in self.envelopes[start:end] if held.first + held.count > first]
 
     def ending(self, last: int) -> Held | None:
         """The envelope that ends at this post."""

@@ -105,6 +105,7 @@ class Recovery:
         if source is not None:
             source.want = None
             source.lacking = {}
+            self._remember(source, peer)
         self._look = True
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream], linked: bool) -> None:
@@ -178,6 +179,15 @@ class Recovery:
             if source is not None and linked and state and self._book.streams.gaps(state):
                 source.lacking[stream] = None
                 self._look = True
+
+    def _remember(self, source: Source, peer: MemberId) -> None:
+        """What its last frontier says of the present gaps is its answer while it is away."""
+        claim = self._claims.get(peer)
+        for state in self._book.streams if claim is not None else ():
+            for span in self._book.streams.gaps(state):
+                why = claim.denies(state.stream, *span) if claim is not None else None
+                if why is not None:
+                    source.refuse(state.stream, [span], why)
 
     def _want(self, peer: MemberId, stream: Stream) -> Asked | None:
         source = self.sources.get(peer)

@@ -227,6 +227,9 @@ class Gaps(SynchronousTestCase):
         answers = {answer.member: answer.answer for answer in gap.asked}
         self.assertEqual(answers, {ada.id: "pruned", bob.id: "never had"})
         self.assertIsNone(gap.next_try)
+        room.cut(carol, ada)
+        self.assertEqual(carol.core.gaps(room.now)[0].verdict, "closed")
+        room.told(carol, ada)
         entry = StreamEntry(*_place(ada), ((1, 3, ada.lines()[2].hash),))
         claim = Frontier(bob.id, bob.epoch, bob.boot, 91, False, 1, 1, (), (entry,))
         carol.receive(bob.id, Frontiers((sign(2, claim),)))

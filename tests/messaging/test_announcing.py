@@ -1,0 +1,229 @@
+"""Frontiers and digests: who is told what, and how little an idle room says."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import BootId, Hash
+from securechat.inputs import Tick
+from securechat.messaging.claims import Claims
+from securechat.messaging.messages import Digest, Frontiers
+from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
+from securechat.settings import Settings
+from tests.messaging.room import Member, Room, admit, signer, three
+
+FAST = Settings(posts_per_second=100_000, burst=100_000)
+ADA, BOB = signer(1).member, signer(2).member
+BOOT = BootId("0" * 32)
+HASH = Hash(b"\1" * 32)
+
+
+def kinds(*members: Member) -> Counter[str]:
+    """What was sent, by kind."""
+    return Counter(type(send.message).__name__ for m in members for send in m.sent)
+
+
+class Quiet(SynchronousTestCase):
+    """Cost."""
+
+    def test_idle(self) -> None:
+        """An idle room of equals says one digest a link and period, and nothing else."""
+        room, ada, bob, carol = three()
+        ada.say("x")
+        room.wait(2)
+        for member in (ada, bob, carol):
+            member.sent.clear()
+        room.wait(10)
+        self.assertEqual(set(kinds(ada, bob, carol)), {"Digest"})
+        self.assertIn(kinds(ada)["Digest"], (20, 22))
+        self.assertFalse(ada.core.due(Tick("deadlines"), room.now))
+
+    def test_alone(self) -> None:
+        """Without links nothing is due."""
+        room = Room()
+        ada = room.member(1)
+        room.roster()
+        room.wait(2)
+        ada.core.tick(Tick("deadlines"), room.now)
+        self.assertFalse(ada.core.due(Tick("probing"), room.now))
+        self.assertFalse(ada.core.due(Tick("deadlines"), room.now))
+
+    def test_linear(self) -> None:
+        """A post costs each member two frames: the post and one frontier to its author."""
+        room = Room()
+        members = [room.member(number) for number in range(1, 8)]
+        room.roster()
+        room.mesh()
+        room.wait(2)
+        for member in members:
+            member.sent.clear()
+        members[0].say("x")
+        room.wait(0.3)
+        total = kinds(*members)
+        self.assertEqual((total["Posts"], total["Frontiers"]), (6, 6))
+
+    def test_back_off(self) -> None:
+        """Peers that stay unequal exchange everything after 2, 4, 8, 16, then every 30 s."""
+        room, ada, bob, carol = three()
+        room.cut(ada, carol)
+        room.cut(bob, carol)
+        ada.sent.clear()
+        start = room.mono
+        times = []
+        while room.mono < start + 130:
+            before = kinds(ada)["Frontiers"]
+            room.run()
+            ada.receive(bob.id, Digest(b"\5" * 32))
+            if kinds(ada)["Frontiers"] > before:
+                times.append(room.mono - start)
+            room.mono += 1
+        gaps = [round(b - a) for a, b in itertools.pairwise(times)]
+        self.assertEqual(gaps, [4, 8, 16, 30, 30, 30])
+
+    def test_one_signature(self) -> None:
+        """A full frontier is signed once as long as nothing changes."""
+        room, ada, bob, _ = three()
+        ada.say("x")
+        room.wait(1)
+        before = ada.core.parts.book.counters["frontiers_signed"]
+        for _ in range(5):
+            ada.turn(ada.core.parts.announcing.up(bob.id, room.now))
+        self.assertLessEqual(ada.core.parts.book.counters["frontiers_signed"] - before, 1)
+
+
+class Shape(SynchronousTestCase):
+    """Frontiers as they are signed."""
+
+    def frontiers(self, member: Member) -> list[Frontier]:
+        """A member's full frontier."""
+        parts = member.core.parts.announcing._own.full()
+        return [admit(part).statement for part in parts]
+
+    def test_before_the_epoch(self) -> None:
+        """Before our epoch is known there is nothing to sign."""
+        ada = Room().member(1)
+        self.assertEqual(self.frontiers(ada), [])
+        self.assertEqual(ada.core.parts.announcing._own.delta([]), ())
+
+    def test_empty(self) -> None:
+        """Having nothing is said too."""
+        _, ada, _, _ = three()
+        (only,) = self.frontiers(ada)
+        self.assertEqual((only.full, only.part, only.parts, only.streams), (True, 1, 1, ()))
+
+    def test_parts(self) -> None:
+        """Hundreds of streams go in parts of at most 16 KiB, and arrive whole."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2)
+        for life in range(1, 200):
+            if life > 1:
+                ada.restart()
+            room.roster(ada, bob)
+            ada.say(str(life))
+        room.link(ada, bob)
+        parts = self.frontiers(ada)
+        self.assertGreater(len(parts), 1)
+        self.assertEqual({part.parts for part in parts}, {len(parts)})
+        self.assertEqual(sum(len(part.streams) for part in parts), 199)
+        room.wait(60, 0.25)
+        self.assertEqual(len(bob.texts()), 199)
+        self.assertEqual(ada.digest, bob.digest)
+
+    def test_many_holes(self) -> None:
+        """A stream with more than 16 holes claims its newest 17 ranges; the rest comes later."""
+        room = Room()
+        ada, bob, carol = (room.member(number, settings=FAST) for number in (1, 2, 3))
+        room.roster()
+        room.link(ada, bob)
+        for number in range(60):
+            ada.say(str(number))
+            if number % 2:
+                room._frames.clear()
+            room.run()
+        (only,) = self.frontiers(bob)
+        self.assertEqual([len(entry.stored) for entry in only.streams], [17])
+        self.assertEqual(only.streams[0].stored[-1][:2], (59, 59))
+        room.link(bob, carol)
+        room.wait(60, 0.25)
+        self.assertEqual((len(bob.texts()), len(carol.texts())), (60, 60))
+        self.assertEqual({ada.digest, bob.digest}, {carol.digest})
+
+
+class ClaimsTests(SynchronousTestCase):
+    """What others last said, out of order or from an earlier process."""
+
+    def frontier(self, version: int, *seqs: int, **how: object) -> Frontier:
+        """A frontier of ada that says she has so many posts of bob's stream of each epoch."""
+        entries = tuple(
+            StreamEntry(BOB, epoch, BOOT, ((1, seq, HASH),))
+            for epoch, seq in enumerate(seqs, 1)
+            if seq
+        )
+        given: dict[str, object] = {"full": True, "part": 1, "parts": 1, "epoch": 1, "boot": BOOT}
+        given.update(how)
+        return Frontier(author=ADA, version=version, streams=entries, **given)  # type: ignore[arg-type]
+
+    def spans(self, claims: Claims) -> list[tuple[int, int]]:
+        """What is taken for stored."""
+        claim = claims.get(ADA)
+        assert claim is not None
+        return [span for stream in sorted(claim.streams) for span in claim.spans(stream)]
+
+    def test_latest(self) -> None:
+        """An older version changes nothing; a full one that names a stream no more withdraws it."""
+        claims = Claims()
+        self.assertEqual(len(claims.take(self.frontier(5, 3, 4), direct=True)), 2)
+        self.assertEqual(claims.take(self.frontier(4, 9), direct=True), [])
+        self.assertEqual(self.spans(claims), [(1, 3), (1, 4)])
+        self.assertEqual(len(claims.take(self.frontier(6, 3), direct=True)), 1)
+        self.assertEqual(self.spans(claims), [(1, 3)])
+        claims.take(self.frontier(7, 0, 8, full=False), direct=True)
+        self.assertEqual(self.spans(claims), [(1, 3), (1, 8)])
+
+    def test_parts(self) -> None:
+        """Nothing is withdrawn before every part of a full frontier is here."""
+        claims = Claims()
+        claims.take(self.frontier(1, 3, 4), direct=True)
+        claims.take(self.frontier(2, 5, part=1, parts=2), direct=True)
+        self.assertEqual(self.spans(claims), [(1, 5), (1, 4)])
+        claims.take(self.frontier(2, part=2, parts=2), direct=True)
+        self.assertEqual(self.spans(claims), [(1, 5)])
+
+    def test_processes(self) -> None:
+        """A later epoch replaces; an earlier one, or a twin heard from afar, does not."""
+        claims = Claims()
+        claims.take(self.frontier(9, 3, epoch=2), direct=False)
+        self.assertEqual(claims.take(self.frontier(99, 8), direct=False), [])
+        twin = BootId("1" * 32)
+        self.assertEqual(claims.take(self.frontier(1, 8, epoch=2, boot=twin), direct=False), [])
+        claims.take(self.frontier(1, 8, epoch=2, boot=twin), direct=True)
+        self.assertEqual(self.spans(claims), [(1, 8)])
+        claims.take(self.frontier(1, 2, epoch=3), direct=False)
+        self.assertEqual(self.spans(claims), [(1, 2)])
+        claims.keep(set())
+        self.assertIsNone(claims.get(ADA))
+
+    def test_floor(self) -> None:
+        """What is below a floor is pruned there."""
+        claims = Claims()
+        floor = FloorEntry(BOB, 2, BOOT, 5)
+        claims.take(self.frontier(1, floors=(floor,)), direct=True)
+        claim = claims.get(ADA)
+        assert claim is not None
+        old, new = (StreamEntry(BOB, epoch, BOOT, ()).stream for epoch in (1, 2))
+        found = [claim.pruned(old, 99), claim.pruned(new, 5), claim.pruned(new, 6)]
+        self.assertEqual(found, [True, True, False])
+        self.assertEqual((claim.end(new), claim.end(old)), (5, 0))
+
+    def test_strangers(self) -> None:
+        """Frontiers of who is in nobody's roster are not kept."""
+        room, ada, bob, _ = three()
+        dave = room.member(4)
+        room.seat(dave)
+        parts = dave.core.parts.announcing._own.full()
+        ada.receive(bob.id, Frontiers(parts))
+        self.assertEqual(ada.core.parts.book.counters["frontiers_of_strangers"], 1)
+        self.assertEqual(ada.errors, [])

@@ -1,0 +1,214 @@
+"""What is forgotten, and that recovery does not bring it back."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.inputs import Tick
+from securechat.messaging.facts import Floor
+from securechat.settings import Settings
+from tests.messaging.room import Member, Room, three
+
+DAY = 86_400.0
+FEW = Settings(history_posts=10, posts_per_second=10_000, burst=10_000)
+
+
+def floors(member: Member) -> dict[str, int]:
+    """The floors of a member, by author."""
+    found = member.disk.facts.values()
+    return {fact.author: fact.seq for fact in found if isinstance(fact, Floor)}
+
+
+def talk(settings: Settings) -> tuple[Room, Member, Member, Member]:
+    """Three members with these settings, all linked."""
+    room = Room()
+    members = [room.member(number, settings=settings) for number in (1, 2, 3)]
+    room.roster()
+    room.mesh()
+    room.run()
+    return room, members[0], members[1], members[2]
+
+
+class Retention(SynchronousTestCase):
+    """Count, bytes, age."""
+
+    def test_count(self) -> None:
+        """Above the count the oldest of who holds most go, with their objects, on every node alike."""
+        room, ada, bob, carol = talk(FEW)
+        bob.say("bob's only word")
+        for number in range(30):
+            ada.say(str(number))
+        room.wait(2)
+        self.assertEqual(len(ada.texts()), 10)
+        self.assertIn("bob's only word", ada.texts())
+        self.assertEqual(floors(ada), {ada.id: 21})
+        self.assertEqual({ada.digest, bob.digest}, {carol.digest})
+        self.assertEqual(sum(key.startswith("held/") for key in ada.disk.facts), 10)
+        self.assertEqual(
+            len(ada.core.rebuilt().streams()) if hasattr(ada.core, "rebuilt") else 2, 2
+        )
+        self.assertEqual(ada.gaps(), [])
+
+    def test_comes_to_rest(self) -> None:
+        """What one forgot and another kept is neither wanted nor sent again."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2, settings=FEW)
+        room.roster()
+        room.mesh()
+        for number in range(30):
+            ada.say(str(number))
+        room.wait(5)
+        for member in (ada, bob):
+            member.sent.clear()
+        room.wait(100, 0.25)
+        kinds = {type(send.message).__name__ for m in (ada, bob) for send in m.sent}
+        self.assertEqual(kinds, {"Digest", "Frontiers"})
+        self.assertLess(len([s for s in ada.sent if type(s.message).__name__ != "Digest"]), 9)
+        self.assertEqual((len(ada.texts()), len(bob.texts()), bob.gaps()), (30, 10, []))
+        self.assertEqual(ada.lines()[0].acked, 1)
+        there = {(line.here, line.there) for line in ada.core.diff(bob.id)}
+        self.assertEqual(there, {("stored", "pruned")})
+
+    def test_flooder_evicts_itself(self) -> None:
+        """Bytes count: who said much loses first."""
+        room, ada, bob, carol = talk(Settings(history_bytes=60_000, burst=1000))
+        for number in range(10):
+            bob.say(f"short {number}")
+        for _ in range(20):
+            ada.say("x" * 8000)
+        room.wait(1)
+        self.assertEqual(len([line for line in carol.lines() if line.author == bob.id]), 10)
+        self.assertLess(carol.core.snapshot(room.now).bytes, 60_001)
+
+    def test_restarted_author(self) -> None:
+        """A floor covers the author's older streams wholly; their facts go; numbering goes on."""
+        room, ada, bob, _ = talk(FEW)
+        for life in range(1, 6):
+            for number in range(4):
+                ada.say(f"{life}/{number}")
+            room.wait(1)
+            room.cut(ada, bob)
+            ada.restart()
+            room.seat(ada, *room.members.values())
+            room.link(ada, bob)
+        room.wait(3)
+        self.assertLessEqual(len(ada.texts()), 10)
+        floor = next(fact for fact in ada.disk.facts.values() if isinstance(fact, Floor))
+        older = [
+            key for key, fact in ada.disk.facts.items()
+            if getattr(fact, "author", None) == ada.id and getattr(fact, "epoch", 99) < floor.epoch
+            and not key.startswith("floor/")
+        ]  # fmt: skip
+        self.assertEqual(older, [])
+        self.assertEqual(
+            [line.stream.epoch >= floor.epoch for line in ada.core.streams()], [True] * 3
+        )
+        self.assertLessEqual(sum(key.startswith("audience/") for key in ada.disk.facts), 1)
+        again = Room().member(1, disk=ada.disk, settings=FEW)
+        self.assertEqual(again.core.streams(), ada.core.streams())
+        self.assertEqual(again.texts(), ada.texts())
+
+    def test_everything_of_a_stream(self) -> None:
+        """A stream whose every post was pruned goes on with the next number and its hash."""
+        room, ada, bob, carol = talk(Settings(history_days=1))
+        ada.say("old")
+        room.wait(1)
+        room.wait(DAY + 120, 60)
+        room.wait(2)
+        self.assertEqual([m.texts() for m in (ada, bob, carol)], [[], [], []])
+        ada.restart(epoch=1, boot=ada.boot)
+        room.seat(ada, *room.members.values())
+        self.assertEqual(ada.say("new").id.seq, 2)
+
+    def test_age(self) -> None:
+        """After its days a post goes, also one that was recovered late; its floor keeps it away."""
+        room, ada, bob, carol = talk(Settings(history_days=2))
+        room.cut(ada, carol)
+        room.cut(bob, carol)
+        ada.say("old")
+        room.wait(1.5 * DAY, 600)
+        ada.say("young")
+        room.wait(1)
+        room.wait(0.6 * DAY, 600)
+        room.wait(2)
+        self.assertEqual(ada.texts(), ["young"])
+        room.link(ada, carol)
+        room.wait(3)
+        self.assertEqual(carol.texts(), ["[1-1]", "young"])
+        self.assertEqual([a.answer for a in carol.core.gaps(room.now)[0].asked], ["pruned"])
+
+    def test_clock_jump(self) -> None:
+        """A wall clock that jumps a year ahead empties no history; an hour later ages count again."""
+        room, ada, _, _ = talk(Settings(history_days=2))
+        ada.say("precious")
+        room.wait(120, 1)
+        room.wall_ms += 365 * 86_400_000
+        room.wait(3000, 5)
+        self.assertEqual(ada.texts(), ["precious"])
+        self.assertEqual(ada.core.parts.book.counters["clock_jumps"], 1)
+        room.wait(1200, 5)
+        self.assertEqual(ada.texts(), [])
+
+    def test_budget(self) -> None:
+        """However much is over, one look takes a bounded bite and the next goes on."""
+        room = Room()
+        ada = room.member(1, settings=Settings(history_posts=10, burst=5000))
+        room.roster()
+        for number in range(600):
+            ada.say(str(number))
+        ada.turn(ada.core.tick(Tick("deadlines"), room.now))
+        self.assertEqual(len(ada.lines()), 600 - 256)
+        room.wait(0.2)
+        self.assertEqual(len(ada.lines()), 10)
+
+
+class Directs(SynchronousTestCase):
+    """Direct messages have limits of their own."""
+
+    def test_age(self) -> None:
+        """Texts go after their days; the receipt stays two more, so a duplicate is still known."""
+        room, ada, bob, _ = talk(Settings(history_days=1))
+        ada.tell(bob, "secret")
+        room.wait(1)
+        room.wait(1.1 * DAY, 600)
+        self.assertEqual((ada.texts(), bob.texts()), (["secret"], []))
+        self.assertEqual(len(bob.core.parts.book.letters.given), 1)
+        room.wait(1.5 * DAY, 600)
+        self.assertEqual(len(bob.core.parts.book.letters.given), 0)
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        room.wait(1)
+        self.assertEqual(ada.texts(), [])
+        self.assertFalse([key for key in ada.disk.facts if key.startswith(("dm", "receipt"))])
+
+    def test_flood(self) -> None:
+        """A flood of direct messages evicts itself, not what others wrote."""
+        room, ada, bob, carol = talk(Settings(history_posts=100))
+        carol.tell(bob, "hello")
+        for number in range(130):
+            ada.tell(bob, f"spam {number} " + "x" * 100)
+        room.wait(2)
+        self.assertIn("hello", bob.texts())
+        self.assertLessEqual(len(bob.texts()), 100)
+        self.assertEqual({line.state for line in ada.lines()}, {ada.lines()[0].state})
+
+    def test_open_ones_stay(self) -> None:
+        """What still waits to be delivered is not forgotten."""
+        room, ada, bob, _ = talk(Settings(history_posts=10))
+        room.cut(ada, bob)
+        for number in range(20):
+            ada.tell(bob, str(number))
+        room.wait(2)
+        self.assertEqual(len(ada.lines()), 20)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(len(bob.lines()), 20)
+
+    def test_nonces(self) -> None:
+        """A nonce is remembered for a day."""
+        room, ada, _, _ = three()
+        first = ada.say("x", "n")
+        room.wait(0.9 * DAY, 600)
+        self.assertEqual(ada.say("x", "n").id, first.id)
+        room.wait(0.2 * DAY, 600)
+        self.assertNotEqual(ada.say("x", "n").id, first.id)
