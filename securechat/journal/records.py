@@ -195,20 +195,36 @@ def short_input(item: Any) -> str:
 
 
 def short_effects(effects: Iterable[Effect], room: str = "") -> tuple[str, ...]:
-    """Short forms in order; the same message to many peers is one of them."""
+    """
+    Short forms in order; the same message to many peers is one of them.
+
+    So is a notice about many messages, with the first of them and ``+N``: all are in the facts.
+    """
     forms: list[str] = []
-    sends: dict[tuple[int, tuple[bytes, ...]], tuple[int, Send, list[str]]] = {}
+    alike: dict[tuple[Any, ...], tuple[int, Effect, list[str]]] = {}
     for effect in effects:
-        if isinstance(effect, Send):
-            same = (id(effect.message), effect.objects)
-            if same in sends:
-                sends[same][2].append(effect.peer)
+        same = _likeness(effect)
+        if same:
+            if same in alike:
+                alike[same][2].append(getattr(effect, "peer", ""))
                 continue
-            sends[same] = (len(forms), effect, [effect.peer])
+            alike[same] = (len(forms), effect, [getattr(effect, "peer", "")])
         forms.append(_short(effect))
-    for place, send, peers in sends.values():
-        forms[place] = _sent(send, peers, room)
+    for place, effect, peers in alike.values():
+        if isinstance(effect, Send):
+            forms[place] = _sent(effect, peers, room)
+        elif len(peers) > 1:
+            forms[place] += f" +{len(peers) - 1}"
     return tuple(forms)
+
+
+def _likeness(effect: Effect) -> tuple[Any, ...]:
+    """What makes effects one short form; empty if it stands alone."""
+    if isinstance(effect, Send):
+        return (id(effect.message), effect.objects)
+    if isinstance(effect, Notify) and hasattr(effect.notice, "id"):
+        return (type(effect.notice), getattr(effect.notice, "member", None))
+    return ()
 
 
 def _short(effect: Effect) -> str:

@@ -12,6 +12,7 @@ How facts, objects and turn records become rows of the journal's tables, and com
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 from zlib import crc32
@@ -70,8 +71,14 @@ def tag(name: str) -> int:
     side by side in an index: a commit then writes few pages.
     """
     head = name.rstrip("0123456789")
-    high = int.from_bytes(blake2b(head.encode(), digest_size=4).digest(), "big", signed=True)
-    return (high << 32) + int(name[len(head) :][-9:] or 0)
+    return _high(head) + int(name[len(head) :][-9:] or 0)
+
+
+@lru_cache(maxsize=1024)
+def _high(head: str) -> int:
+    """The upper half of a tag: the same for all posts of a stream."""
+    digest = blake2b(head.encode(), digest_size=4).digest()
+    return int.from_bytes(digest, "big", signed=True) << 32
 
 
 def short(name: Hash) -> int:

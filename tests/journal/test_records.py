@@ -39,7 +39,7 @@ from securechat.journal.records import (
     short_input,
     turn_record,
 )
-from securechat.notices import FaultNoticed, PostShown, Roster
+from securechat.notices import FaultNoticed, PostShown, ReceiptHeld, Roster
 from securechat.objects import Admitted, Signed
 from securechat.signing import object_hash
 from securechat.wire import pack
@@ -236,6 +236,27 @@ class ShortFormTests(SynchronousTestCase):
                 f"Send {BOB} Parcel",
                 "Answer ticket=4 ok",
                 "Answer ticket=5 421",
+            ),
+        )
+
+    def test_a_notice_about_many_messages_is_one_line(self) -> None:
+        """A receipt for a burst is one line for each who gave it; what is of a member stands alone."""
+        stream = Stream(ADA, 1, BootId("0" * 32))
+        posts = [MessageId(stream, seq) for seq in (1, 2, 3)]
+        forms = short_effects(
+            [
+                *(Notify(ReceiptHeld(post, BOB)) for post in posts),
+                *(Notify(FaultNoticed("twice")) for _ in range(2)),
+                Notify(ReceiptHeld(posts[0], CAROL)),
+            ]
+        )
+        self.assertEqual(
+            forms,
+            (
+                f"Notify ReceiptHeld {posts[0]} {BOB} +2",
+                "Notify FaultNoticed",
+                "Notify FaultNoticed",
+                f"Notify ReceiptHeld {posts[0]} {CAROL}",
             ),
         )
 
