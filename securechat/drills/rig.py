@@ -236,7 +236,7 @@ class Room:
         """Wait until one node sees these members in a state."""
 
         def seen() -> bool:
-            return {self[name].state_of(other) for other in others} == {state}
+            return all(self[name].state_of(other) == state for other in others)
 
         until(seen, f"{name} sees {', '.join(others)} {state}")
 
