@@ -17,7 +17,7 @@ from securechat.admin.naming import Names
 from securechat.inputs import Command
 from securechat.messaging.reading import Reading
 from securechat.node.node import Node, NodeView
-from securechat.notices import DirectShown, Event, PostShown
+from securechat.notices import DeliveryChanged, DirectShown, Event, PostShown
 
 
 class Stop(Protocol):
@@ -77,8 +77,16 @@ class Desk:
         """The message that an event is about, as ``messages`` has it."""
         return views.line(self.names, self.texts, self.read.line(event.id))
 
+    def _counts(self, event: DeliveryChanged) -> views.Fields:
+        """The message as a whole, so that a client need not ask: its state, and k of n."""
+        found = self.read.line(event.id)
+        state = None if found.state is None else found.state.value
+        return {"state": state, "acked": found.acked, "of": found.of}
+
     def _happened(self, event: Event) -> None:
         fields = views.event(self.names, event)
         if isinstance(event, PostShown | DirectShown):
             fields = {**self.said(event), **fields}
+        elif isinstance(event, DeliveryChanged):
+            fields.update(self._counts(event))
         self.ring.add(event.event, {k: v for k, v in fields.items() if k != "kind"})
