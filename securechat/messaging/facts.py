@@ -73,7 +73,8 @@ class EnvelopeHeld(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return tuple(str(post) for post in self.posts())
+        start = str(MessageId(self.stream, 0))[:-1]  # once for all posts: a burst has many
+        return tuple([f"{start}{seq}" for seq in range(self.first, self.last + 1)])
 
     @property
     def words(self) -> str:
