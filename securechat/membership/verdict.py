@@ -141,7 +141,7 @@ class Verdicts:
         if seen is None:
             return
         seen.heard = now.mono
-        if seen.state is not A:
+        if seen.state in (S, U):
             self.judge(member, Sign.CONTACT, now, what)
 
     def judge(
