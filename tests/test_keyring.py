@@ -38,7 +38,8 @@ class KeyringTests(SynchronousTestCase):
         """Nobody is found."""
         with self.assertRaises(LocalError) as caught:
             keys.find(word)
-        return caught.exception
+        problem: LocalError = caught.exception
+        return problem
 
     def test_nobody_and_too_many(self) -> None:
         """Nobody is 520; a name of two members is 521 and lists both, never a guess."""
