@@ -63,7 +63,8 @@ def makeService(options: Options) -> IService:
         return load_home(path, passphrase)
 
     services = MultiService()
-    node = NodeService(clock, load)
+    detached = options.parent is not None and not options.parent.get("nodaemon")
+    node = NodeService(clock, load, detached)
     node.setServiceParent(services)
     AdminService(clock, node).setServiceParent(services)
     return services

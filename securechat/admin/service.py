@@ -42,7 +42,7 @@ class AdminService(Service):
             self._open()
         except HomeError as problem:
             self._node.abandon()
-            refuse_to_start(problem)
+            refuse_to_start(problem, self._node.detached)
         Service.startService(self)
 
     def stopService(self) -> Any:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from random import SystemRandom
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import define, field
 from twisted.application.service import Service
@@ -53,6 +53,8 @@ class NodeService(Service):
 
     _reactor: IReactorTime
     _load: Callable[[], Home]
+    detached: bool = False
+    """Whether twistd has put us in the background."""
     home: Home = field(init=False)
     node: Node = field(init=False)
     port: IListeningPort = field(init=False)
@@ -70,7 +72,7 @@ class NodeService(Service):
             self._open()
         except (HomeError, StoreError) as problem:
             self._release()
-            refuse_to_start(problem)
+            refuse_to_start(problem, self.detached)
         Service.startService(self)
 
     @inlineCallbacks
@@ -101,7 +103,7 @@ class NodeService(Service):
         self.home = self._load()
         for warning in self.home.config.warnings:
             note("config-warning", level=LogLevel.warn, text=warning)
-            print(f"securechat: {warning}", file=sys.stderr, flush=True)
+            to_terminal(warning)
         self._lock = HomeLock(self.home.path)
         self._lock.acquire()
         config, identity = self.home.config, self.home.identity
@@ -157,7 +159,7 @@ class NodeService(Service):
 
     def _fatal(self, reason: str) -> None:
         """The journal is gone under us: nothing can be promised any more."""
-        print(f"securechat: {reason}; stopping", file=sys.stderr, flush=True)
+        to_terminal(f"{reason}; stopping")
         self._running = False
         self._reactor.stop()  # type: ignore[attr-defined]
 
@@ -170,9 +172,22 @@ class NodeService(Service):
             self._lock = None
 
 
-def refuse_to_start(problem: Exception) -> None:
-    """One line on stderr and exit status 1."""
-    print(f"securechat: {problem}", file=sys.stderr, flush=True)
+def to_terminal(line: str) -> None:
+    """A line on the real stderr: twistd has put ``sys.stderr`` into the log."""
+    print(f"securechat: {line}", file=sys.__stderr__ or sys.stderr, flush=True)
+
+
+def refuse_to_start(problem: Exception, detached: bool = False) -> NoReturn:
+    """
+    One line on stderr and exit status 1.
+
+    A detached process has no stderr: its line is in the log, and the exception is what twistd hands
+    to the process that waits in front (which would wait for ever for one that just exits).
+    """
+    if detached:
+        note("refused-to-start", level=LogLevel.error, why=str(problem))
+        raise problem
+    to_terminal(str(problem))
     raise SystemExit(1)
 
 
