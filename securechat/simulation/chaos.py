@@ -67,6 +67,8 @@ class Chaos:
     quiet: bool = False
     _copies: dict[int, tuple[float, bytes]] = field(factory=dict)
     _frames: dict[tuple[int, int], list[bytes]] = field(factory=dict)
+    _leaving: set[Host] = field(factory=set)
+    """Said goodbye, and not yet gone."""
     _codec: Codec = field(factory=lambda: Codec(MESSAGES, STATEMENTS))
     _kinds: dict[str, Callable[[Fault, Host, Host], None]] = field(init=False)
 
@@ -109,6 +111,8 @@ class Chaos:
             host.countdown, host.disk_full = 0, False
             if host.up and host.clock.paused:
                 host.clock.go_on()
+            if host in self._leaving:
+                self._world.end(host)
             self._world.revive(host)
         self._world.network.flow()
 
@@ -259,10 +263,16 @@ class Chaos:
             if clock.alive:
                 node.listening = False
                 clock.run(node.stop)
-                self._later(0.5, lambda: self._world.end(who) if clock.alive else None)
+
+        def gone() -> None:
+            self._leaving.discard(who)
+            if clock.alive:
+                self._world.end(who)
 
         clock.run(ask)
+        self._leaving.add(who)
         self._later(GOODBYE, stop)
+        self._later(GOODBYE + 0.5, gone)
         self._later(GOODBYE + 1.0 + fault.length, lambda: self._world.revive(who))
 
     # A member that runs another program.
@@ -279,7 +289,9 @@ class Chaos:
             for frames in self._frames.values()
             for frame in frames
             for signed in getattr(self._codec.message(frame[LENGTH:]), "objects", ())
-            if signed.purpose is Purpose.ENVELOPE and signed.attachment
+            if signed.purpose is Purpose.ENVELOPE
+            and signed.attachment
+            and self._codec.statement(signed.purpose, signed.statement).author != who.member
         ]
         if said:
             make = self._altered if fault.amount < 0.3 else self._one_more

@@ -19,6 +19,9 @@ from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from zope.interface import implementer
 
+LATE = 1e-5
+"""Seconds: a call that came a rounding error too early would make a LoopingCall run twice."""
+
 Guard = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], None]
 
 
@@ -149,8 +152,9 @@ class HostClock:
     def callLater(
         self, delay: float, callable: Callable[..., Any], *args: object, **kwargs: object
     ) -> Call:
-        """Call in that many seconds of this clock."""
-        return self._world.callLater(max(0.0, delay) / self.rate, self.run, callable, args, kwargs)
+        """Call in that many seconds of this clock, and a little late, as any reactor is."""
+        wait = delay / self.rate + LATE if delay > 0 else 0.0
+        return self._world.callLater(wait, self.run, callable, args, kwargs)
 
     def getDelayedCalls(self) -> Sequence[IDelayedCall]:
         """The calls of this process that are still to come."""

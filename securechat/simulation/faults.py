@@ -107,8 +107,8 @@ def _fault(rng: Random, kind: Trouble, nodes: int, until: float) -> list[Fault]:
     who, other = rng.sample(range(nodes), 2)
     at = rng.uniform(2.0, until)
     longest = min(LONGEST.get(kind, 0.0), until - at)
-    # Mostly short ones, sometimes nearly the longest.
-    length = longest * rng.random() ** 2
+    # Mostly short ones, sometimes until all is mended.
+    length = longest * (1.0 if rng.random() < 0.15 else rng.random() ** 2)
     fault = Fault(at, kind, who, other, length, rng.random())
     if kind is not Trouble.RESTORE:
         return [fault]

@@ -129,6 +129,18 @@ class HostClockTests(SynchronousTestCase):
         self.world.advance(2)
         self.assertEqual((self.told, self.clock.seconds()), (["due"], 4.0))
 
+    def test_drifting_looping_call(self) -> None:
+        """A LoopingCall on a drifting clock keeps its rate; rounding never makes it run for ever."""
+        for rate in (0.99951, 1.000377, 1.0 + 1e-7):
+            self.clock = HostClock(self.world, lambda f, a, k: f(*a, **k), rate, 733.1)
+            call = LoopingCall(self.told.append, "tick")
+            call.clock = self.clock
+            call.start(0.05, now=False)
+            self.world.advance(100)
+            call.stop()
+            self.assertIn(len(self.told), (1999, 2000))
+            self.told.clear()
+
     def test_death(self) -> None:
         """Nothing of a dead process happens any more, and it has no calls of its own to list."""
         self.clock.callLater(1, self.told.append, "never")
