@@ -23,7 +23,7 @@ from securechat.messaging.facts import PostsOffered, PostsStored
 from securechat.messaging.held import Held
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.statements import Frontier, StreamEntry
-from securechat.notices import Delivery, DeliveryChanged, ReceiptHeld
+from securechat.notices import Delivery, DeliveryChanged
 from securechat.objects import Admitted
 
 
@@ -71,7 +71,12 @@ class Acks:
         union = Ranges.of((*sent.spans, *spans))
         for first, _ in spans:
             self.pushed(stream, first, now)
-        return [Record(_offered(row, union, overdue, now))]
+        held = list(self._book.evidence.within(stream, spans))
+        queued = [h for h in held if self._book.evidence.state(h, member) is Delivery.QUEUED]
+        effects: list[Effect] = [Record(_offered(row, union, overdue, spans, now))]
+        for envelope in queued:
+            effects += _changed(envelope, member, Delivery.QUEUED, Delivery.SENT, "asked for")
+        return effects
 
     def due(self, mono: float) -> bool:
         """Whether a deadline passed."""
@@ -90,7 +95,8 @@ class Acks:
         for row, late in rows.items():
             _, sent, overdue = self._book.evidence.offered(row)
             spans = Ranges.of((*overdue.spans, *((held.first, held.last) for held in late)))
-            effects.append(Record(_offered(row, sent, spans, now)))
+            news = [(held.first, held.last) for held in late]
+            effects.append(Record(_offered(row, sent, spans, news, now)))
             for held in late:
                 why = "the deadline passed without evidence"
                 effects += _changed(held, row[1], Delivery.SENT, Delivery.UNKNOWN, why)
@@ -113,7 +119,7 @@ class Acks:
         s = entry.stream
         effects: list[Effect] = []
         fact = PostsStored(
-            s.author, s.epoch, s.boot, holder, number, ranges, found.hash, now.wall_ms
+            s.author, s.epoch, s.boot, holder, number, ranges, tuple(news), found.hash, now.wall_ms
         )
         if needless:
             keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
@@ -121,7 +127,6 @@ class Acks:
         effects.append(Record(fact, (found.signed,)))
         for held, state in before:
             effects += _changed(held, holder, state, Delivery.ACKED, fact.evidence)
-            effects += [Notify(ReceiptHeld(post, holder)) for post in held.ids()]
         return effects
 
     def _proved(self, entry: StreamEntry) -> Iterator[Span]:
@@ -136,9 +141,14 @@ class Acks:
                 self._book.counters["frontier_heads_other"] += 1
 
 
-def _offered(row: Row, sent: Ranges, overdue: Ranges, now: Instant) -> PostsOffered:
+def _offered(
+    row: Row, sent: Ranges, overdue: Ranges, news: list[Span], now: Instant
+) -> PostsOffered:
     s, member = row
-    return PostsOffered(s.author, s.epoch, s.boot, member, sent.spans, overdue.spans, now.wall_ms)
+    spans = Ranges.of(news).spans
+    return PostsOffered(
+        s.author, s.epoch, s.boot, member, sent.spans, overdue.spans, spans, now.wall_ms
+    )
 
 
 def _changed(

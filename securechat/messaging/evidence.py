@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 
 from attrs import define, field
 
-from securechat.ids import MemberId, Stream
+from securechat.ids import Hash, MemberId, Stream
 from securechat.messaging.facts import Audience, PostsOffered, PostsStored
 from securechat.messaging.held import Held
 from securechat.messaging.ranges import Ranges, Span, minus
@@ -122,6 +122,19 @@ class Evidence:
             number = max(proofs)
             return number, Ranges.of(proofs[number].ranges + spans).spans, []
         return max(proofs, default=0) + 1, spans, []
+
+    def waiting(self) -> int:
+        """How many own posts lack evidence."""
+        return sum(held.count for held in self.still_open())
+
+    def unknown(self) -> int:
+        """How many own posts are unknown: only those overdue somewhere can be."""
+        found: dict[Hash, Held] = {}
+        for row, (_, _, overdue) in self._offered.items():
+            for held in self.within(row[0], minus(overdue.spans, self.stored(row))):
+                found[held.hash] = held
+        states = [(held.count, weakest(self.states(held))) for held in found.values()]
+        return sum(count for count, state in states if state is Delivery.UNKNOWN)
 
     def still_open(self) -> Iterator[Held]:
         """Own envelopes that lack evidence."""

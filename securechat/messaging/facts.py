@@ -8,21 +8,25 @@ appear in ``words`` as ``{MEMBERID}``, for the journal to print by name.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import frozen
 
 from securechat.effects import Fact
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.messaging.ranges import Ranges, Span, minus, newest, shown
 from securechat.messaging.statements import Opening
 from securechat.notices import Delivery
 
-Span = tuple[int, int]
+MANY = 64
+"""Posts that one fact names at most."""
 
 
 @frozen
 class Placed(Fact):
     """A fact of one stream."""
+
+    rests_on: ClassVar[str] = ""
 
     author: MemberId
     epoch: int
@@ -33,11 +37,17 @@ class Placed(Fact):
         """The stream it belongs to."""
         return Stream(self.author, self.epoch, self.boot)
 
+    @property
+    def evidence(self) -> str:
+        name: Hash | None = getattr(self, "hash", None)
+        return f"{self.rests_on} {name.hex()[:16]}" if name and self.rests_on else ""
+
 
 @frozen
 class EnvelopeHeld(Placed):
     """An envelope is stored; owns its signed form.  ``audience`` is set on what we said here."""
 
+    rests_on: ClassVar[str] = "envelope"
     first: int
     count: int
     previous: bytes
@@ -84,10 +94,6 @@ class EnvelopeHeld(Placed):
         how = "recovered" if self.recovered else "received"
         return f"{what} of {{{self.author}}} {how} from {{{self.via}}} and stored"
 
-    @property
-    def evidence(self) -> str:
-        return f"envelope {self.hash.hex()[:16]}"
-
 
 @frozen
 class Audience(Fact):
@@ -109,6 +115,7 @@ class Audience(Fact):
 class HeadKnown(Placed):
     """The author's header of posts that are not here; owns that header, signed."""
 
+    rests_on: ClassVar[str] = "head"
     seq: int
     hlc: int
     hash: Hash
@@ -124,10 +131,6 @@ class HeadKnown(Placed):
     @property
     def words(self) -> str:
         return f"{{{self.author}}} signed that this stream goes up to {self.seq}"
-
-    @property
-    def evidence(self) -> str:
-        return f"head {self.hash.hex()[:16]}"
 
 
 @frozen
@@ -201,6 +204,7 @@ class PostsOffered(Placed):
     member: MemberId
     sent: tuple[Span, ...]
     overdue: tuple[Span, ...]
+    news: tuple[Span, ...]
     at: int
 
     @property
@@ -209,21 +213,24 @@ class PostsOffered(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return (f"stream:{self.stream}",)
+        return tuple(str(MessageId(self.stream, seq)) for seq in newest(self.news, MANY))
 
     @property
     def words(self) -> str:
-        late = ",".join(f"{first}-{last}" for first, last in self.overdue[-3:]) or "none"
-        return f"{{{self.member}}} gave no evidence in time of our posts {late}"
+        if not minus(self.news, Ranges.of(self.overdue)):
+            return f"{{{self.member}}} gave no evidence in time of our posts {shown(self.news)}"
+        return f"our posts {shown(self.news)} sent to {{{self.member}}}"
 
 
 @frozen
 class PostsStored(Placed):
     """A member's signed frontier says that it has these own posts; owns that frontier."""
 
+    rests_on: ClassVar[str] = "frontier"
     member: MemberId
     number: int  # several stand side by side while none covers the others: the union counts
     ranges: tuple[Span, ...]
+    news: tuple[Span, ...]
     hash: Hash
     at: int
 
@@ -233,16 +240,11 @@ class PostsStored(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return (f"stream:{self.stream}", f"member:{self.member}")
+        return tuple(str(MessageId(self.stream, seq)) for seq in newest(self.news, MANY))
 
     @property
     def words(self) -> str:
-        what = ",".join(f"{first}-{last}" for first, last in self.ranges[-3:])
-        return f"{{{self.member}}} signed that it has our posts {what}"
-
-    @property
-    def evidence(self) -> str:
-        return f"frontier {self.hash.hex()[:16]}"
+        return f"{{{self.member}}} signed that it has our posts {shown(self.news)}"
 
 
 @frozen
@@ -272,6 +274,7 @@ class NonceUsed(Fact):
 class DirectHeld(Placed):
     """A direct message, ours or to us, is stored; owns its signed form."""
 
+    rests_on: ClassVar[str] = "direct"
     dseq: int
     recipient: MemberId
     hlc: int
@@ -297,10 +300,6 @@ class DirectHeld(Placed):
     @property
     def words(self) -> str:
         return f"direct message of {{{self.author}}} to {{{self.recipient}}} stored"
-
-    @property
-    def evidence(self) -> str:
-        return f"direct {self.hash.hex()[:16]}"
 
 
 @frozen

@@ -7,7 +7,8 @@ Sets of numbers as ordered ranges, which is what streams, frontiers and gaps are
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from attrs import define, field
 
@@ -91,3 +92,14 @@ class Ranges:
 def minus(spans: Iterable[Span], taken: Ranges) -> list[Span]:
     """What of these ranges is not in ``taken``."""
     return [part for first, last in spans for part in taken.missing(first, last)]
+
+
+def newest(spans: Sequence[Span], most: int) -> list[int]:
+    """The highest numbers of these ranges, highest first."""
+    numbers = (n for first, last in reversed(spans) for n in range(last, first - 1, -1))
+    return list(islice(numbers, most))
+
+
+def shown(spans: Sequence[Span]) -> str:
+    """The last ranges, for people."""
+    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in spans[-3:])

@@ -41,14 +41,15 @@ class Reading:
     def snapshot(self, now: Instant) -> MessagingView:
         """Counts."""
         book = self._book
-        outbox = self.outbox()
+        letters = [letter for row in book.letters.open.values() for letter in row.values()]
+        unsure = sum(letter.state is Delivery.UNKNOWN for letter in letters)
         return MessagingView(
             posts=book.streams.posts,
             directs=len(book.letters),
             bytes=book.streams.size + book.letters.size,
             gaps=self._gaps.count(),
-            outbox=len(outbox),
-            unknown=sum(line.state is Delivery.UNKNOWN for line in outbox),
+            outbox=book.evidence.waiting() + len(letters),
+            unknown=book.evidence.unknown() + unsure,
             digest=book.streams.digest().hex(),
             hlc=book.clock.last,
             streams=sum(1 for _ in book.streams),

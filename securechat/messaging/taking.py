@@ -108,7 +108,7 @@ class Taking:
                 self._book.counters["refused.pruned"] += 1
             elif ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
                 effects += self._too_early(found, peer, now)
-            elif not recovered and not self._allowed(header, now):
+            elif not recovered and not self._allowed(peer, header.count, now):
                 self._book.counters["rate_limited"] += header.count
                 effects += self.head(found, now)
             else:
@@ -163,15 +163,16 @@ class Taking:
     def _pruned(self, header: Envelope) -> bool:
         return header.last <= self._book.streams.floor(header.stream)
 
-    def _allowed(self, header: Envelope, now: Instant) -> bool:
-        bucket = self._buckets.get(header.author)
+    def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:
+        """By who pushes: posts of others that somebody pushes cost him, never their authors."""
+        bucket = self._buckets.get(peer)
         if bucket is None:
             settings = self._book.settings
             bucket = Bucket(settings.posts_per_second, max(settings.burst, 64.0))
             while len(self._buckets) >= MAX_BUCKETS:
                 del self._buckets[next(iter(self._buckets))]
-            self._buckets[header.author] = bucket
-        return bucket.take(header.count, now.mono)
+            self._buckets[peer] = bucket
+        return bucket.take(count, now.mono)
 
 
 def own_refused(book: Book, name: Hash, peer: MemberId, reason: str) -> list[Effect]:

@@ -157,6 +157,22 @@ def shown(core: Messaging) -> list[object]:
     return found
 
 
+def pruning(seed: int, steps: int = 120) -> list[str]:
+    """One seed with a short history: no floor brings anything back, replay agrees, it comes to rest."""
+    few = Settings(history_posts=40 + seed % 40, history_bytes=9000 + 100 * (seed % 50))
+    chaos = Chaos(seed, lose=bool(seed % 2), settings=few)
+    chaos.play(steps)
+    chaos.heal()
+    kinds = ("errors", "shown twice", "replay")
+    found = [fault for fault in chaos.faults() if any(kind in fault for kind in kinds)]
+    for member in chaos.members:
+        size = member.core.snapshot(chaos.room.now)
+        if size.posts > few.history_posts or size.bytes > 2 * few.history_bytes:
+            found.append(f"{member.number}: keeps too much")
+    noise = [kind for kind in chaos.noise() if kind != "Frontiers"]
+    return found + noise
+
+
 def play(seed: int, lose: bool, steps: int = 120, count: int = 3) -> list[str]:
     """One seed from begin to end; what went wrong."""
     chaos = Chaos(seed, lose, count)
@@ -168,6 +184,11 @@ def play(seed: int, lose: bool, steps: int = 120, count: int = 3) -> list[str]:
 
 if __name__ == "__main__":
     for number in range(int(sys.argv[1]), int(sys.argv[2])):
-        if wrong := play(number, "lose" in sys.argv, count=3 + number % 2):
+        prune = "prune" in sys.argv
+        if (
+            wrong := pruning(number)
+            if prune
+            else play(number, "lose" in sys.argv, count=3 + number % 2)
+        ):
             print(number, wrong[:5])
     print("done")

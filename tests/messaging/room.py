@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import attrs
@@ -45,9 +46,16 @@ CODEC = Codec(MESSAGES, STATEMENTS)
 START_MS = 1_700_000_000_000
 
 
+@cache
 def signer(number: int) -> Signer:
     """The signer of the member with this number."""
     return Signer.from_seed(ROOM, bytes([number]) * 32)
+
+
+@cache
+def member_of(number: int) -> MemberId:
+    """The id of the member with this number."""
+    return signer(number).member
 
 
 PUBLIC = {signer(number).member: signer(number).public for number in range(1, 9)}
@@ -126,7 +134,7 @@ class Member:
     @property
     def id(self) -> MemberId:
         """Its member id."""
-        return signer(self.number).member
+        return member_of(self.number)
 
     def begin(self, fresh: bool = True) -> None:
         """A core made from the disk."""

@@ -8,7 +8,7 @@ from securechat.ids import Hash
 from securechat.inputs import Retry
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
-from securechat.notices import Delivery, DeliveryChanged, ReceiptHeld
+from securechat.notices import Delivery, DeliveryChanged
 from tests.messaging.room import Disk, Member, code_of, sign, three
 
 
@@ -47,7 +47,6 @@ class Acks(SynchronousTestCase):
         self.assertEqual([send.peer for send in told], [ada.id])
         changes = [notice for notice in ada.notices if isinstance(notice, DeliveryChanged)]
         self.assertEqual(len(changes), 10)
-        self.assertEqual(sum(isinstance(notice, ReceiptHeld) for notice in ada.notices), 10)
         self.assertEqual(ada.core.outbox(), ())
 
     def test_away(self) -> None:

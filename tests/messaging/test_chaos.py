@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.messaging.chaos import play
+from tests.messaging.chaos import play, pruning
 
 
 class ChaosTests(SynchronousTestCase):
@@ -19,3 +19,8 @@ class ChaosTests(SynchronousTestCase):
         """Lost and restored disks: equal transcripts, digests and gaps, no false ack."""
         for seed in range(100, 106):
             self.assertEqual(play(seed, lose=True, steps=80), [], f"seed {seed}")
+
+    def test_short_histories(self) -> None:
+        """With short histories nothing forgotten comes back, and recovery comes to rest."""
+        for seed in range(200, 204):
+            self.assertEqual(pruning(seed, steps=80), [], f"seed {seed}")
