@@ -186,6 +186,7 @@ def refuse_to_start(problem: Exception, detached: bool = False) -> NoReturn:
     """
     if detached:
         note("refused-to-start", level=LogLevel.error, why=str(problem))
+        sys.excepthook = lambda *_: None  # all is said
         raise problem
     to_terminal(str(problem))
     raise SystemExit(1)
