@@ -14,6 +14,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 
+from securechat.admin.blocking import COOKIE
 from securechat.admin.commands import registry
 from securechat.admin.desk import Desk
 from securechat.admin.events import EventRing
@@ -41,6 +42,7 @@ class AdminService(Service):
         try:
             self._open()
         except HomeError as problem:
+            (self._node.home.path / COOKIE).unlink(missing_ok=True)
             self._node.abandon()
             refuse_to_start(problem, self._node.detached)
         Service.startService(self)
@@ -60,8 +62,9 @@ class AdminService(Service):
             desk, registry(), ring, desk.name, desk.room, write_cookie(home.path),
             self._reactor, home.config.open_observer,
         )  # fmt: skip
-        self._ports.append(listen_unix(self._reactor, home.path, self.factory))
+        # The port that somebody else may have comes first: then nothing is left in the home.
         self._ports.append(listen_tcp(self._reactor, home.config.tcp, self.factory))
+        self._ports.append(listen_unix(self._reactor, home.path, self.factory))
         note("admin-listening", address=home.config.tcp, socket="admin.sock")
 
     def _stop_soon(self, goodbye: bool) -> None:
