@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -178,4 +179,5 @@ def send(home: str, size: str, port: str, k: str, burst: str, seconds: str) -> N
 
 
 if __name__ == "__main__":
-    {"receive": receive, "send": send}[sys.argv[1]](*sys.argv[2:])
+    roles: dict[str, Callable[..., None]] = {"receive": receive, "send": send}
+    roles[sys.argv[1]](*sys.argv[2:])

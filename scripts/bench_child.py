@@ -13,7 +13,7 @@ import json
 import os
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def say(**fields: Any) -> None:
 class Words(Protocol):
     """The driver's words, one a line."""
 
-    def __init__(self, on: dict[str, Callable[[], object]]) -> None:
+    def __init__(self, on: Mapping[str, Callable[[], object]]) -> None:
         self._on = on
         self._kept = b""
 
@@ -61,7 +61,7 @@ class Words(Protocol):
         os._exit(0)
 
 
-def run(on: dict[str, Callable[[], object]]) -> None:
+def run(on: Mapping[str, Callable[[], object]]) -> None:
     """Run the reactor until the driver is done with us."""
     reactor.callLater(LIMIT, os._exit, 3)
     StandardIO(Words(on))

@@ -4,19 +4,50 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 
 import bench_fanout
 import bench_idle
 
-from securechat.settings import PRESETS
+from securechat.settings import MAX_MEMBERS, MAX_TEXT, PRESETS
 
 
-def numbers(text: str) -> tuple[int, ...]:
+def numbers(most: int) -> Callable[[str], tuple[int, ...]]:
     """``4,15`` as numbers of at least one."""
-    found = tuple(int(word) for word in text.split(","))
-    if not found or min(found) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: numbers from 1 are wanted, as in 4,15")
-    return found
+
+    def read(text: str) -> tuple[int, ...]:
+        words = text.split(",")
+        if not all(word.isdecimal() and 1 <= int(word) <= most for word in words):
+            raise argparse.ArgumentTypeError(f"numbers from 1 to {most} are wanted, as in 4,15")
+        return tuple(map(int, words))
+
+    return read
+
+
+def whole(most: int) -> Callable[[str], int]:
+    """One whole number of at least one."""
+
+    def read(text: str) -> int:
+        if not (text.isdecimal() and 1 <= int(text) <= most):
+            raise argparse.ArgumentTypeError(f"a whole number from 1 to {most} is wanted")
+        return int(text)
+
+    return read
+
+
+def seconds(most: float) -> Callable[[str], float]:
+    """A time that is worth measuring and ends."""
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = 0.0
+        if not 0.1 <= found <= most:
+            raise argparse.ArgumentTypeError(f"seconds from 0.1 to {most:g} are wanted")
+        return found
+
+    return read
 
 
 def parser() -> argparse.ArgumentParser:
@@ -25,19 +56,19 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True)
     fanout = commands.add_parser("fanout", help="one author to k receivers")
     add = fanout.add_argument
-    add("--k", type=numbers, default=(4, 15), help="receivers, as in 4,15")
-    add("--burst", type=numbers, default=(1, 32), help="posts in a reactor turn, as in 1,32")
-    add("--repeats", type=int, default=5, help="times that each cell is run")
-    add("--seconds", type=float, default=2.5, help="how long each run speaks")
+    add("--k", type=numbers(MAX_MEMBERS - 1), default=(4, 15), help="receivers, as in 4,15")
+    add("--burst", type=numbers(256), default=(1, 32), help="posts in a reactor turn, as in 1,32")
+    add("--repeats", type=whole(50), default=5, help="times that each cell is run")
+    add("--seconds", type=seconds(30), default=2.5, help="how long each run speaks")
     add("--preset", choices=list(PRESETS), default="lan")
-    add("--text", type=int, default=150, help="bytes of each text")
+    add("--text", type=whole(MAX_TEXT), default=150, help="bytes of each text")
     add("--anchor", metavar="DIR", help="also run DIR/fanout.py beside ours")
     add("--anchor-python", metavar="PYTHON", default=sys.executable)
     add("--profile", metavar="DIR", help="write cProfile files there; the figures are then no use")
     add("--folder", metavar="DIR", help="where the homes are made; /dev/shm is a disk without wait")
     add("--json", metavar="FILE", help="also append each run's line of JSON to this file")
     idle = commands.add_parser("idle", help="a room of three in which nobody speaks")
-    idle.add_argument("--seconds", type=float, default=300.0)
+    idle.add_argument("--seconds", type=seconds(86_400), default=300.0)
     idle.add_argument("--preset", choices=list(PRESETS), default="lan")
     return made
 

@@ -13,16 +13,17 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import bench_child
 from attrs import define, field
 from bench_child import Profile, cpu, reactor, resident, say
 from twisted.python import log
-from twisted.python.logfile import LogFile
 
 from securechat.home.identity import load_home
 from securechat.ids import MemberId, Stream
 from securechat.inputs import Say
+from securechat.messaging.streams import Streams
 from securechat.node.service import NodeService
 
 WINDOW = 2048
@@ -94,7 +95,7 @@ class Party:
         return sum(service.node.store.size() for service in self.services)
 
     @staticmethod
-    def _streams(service: NodeService):  # type: ignore[no-untyped-def]
+    def _streams(service: NodeService) -> Streams:
         return service.node.cores.messaging.parts.book.streams
 
 
@@ -208,7 +209,8 @@ class Author:
 def main() -> None:
     """``author|receivers LOG PROFILE BURST SECONDS TEXT HOME...``."""
     role, log_file, profile_folder, burst, seconds, size, *homes = sys.argv[1:]
-    log.startLogging(LogFile.fromFullPath(log_file), setStdout=False)
+    start_log: Any = log.startLogging
+    start_log(Path(log_file).open("a"), setStdout=False)  # noqa: SIM115 - as long as we live
     profile = Profile(profile_folder, f"{role}-{burst}")
     if role == "author":
         party = Party([], int(homes.pop()))
