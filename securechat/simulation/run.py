@@ -1,0 +1,138 @@
+"""
+Runs many worlds, on as many processes as there are cores, and says what came out.
+
+A world depends on its seed alone, so whoever runs it sees the same.  A failing seed is told with the
+one command that replays it; a single seed that is asked for tells its plan of faults as well.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from attrs import frozen
+from twisted.logger import LogEvent, globalLogBeginner
+
+from securechat.simulation.faults import Trouble
+from securechat.simulation.world import Outcome, World
+
+FEWEST, MOST = 3, 5
+"""Nodes of a world, by its seed, where nobody says how many."""
+TOLD = 3
+"""Violations told of one world."""
+RARE = 10
+"""A mark that came up less often is told by name."""
+
+
+@frozen
+class Job:
+    """One world to be run."""
+
+    seed: int
+    nodes: int
+    seconds: float
+
+
+def nodes_of(seed: int) -> int:
+    """How many nodes a world has by its seed."""
+    return FEWEST + seed % (MOST - FEWEST + 1)
+
+
+def simulate(
+    nodes: int | None, seeds: Sequence[int], seconds: float, echo: Callable[[str], None]
+) -> int:
+    """Run the worlds of these seeds; 0 if all promises held in all of them, else 1."""
+    jobs = [Job(seed, nodes or nodes_of(seed), seconds) for seed in seeds]
+    outcomes: list[Outcome] = []
+    for outcome in results(jobs):
+        outcomes.append(outcome)
+        if outcome.violations:
+            _tell_failure(outcome, echo)
+        elif len(jobs) == 1:
+            _tell_one(outcome, echo)
+        elif len(outcomes) % 50 == 0:
+            echo(f"{len(outcomes)} of {len(jobs)} seeds")
+    failed = [outcome.seed for outcome in outcomes if outcome.violations]
+    _tell_all(outcomes, echo)
+    echo(f"{len(outcomes)} seeds, {len(failed)} failed" + (f": {failed[:20]}" if failed else ""))
+    return 1 if failed else 0
+
+
+def results(jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """The outcomes, in the order of the jobs."""
+    cores = min(len(jobs), os.cpu_count() or 1)
+    if cores <= 1:
+        _quiet_log()
+        yield from map(run_job, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(cores, _quiet_log) as pool:
+        yield from pool.imap(run_job, jobs, chunksize=1)
+
+
+def run_job(job: Job) -> Outcome:
+    """One world."""
+    return World(job.seed, job.nodes, job.seconds).run()
+
+
+def _quiet_log() -> None:
+    """Twisted keeps every line in memory until somebody takes them; here nobody wants them."""
+
+    def drop(event: LogEvent) -> None:
+        """Not wanted."""
+
+    globalLogBeginner.beginLoggingTo([drop], discardBuffer=True, redirectStandardIO=False)
+
+
+# What is told.
+
+
+def replay(outcome: Outcome) -> str:
+    """The one command that runs this world again."""
+    seed = outcome.seed
+    return (
+        f"securechat simulate --seeds {seed}..{seed} --nodes {outcome.nodes} "
+        f"--seconds {outcome.seconds:g}"
+    )
+
+
+def _tell_failure(outcome: Outcome, echo: Callable[[str], None]) -> None:
+    echo(f"seed {outcome.seed} failed ({', '.join(outcome.kinds)})")
+    for violation in outcome.violations[:TOLD]:
+        echo(f"  {violation}")
+    echo(f"  again: {replay(outcome)}")
+
+
+def _tell_one(outcome: Outcome, echo: Callable[[str], None]) -> None:
+    for line in outcome.plan:
+        echo(line)
+    for mark, times in sorted(outcome.marks.items()):
+        echo(f"{times:6} {mark}")
+    echo(f"{outcome.said} messages accepted, trace {outcome.trace}")
+
+
+def _tell_all(outcomes: Sequence[Outcome], echo: Callable[[str], None]) -> None:
+    marks: Counter[str] = Counter()
+    for outcome in outcomes:
+        marks.update(outcome.marks)
+    struck = [kind for kind in Trouble if marks[f"fault: {kind}"]]
+    nodes = Counter(outcome.nodes for outcome in outcomes)
+    rooms = ", ".join(f"{times} of {count} nodes" for count, times in sorted(nodes.items()))
+    virtual = sum(outcome.seconds for outcome in outcomes)
+    fewest = min((len(outcome.kinds) for outcome in outcomes), default=0)
+    echo(f"{virtual / 3600:.1f} virtual hours: {rooms}")
+    echo(f"{len(struck)} kinds of fault, at least {fewest} in each world")
+    echo(f"{sum(outcome.said for outcome in outcomes)} messages accepted")
+    _tell_heals([outcome.healed for outcome in outcomes], echo)
+    if len(outcomes) > 1:
+        echo("sometimes: " + ", ".join(f"{mark} {times}" for mark, times in sorted(marks.items())))
+
+
+def _tell_heals(healed: Iterable[float | None], echo: Callable[[str], None]) -> None:
+    times = sorted(time for time in healed if time is not None)
+    if times:
+        middle, late = times[len(times) // 2], times[int(len(times) * 0.99)]
+        text = f"median {middle:g} s, 99 % within {late:g} s, at most {times[-1]:g} s"
+        echo(f"all equal after the last fault: {text}")
