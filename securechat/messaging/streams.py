@@ -136,7 +136,7 @@ class Streams:
         for count in (author, self):
             count.posts += held.count
             count.size += held.size
-        if held.names is not None and self.floor(held.names) < held.named:
+        if held.names is not None and self.floor(held.names) < MAX_INT:
             self._state(held.names).declare(held.hash, held.named)
             self._touch(held.names)
         self._touch(state.stream)

@@ -6,8 +6,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.inputs import Tick
 from securechat.messaging.facts import Floor
+from securechat.messaging.messages import Posts
+from securechat.objects import Signed
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, three
+from tests.messaging.test_taking import post
 
 DAY = 86_400.0
 FEW = Settings(history_posts=10, posts_per_second=10_000, burst=10_000)
@@ -212,3 +215,47 @@ class Directs(SynchronousTestCase):
         self.assertEqual(ada.say("x", "n").id, first.id)
         room.wait(0.2 * DAY, 600)
         self.assertNotEqual(ada.say("x", "n").id, first.id)
+
+
+class Forks(SynchronousTestCase):
+    """A forked stream ages as any other."""
+
+    def test_goes_wholly(self) -> None:
+        """Once its author's floor is above it, a forked stream leaves with its proof."""
+        room, ada, bob, _ = talk(FEW)
+        one, two = post(room, ada, "one"), post(room, ada, "two")
+        bob.receive(ada.id, Posts((one, two)))
+        self.assertTrue([key for key in bob.disk.facts if key.startswith("fork/")])
+        room.cut(ada, bob)
+        ada.restart(epoch=5)
+        room.seat(ada, *room.members.values())
+        room.link(ada, bob)
+        for number in range(30):
+            ada.say(str(number))
+            room.run()
+        room.wait(1)
+        self.assertEqual(bob.texts(), [str(number) for number in range(20, 30)])
+        self.assertFalse([key for key in bob.disk.facts if key.startswith("fork/")])
+        self.assertEqual(len(bob.core.streams()), 1)
+        bob.receive(ada.id, Posts((one,)))
+        self.assertEqual(bob.core.parts.book.counters["refused.pruned"], 1)
+
+    def test_heads_go_too(self) -> None:
+        """A head below the floor is forgotten, and not taken again."""
+        room, ada, bob, _ = talk(FEW)
+        signed = post(room, ada, "never seen")
+        head = Signed(signed.purpose, signed.statement, signed.signature)
+        bob.receive(ada.id, Posts((head,)))
+        self.assertEqual(bob.gaps(), [(1, 1)])
+        room.cut(ada, bob)
+        ada.restart(epoch=5)
+        room.seat(ada, *room.members.values())
+        room.link(ada, bob)
+        for number in range(30):
+            ada.say(str(number))
+            room.run()
+        room.wait(1)
+        self.assertEqual(bob.gaps(), [])
+        self.assertFalse([key for key in bob.disk.facts if key.startswith("head/")])
+        bob.receive(ada.id, Posts((head,)))
+        self.assertEqual(bob.gaps(), [])
