@@ -128,6 +128,20 @@ ENDINGS = {
 }
 
 
+BREACHES = frozenset(
+    {
+        "self", "protocol-version", "stale-epoch", "out-of-order", "malformed", "bad-length",
+        "unknown-message", "unknown-object", "bad-signature", "weak-key", "key-mismatch",
+        "wrong-room", "silent", "conflict", "internal",
+    }
+)  # fmt: skip
+
+
+def known(reason: str) -> str:
+    """The reason if it is one of ours, else ``other``: a peer does not choose our counters."""
+    return reason if reason in ENDINGS or reason in BREACHES else "other"
+
+
 def ending(reason: str) -> Ending:
     """How a stated reason reads as evidence; what is not listed is a breach of the protocol."""
     return ENDINGS.get(reason, Ending.PROTOCOL)

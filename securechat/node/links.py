@@ -22,7 +22,7 @@ from securechat.node import peering
 from securechat.node.door import Door
 from securechat.node.faults import Cable
 from securechat.node.greeting import Greeting
-from securechat.node.handshake import Close, Hello, State, Welcome, ending, step
+from securechat.node.handshake import Close, Hello, State, Welcome, ending, known, step
 from securechat.node.log import note
 from securechat.node.outlet import Outlet
 from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
@@ -74,7 +74,7 @@ class Links:
         if link is None:
             return
         if link.closing is not None:
-            self.counters[f"ignored.{link.closing}"] += 1
+            self.counters[f"ignored.{known(link.closing)}"] += 1
             return
         link.bytes_in += len(chunk)
         self.counters["bytes_in"] += len(chunk)
@@ -102,7 +102,7 @@ class Links:
             how, why = ending(link.closing), link.closing
         if self._stopping:
             how = Ending.SHUTDOWN
-        if link.up is not None:
+        if link in self._peers.get(wire.peer, ()):
             self._down(link, how, why)
         elif wire.dialled is not None:
             self._home.put(DialFailed(wire.dialled, wire.peer, DialOutcome.HANDSHAKE, why))
@@ -163,9 +163,9 @@ class Links:
             self._end(link, Close("goodbye"))
 
     @property
-    def idle(self) -> bool:
-        """Whether everything written has been taken by the network."""
-        return not any(link.wire.queued for link in self._links.values())
+    def ended(self) -> bool:
+        """Whether every link is gone, what was written to it included."""
+        return not self._links
 
     def view(self) -> tuple[LinkView, ...]:
         """The links that are up."""
@@ -228,15 +228,22 @@ class Links:
             self._refusal(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
             self._end(link, verdict)
             return
-        link.up = verdict
+        link.hello, link.up = hello, verdict
         link.framer.limit = MAX_FRAME
         link.state = after
         self._say(link, Welcome(hello.epoch))
 
     def _came_up(self, link: Link) -> None:
         assert link.up is not None
+        assert link.hello is not None
         self._cancel(link)
         peer = link.wire.peer
+        # Judged again: a newer incarnation may have come while this one was on its way up.
+        verdict = self._greeting.judged(link, link.hello, self._peers.get(peer, ()))
+        if isinstance(verdict, Close):
+            self._refusal(peer, link.wire.address, verdict.reason, f"epoch {link.up.epoch}")
+            self._end(link, verdict)
+            return
         standing = self._peers.setdefault(peer, [])
         standing.append(link)
         self.counters["links_up"] += 1
@@ -255,20 +262,28 @@ class Links:
         link = next(link for link in standing if link.number == closing.number)
         if closing.linger and link.timer is None:
             link.timer = self._clock.callLater(
-                self._settings.duplicate_linger, self._end, link, Close(closing.reason)
+                self._settings.duplicate_linger, self._lingered, link, closing.reason
             )
         elif not closing.linger:
             self._end(link, Close(closing.reason))
+
+    def _lingered(self, link: Link, reason: str) -> None:
+        """Close an old duplicate, unless it is the only one left by now."""
+        link.timer = None
+        if self._peers.get(link.wire.peer, [link])[-1] is not link:
+            self._end(link, Close(reason))
 
     # The way down.
 
     def _closed(self, link: Link, close: Close) -> None:
         """The peer says why it ends this link."""
+        proof = self._greeting.alive(close.objects[0], self._home.me) if close.objects else None
         link.closing = close.reason
         link.state = State.CLOSED
-        proof = self._greeting.alive(close.objects[0], self._home.me) if close.objects else None
         if link.up is None or proof is not None:
-            self._refusal(link.wire.peer, link.wire.address, f"by-peer.{close.reason}", "")
+            reason = known(close.reason)
+            detail = "" if reason == close.reason else close.reason
+            self._refusal(link.wire.peer, link.wire.address, f"by-peer.{reason}", detail)
             self._home.put(Refused(link.wire.peer, close.reason, proof, close.live))
         link.wire.close()
 

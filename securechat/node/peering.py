@@ -35,14 +35,16 @@ class Closing:
 
 
 def settle(me: MemberId, peer: MemberId, links: Sequence[Standing]) -> tuple[Closing, ...]:
-    """What to close, given the links to one peer in the order in which they came up."""
-    if len(links) < 2:
-        return ()
-    newest = links[-1]
-    closings = []
-    for link in links[:-1]:
-        if (link.epoch, link.boot) != (newest.epoch, newest.boot):
-            closings.append(Closing(link.number, "superseded"))
-        else:
-            closings.append(Closing(link.number, "duplicate", linger=me > peer))
-    return tuple(closings)
+    """
+    What to close, given the links to one peer in the order in which they came up.
+
+    The order of arrival decides between links of one process only: an old incarnation that comes up
+    last still loses (G5).
+    """
+    newest = max(((link.epoch, link.boot) for link in links), default=None)
+    equal = [link for link in links if (link.epoch, link.boot) == newest]
+    old = [link for link in links if (link.epoch, link.boot) != newest]
+    return (
+        *(Closing(link.number, "superseded") for link in old),
+        *(Closing(link.number, "duplicate", linger=me > peer) for link in equal[:-1]),
+    )

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from attrs import define, field
 from twisted.application.service import Service
-from twisted.internet.defer import inlineCallbacks
+from twisted.internet.defer import TimeoutError, inlineCallbacks
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import LogLevel
@@ -81,11 +81,12 @@ class NodeService(Service):
         Service.stopService(self)
         if self._running:
             self._running = False
+            self._pruning.stop()
+            self._dialer.stop()
+            yield self.port.stopListening()
             if not self.wordless:
                 yield self._goodbye()
-            self._pruning.stop()
-            yield self.port.stopListening()
-            self._dialer.stop()
+            yield self._hang_up()
             self.node.stop()
             yield deferLater(self._reactor, 0, lambda: None)
         self._release()
@@ -139,12 +140,20 @@ class NodeService(Service):
 
     @inlineCallbacks
     def _goodbye(self) -> Generator[Any, Any, None]:
+        """A signed Leave is on disk and handed to the links; a node that cannot say it goes anyway."""
+        said = self.node.input(Goodbye())
+        said.addTimeout(self.node.settings.leave_wait, self._reactor)
         try:
-            yield self.node.input(Goodbye())
-        except LocalError as problem:
-            note("fault", what="no-goodbye", text=problem.text)
+            yield said
+        except (LocalError, TimeoutError) as problem:
+            note("fault", what="no-goodbye", text=str(problem) or "not within the time for it")
+
+    @inlineCallbacks
+    def _hang_up(self) -> Generator[Any, Any, None]:
+        """Close every link behind what was written to it, within the time for a goodbye."""
+        self.node.links.stop()
         until = self._reactor.seconds() + self.node.settings.leave_wait
-        while not self.node.links.idle and self._reactor.seconds() < until:
+        while not self.node.links.ended and self._reactor.seconds() < until:
             yield deferLater(self._reactor, FLUSH_POLL, lambda: None)
 
     def _prune(self) -> None:
@@ -158,10 +167,13 @@ class NodeService(Service):
             note("fault", what="not-pruned", reason=str(problem))
 
     def _fatal(self, reason: str) -> None:
-        """The journal is gone under us: nothing can be promised any more."""
+        """The journal is gone under us: stop, wordless, with an exit status that says so."""
         to_terminal(f"{reason}; stopping")
-        self._running = False
-        self._reactor.stop()  # type: ignore[attr-defined]
+        self.wordless = True
+        reactor: Any = self._reactor
+        # twistd gives no other way to an exit status of our own.
+        reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
+        reactor.stop()
 
     def _release(self) -> None:
         if self._store is not None:

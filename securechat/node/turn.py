@@ -41,6 +41,8 @@ from securechat.settings import Settings
 
 RECORD_WAIT = 1.0
 """Seconds that the record of a turn without facts may wait in memory."""
+MAX_UNWRITTEN = 1000
+"""Records that wait while nothing can be written; the oldest give way."""
 PROBE_WAIT = 1.0
 """Seconds between probe writes of a read-only node."""
 
@@ -79,9 +81,12 @@ class Turn:
     _scheduled: IDelayedCall | None = field(default=None, init=False)
     _record_call: IDelayedCall | None = field(default=None, init=False)
     _probe_call: IDelayedCall | None = field(default=None, init=False)
-    _unwritten: list[TurnRecord] = field(factory=list, init=False)
+    _unwritten: deque[TurnRecord] = field(init=False)
     _asked: dict[int, Deferred[Any]] = field(factory=dict, init=False)
     _tickets: int = field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._unwritten = deque(maxlen=MAX_UNWRITTEN)
 
     def start(self) -> None:
         """Replay, raise the epoch and commit it, all before a socket opens; StoreError if it fails."""
@@ -188,12 +193,18 @@ class Turn:
             records = [effect for effect in effects if isinstance(effect, Record)]
             if records and self.read_only:
                 self.counters["dropped.read-only"] += 1
-                if isinstance(batch.current, Asked):
-                    batch.effects.append(Answer(batch.current.ticket, self._not_now()))
+                self._refuse(batch, effects)
                 continue
             for record in records:
                 self.cores.apply(record.fact)
             batch.absorb(effects)
+
+    def _refuse(self, batch: Batch, effects: Iterable[Effect]) -> None:
+        """Whoever would have been answered is told that nothing can be recorded now."""
+        tickets = {effect.ticket for effect in effects if isinstance(effect, Answer)}
+        if isinstance(batch.current, Asked):
+            tickets.add(batch.current.ticket)
+        batch.effects += [Answer(ticket, self._not_now()) for ticket in sorted(tickets)]
 
     # The commit.
 
@@ -203,10 +214,10 @@ class Turn:
             return
         self.number += 1
         self.counters["turns"] += 1
-        self._unwritten.append(self._record_of(batch))
+        self._keep(self._record_of(batch))
         if batch.records:
             try:
-                self._store.commit(batch.records, self._unwritten)
+                self._store.commit(batch.records, tuple(self._unwritten))
             except StoreError as problem:
                 self._unwritten.pop()
                 self._enter_read_only(str(problem))
@@ -219,7 +230,12 @@ class Turn:
         self._act(batch)
 
     def _act(self, batch: Batch) -> None:
-        self.perform(batch.effects)
+        """The facts are on disk: whatever fails from here on, everybody is answered."""
+        try:
+            self.perform(batch.effects)
+        except Exception as problem:  # noqa: BLE001 - a Send promises nothing; recovery mends it
+            self.counters["faults"] += 1
+            fault("perform-fault", problem, turn=self.number)
         for effect in batch.effects:
             if isinstance(effect, Notify):
                 if isinstance(effect.notice, Roster):
@@ -243,12 +259,16 @@ class Turn:
         if not self._unwritten or self.read_only:
             return
         try:
-            self._store.commit((), self._unwritten)
+            self._store.commit((), tuple(self._unwritten))
         except StoreError as problem:
             self._enter_read_only(str(problem))
             return
         self.counters["commits"] += 1
         self._unwritten.clear()
+
+    def _keep(self, record: TurnRecord) -> None:
+        self.counters["records_dropped"] += len(self._unwritten) == MAX_UNWRITTEN
+        self._unwritten.append(record)
 
     def _record_of(self, batch: Batch, problem: str = "") -> TurnRecord:
         return batch.record(self.number, self._door.room, problem)
@@ -262,7 +282,7 @@ class Turn:
         if bug:
             self.number += 1
             batch.records.clear()
-            self._unwritten.append(self._record_of(batch, reason))
+            self._keep(self._record_of(batch, reason))
         for item in batch.inputs:
             if isinstance(item, Asked):
                 self._answer(item.ticket, lost)

@@ -99,6 +99,8 @@ class Link:
     since_ms: int
     framer: Framer = field(factory=lambda: Framer(MAX_EARLY_FRAME))
     state: State = State.GREETING
+    hello: Hello | None = None
+    """The peer's, once it was accepted."""
     up: LinkUp | None = None
     closing: str | None = None
     """The reason that we or the peer gave for its end."""

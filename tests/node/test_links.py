@@ -15,7 +15,7 @@ from securechat.inputs import DialFailed, DialOutcome, Ending, Heard, LinkDown, 
 from securechat.node import door as node_door
 from securechat.node import handshake
 from securechat.node.faults import Cable, Fault
-from securechat.node.handshake import Hello
+from securechat.node.handshake import Close, Hello
 from securechat.node.links import Links
 from securechat.node.wires import Arrived, stale
 from securechat.objects import Admitted, Purpose, Signed
@@ -290,6 +290,69 @@ class LinksTests(SynchronousTestCase):
         late = Wire(self.ada, BOB, None)
         self.ada.links.opened(late)
         self.assertTrue(late.closed)
+
+    def test_old_incarnation_on_its_way_up(self) -> None:
+        """An old process that was welcomed before the new one came is refused at its WELCOME."""
+        near, far = connect(self.ada, self.bob)
+        self.bob.links.bytes_in(far, near.sent.pop())
+        reborn = Side(ADA, self.clock, epoch=2, boot=BootId("2" * 32))
+        pump(*connect(reborn, self.bob))
+        pump(near, far)
+        self.assertTrue(far.closed)
+        self.assertEqual([up.epoch for up in self.bob.got(LinkUp)], [2])
+        self.assertEqual(self.bob.links.linked()[0].epoch, 2)
+        self.assertEqual(self.bob.got(LinkDown), [])
+
+    def test_opposite_orders(self) -> None:
+        """Where the two see their links come up in opposite orders, one link is still left."""
+        first, second = connect(self.ada, self.bob), connect(self.bob, self.ada)
+        for wire in (first[0], second[0], second[1], first[1]):
+            for data in wire.sent:
+                assert wire.other is not None
+                wire.other.owner.links.bytes_in(wire.other, data)
+            wire.sent = []
+        for wire in (second[1], first[0], first[1], second[0]):
+            for data in wire.sent:
+                assert wire.other is not None
+                wire.other.owner.links.bytes_in(wire.other, data)
+            wire.sent = []
+        pump(*first)
+        pump(*second)
+        self.clock.advance(11)
+        pump(*first)
+        pump(*second)
+        for side in (self.ada, self.bob):
+            self.assertEqual(len(side.links.view()), 1)
+
+    def test_close_with_a_foreign_proof(self) -> None:
+        """A CLOSE that carries garbage ends the link all the same, and takes no place for ever."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        close = Close("stale-epoch", True, (alive(BOB, 9, "9" * 32),))
+        self.bob.links.bytes_in(wires[1], CODEC.frame(close))
+        self.assertTrue(wires[1].closed)
+        pump(*wires)
+        self.assertEqual(self.bob.links.view(), ())
+        self.assertTrue(self.bob.links.ended)
+
+    def test_reasons_of_a_peer_make_no_counters(self) -> None:
+        """A peer cannot fill our counters with reasons of its own."""
+        for number in range(50):
+            far = Wire(self.bob, ADA, None)
+            self.bob.links.opened(far)
+            self.bob.links.bytes_in(far, CODEC.frame(Close(f"reason {number}")))
+            self.bob.links.bytes_in(far, b"more")
+            self.bob.links.lost(far, Ending.FIN, "")
+        self.assertEqual(self.bob.links.counters["refused.by-peer.other"], 50)
+        self.assertLess(len(self.bob.links.counters), 10)
+
+    def test_lost_on_the_way_up(self) -> None:
+        """A link that was welcomed but never came up is a failed dial, not a link that went down."""
+        near, far = connect(self.ada, self.bob)
+        self.ada.links.bytes_in(near, far.sent.pop())
+        self.ada.links.lost(near, Ending.RST, "gone")
+        self.assertEqual(self.ada.got(LinkDown), [])
+        self.assertEqual(len(self.ada.got(DialFailed)), 1)
 
     def test_last_words(self) -> None:
         """What a peer said before its CLOSE still counts, also when both come at once."""

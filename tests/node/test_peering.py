@@ -34,3 +34,10 @@ class SettleTests(SynchronousTestCase):
         newer = Standing(2, 4, LATER)
         for me, peer in ((LOW, HIGH), (HIGH, LOW)):
             self.assertEqual(settle(me, peer, [FIRST, newer]), (Closing(1, "superseded"),))
+
+    def test_old_incarnation_comes_last(self) -> None:
+        """An old incarnation that comes up after the new one is closed, whoever decides (G5)."""
+        newer = Standing(1, 4, LATER)
+        old = Standing(2, 3, BOOT)
+        for me, peer in ((LOW, HIGH), (HIGH, LOW)):
+            self.assertEqual(settle(me, peer, [newer, old]), (Closing(2, "superseded"),))

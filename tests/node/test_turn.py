@@ -327,6 +327,57 @@ class TurnTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch", "new"])
 
+    def test_read_only_answers_everybody(self) -> None:
+        """Read-only, every say of a turn is refused at once, also those answered when it settles."""
+        tickets: list[int] = []
+
+        def rule(cores: Cores, item: Any, now: Instant) -> list[list[Effect]]:
+            if item == "x":
+                return [[Record(Noted("x"))]]
+            if item == "ping":
+                return []
+            tickets.append(item.ticket)
+            cores.settled = [Record(Noted("envelope")), *(Answer(t, "id") for t in tickets)]
+            return []
+
+        self.rule = rule
+        self.break_store("all")
+        self.turn.put("x")
+        self.clock.advance(0)
+        answers = [self.turn.ask(Say("hi")) for _ in range(3)]
+        self.turn.put("ping")
+        self.clock.advance(0)
+        for answer in answers:
+            self.assertEqual(self.failureResultOf(answer, LocalError).value.code, 420)
+
+    def test_records_that_wait_are_bounded(self) -> None:
+        """While nothing can be written, memory stays bounded; what gave way is counted."""
+        self.rule = lambda cores, item, now: [
+            [Record(Noted("x"))] if item == "x" else [Hangup(BOB, "why")]
+        ]
+        self.break_store("all")
+        self.turn.put("x")
+        self.clock.advance(0)
+        for number in range(1200):
+            self.turn.put(number)
+            self.clock.advance(0)
+        self.assertEqual(len(self.turn._unwritten), 1000)
+        self.assertGreaterEqual(self.turn.counters["records_dropped"], 200)
+
+    def test_failure_while_performing(self) -> None:
+        """If performing fails, the facts are on disk and who asked is answered all the same."""
+
+        def broken(effects: Any) -> None:
+            raise ZeroDivisionError
+
+        self.turn.perform = broken
+        self.rule = lambda cores, item, now: [[Record(Noted("say")), Answer(item.ticket, "id")]]
+        answer = self.turn.ask(Say("hi"))
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(answer), "id")
+        self.assertEqual(self.facts(), ["epoch", "say"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_links_are_told_again(self) -> None:
         """Rebuilt cores hear of every link that is up."""
         seen: list[Any] = []
