@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import frozen
-from twisted.logger import LogEvent, globalLogBeginner
+from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
+from zope.interface import provider
 
 from securechat.simulation.faults import Trouble
 from securechat.simulation.world import Outcome, World
@@ -80,10 +81,12 @@ def run_job(job: Job) -> Outcome:
 def _quiet_log() -> None:
     """Twisted keeps every line in memory until somebody takes them; here nobody wants them."""
 
-    def drop(event: LogEvent) -> None:
-        """Not wanted."""
+    globalLogBeginner.beginLoggingTo([_drop], discardBuffer=True, redirectStandardIO=False)
 
-    globalLogBeginner.beginLoggingTo([drop], discardBuffer=True, redirectStandardIO=False)
+
+@provider(ILogObserver)
+def _drop(event: LogEvent) -> None:
+    """A line that nobody wants."""
 
 
 # What is told.
