@@ -66,8 +66,8 @@ class Owner(Seam):
         """A wire is gone."""
         ...
 
-    def refused(self, address: str, dialled: bool, reason: str, text: str) -> None:
-        """A connection never became a wire."""
+    def refused(self, address: str, dialled: bool, reason: str, text: str, times: int = 1) -> None:
+        """So many connections never became wires; this is the last of them."""
         ...
 
     def dial_failed(self, address: str, peer: MemberId | None, how: DialOutcome, why: str) -> None:

@@ -29,6 +29,9 @@ from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
 from securechat.notices import LinkChanged
 from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
+MAX_STRANGERS = 16
+"""Unproven addresses whose last refusal is kept."""
+
 
 @define(eq=False)
 class Links:
@@ -42,7 +45,9 @@ class Links:
     cable: Cable
     counters: Counter[str] = field(factory=Counter)
     refusals: dict[str, str] = field(factory=dict)
-    """The last refusal per peer or address, for ``links``."""
+    """The last refusal per peer or address that we dialled, for ``links``."""
+    strangers: dict[str, str] = field(factory=dict)
+    """The last refusals of those who came to us unproven, by address."""
     _greeting: Greeting = field(init=False)
     _outlet: Outlet = field(init=False)
     _links: dict[Wire, Link] = field(factory=dict, init=False)
@@ -107,12 +112,13 @@ class Links:
         elif wire.dialled is not None:
             self._home.put(DialFailed(wire.dialled, wire.peer, DialOutcome.HANDSHAKE, why))
 
-    def refused(self, address: str, dialled: bool, reason: str, text: str) -> None:
-        """A connection that never became a wire: who knocked, and what was wrong with it."""
-        self.counters[f"refused.{reason}"] += 1
-        self.refusals[address] = f"{reason}: {text}" if text else reason
-        while len(self.refusals) > MAX_LINKS:
-            del self.refusals[next(iter(self.refusals))]
+    def refused(self, address: str, dialled: bool, reason: str, text: str, times: int = 1) -> None:
+        """So many connections that never became wires: the last, and what was wrong with it."""
+        self.counters[f"refused.{reason}"] += times
+        rows, most = (self.refusals, MAX_LINKS) if dialled else (self.strangers, MAX_STRANGERS)
+        rows[address] = f"{reason}: {text}" if text else reason
+        while len(rows) > most:
+            del rows[next(iter(rows))]
         direction = "out" if dialled else "in"
         note("link-refused", address=address, direction=direction, reason=reason, text=text)
         self._home.tell(LinkChanged(None, "refused", direction, f"{address}: {reason}: {text}"))

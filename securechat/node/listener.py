@@ -4,8 +4,9 @@ The listening socket and its caps: what a stranger may cost us before TLS has pr
 At most so many connections without TLS at once, in all and for each source, and so many new ones a
 second for each source (``reference/reliability-security.md`` S18, L3 to L5).  A connection above a cap
 is closed before OpenSSL sees it.  One whose handshake has stalled makes room for a newcomer, so that
-idle sockets do not keep a member out.  All is counted in ``turned_away``; ``refused`` is told at once
-and then at most once a second for each reason, so that a flood does not fill the log.
+idle sockets do not keep a member out.  What a cap closes is counted in ``turned_away``.  Every refusal,
+by a cap or by TLS, is told through ``knocks``: at once, then at most once a second for each reason, so
+that a flood does not fill the log.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from attrs import define, field, frozen
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import (
     IAddress,
-    IDelayedCall,
     IListeningPort,
     IReactorTCP,
     IReactorTime,
@@ -26,6 +26,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
 from securechat.errors import HomeError
 from securechat.node.address import is_loopback, shown, source, split
+from securechat.node.knocks import Porch
 from securechat.node.link import BareFactory, LinkProtocol, Owner
 from securechat.node.tls import PeerTLS
 from securechat.settings import Settings
@@ -92,15 +93,14 @@ class LinkFactory(ServerFactory):
     caps: Caps = field(factory=Caps)
     handshake_timeout: float = HANDSHAKE_TIMEOUT
     turned_away: Counter[str] = field(factory=Counter)
-    """Connections that a cap closed, by reason; exact, also where ``refused`` is summed up."""
+    """Connections that a cap closed, by reason."""
     _unproven: dict[LinkProtocol, Unproven] = field(factory=dict, init=False)
     _buckets: dict[str, Bucket] = field(factory=dict, init=False)
-    _told: dict[str, IDelayedCall] = field(factory=dict, init=False)
-    """Reasons told within the last second, with the call that sums up the rest."""
-    _untold: Counter[str] = field(factory=Counter, init=False)
+    _porch: Porch = field(init=False)
     _wrapper: TLSMemoryBIOFactory = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self._porch = Porch(self._owner, self._clock)
         # The caps stand outside of Twisted's TLS factory: that one cannot turn a connection away.
         self._wrapper = TLSMemoryBIOFactory(
             self._tls, False, BareFactory(self._link), clock=self._clock
@@ -116,7 +116,8 @@ class LinkFactory(ServerFactory):
         who = source(addr)
         reason = self._excess(who)
         if reason is not None:
-            self._turn_away(reason, who, addr)
+            self.turned_away[reason] += 1
+            self._porch.refused(shown(addr), False, reason, TEXTS[reason])
             return None
         return self._wrapper.buildProtocol(addr)
 
@@ -125,12 +126,10 @@ class LinkFactory(ServerFactory):
         for link in list(self._unproven):
             link.withdraw()
         self._unproven.clear()
-        for call in self._told.values():
-            call.cancel()
-        self._told.clear()
+        self._porch.stop()
 
     def _link(self, addr: IAddress | None) -> LinkProtocol:
-        link = LinkProtocol(self._owner, self._clock, self.handshake_timeout, settled=self._settled)
+        link = LinkProtocol(self._porch, self._clock, self.handshake_timeout, settled=self._settled)
         self._unproven[link] = Unproven(source(addr), self._clock.seconds())
         return link
 
@@ -178,24 +177,6 @@ class LinkFactory(ServerFactory):
         self._buckets = {who: b for who, b in self._buckets.items() if b.at > before}
         if len(self._buckets) >= MAX_SOURCES:
             self._buckets.clear()
-
-    # Saying so.
-
-    def _turn_away(self, reason: str, who: str, addr: IAddress | None) -> None:
-        self.turned_away[reason] += 1
-        if reason in self._told:
-            self._untold[reason] += 1
-            return
-        self._owner.refused(shown(addr), False, reason, TEXTS[reason])
-        self._told[reason] = self._clock.callLater(1.0, self._sum_up, reason, who)
-
-    def _sum_up(self, reason: str, who: str) -> None:
-        del self._told[reason]
-        untold = self._untold.pop(reason, 0)
-        if untold:
-            self._owner.refused(
-                who, False, reason, f"{TEXTS[reason]}; {untold} more within a second"
-            )
 
 
 def listen(reactor: IReactorTime, address: str, factory: LinkFactory) -> IListeningPort:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -157,6 +158,8 @@ class Told:
     calls: list[tuple[Any, ...]] = field(factory=list)
     wires: list[LinkProtocol] = field(factory=list)
     greeting: bytes = b""
+    counted: Counter[str] = field(factory=Counter)
+    """Refusals by reason, the summed ones with all that they stand for."""
 
     def opened(self, wire: Any) -> None:
         """A wire is there."""
@@ -173,8 +176,9 @@ class Told:
         """A wire is gone."""
         self.calls.append(("lost", how, why))
 
-    def refused(self, address: str, dialled: bool, reason: str, text: str) -> None:
+    def refused(self, address: str, dialled: bool, reason: str, text: str, times: int = 1) -> None:
         """No wire."""
+        self.counted[reason] += times
         self.calls.append(("refused", address, dialled, reason, text))
 
     def dial_failed(self, address: str, peer: MemberId | None, how: DialOutcome, why: str) -> None:

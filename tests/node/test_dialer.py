@@ -144,7 +144,7 @@ class DialTests(SynchronousTestCase):
         self.dialer.stop()
         pump.flush()
         self.dialer.dial(THERE)
-        self.reactor.advance(0)
+        self.reactor.advance(1)
         self.assertEqual(self.told.calls, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.assertEqual(len(self.reactor.tcpClients), 1)

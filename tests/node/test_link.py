@@ -103,6 +103,7 @@ class WayUpTests(SynchronousTestCase):
         pump.flush()
         self.assertIn(bench.told.reasons[0], ("closed-early", "reset-early"))
         self.assertEqual(bench.told.words, ["refused"])
+        bench.clock.advance(1)
         self.assertEqual(bench.clock.getDelayedCalls(), [])
 
     def test_withdrawn(self) -> None:

@@ -408,6 +408,21 @@ class LinksTests(SynchronousTestCase):
         words = [message for item in self.bob.got(Arrived) for message in item.messages]
         self.assertEqual(words, [Word("one"), Word("two")])
 
+    def test_strangers_stand_apart(self) -> None:
+        """However many strangers knock: why a peer and a dial were refused stays known."""
+        far = Wire(self.bob, ADA, None)
+        self.bob.links.opened(far)
+        self.bob.links.bytes_in(far, b"\x80\0\0\0")
+        self.bob.links.refused("192.0.2.9:7400", True, "wrong-room", "")
+        before = dict(self.bob.links.refusals)
+        for port in range(500):
+            self.bob.links.refused(f"198.51.100.1:{port}", False, "plaintext", "a browser", 2)
+        self.assertEqual(self.bob.links.refusals, before)
+        self.assertEqual(set(before), {ADA, "192.0.2.9:7400"})
+        self.assertEqual(self.bob.links.counters["refused.plaintext"], 1000)
+        self.assertEqual(len(self.bob.links.strangers), 16)
+        self.assertIn("198.51.100.1:499", self.bob.links.strangers)
+
     def test_stuck_link(self) -> None:
         """A link that takes nothing is closed at its limit; recovery mends the rest."""
         near, _ = wires = connect(self.ada, self.bob)

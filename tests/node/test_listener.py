@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.errors import HomeError
 from securechat.node.link import LinkProtocol
 from securechat.node.listener import MAX_SOURCES, Bucket, Caps, listen
-from tests.node.room import THERE, Bench, Talker, Told, id_of
+from tests.node.room import THERE, Bench, Stranger, Talker, Told, id_of
 
 
 class CapsTests(SynchronousTestCase):
@@ -92,20 +95,46 @@ class CapsTests(SynchronousTestCase):
         self.assertEqual(len(bench.told.calls), 2)
         bench.clock.advance(1)
         self.assertEqual(sum(bench.factory.turned_away.values()), 1000)
+        self.assertEqual(bench.told.counted, bench.factory.turned_away)
         texts = [call[4] for call in bench.told.calls]
         self.assertEqual(len(texts), 3)
         self.assertIn("998 more", texts[-1])
+        bench.clock.advance(1)
+        bench.clock.advance(1)
+        self.assertEqual(bench.told.words, ["refused"] * 3)
         bench.factory.stopFactory()
         self.assertEqual(bench.factory.unproven, 0)
 
+    def test_flood_of_garbage_is_summed_up(self) -> None:
+        """So does a flood of browsers, of garbage, and of TLS without a certificate."""
+        bench = Bench(caps=Caps(rate=10_000))
+        for number in range(60):
+            for says in (b"GET / HTTP/1.1\r\n\r\n", b"garbage, garbage, garbage"):
+                self.knock(bench, Talker(says), number)
+            self.knock(bench, bench.wrapped(Stranger(), Talker(), True), number)
+            bench.clock.advance(0.1)
+        bench.clock.advance(1)
+        self.assertEqual(sum(bench.told.counted.values()), 180)
+        self.assertEqual(len(bench.told.counted), 3)
+        lines = Counter(bench.told.reasons)
+        self.assertLessEqual(max(lines.values()), 8)
+        self.assertEqual(bench.factory.turned_away, {})
+
+    def knock(self, bench: Bench, client: Protocol, number: int) -> None:
+        """Somebody comes, is refused, and goes."""
+        pump = bench.accept(client, host=f"198.51.100.{number}")
+        assert pump is not None
+        pump.flush()
+
     def test_stop_in_a_flood(self) -> None:
-        """A node that stops while it is flooded leaves no timer behind."""
+        """A node that stops while it is flooded tells the rest, and leaves no timer behind."""
         bench = Bench()
         for _ in range(6):
             bench.accept(Talker())
         bench.factory.stopFactory()
         bench.clock.advance(20)
-        self.assertEqual(bench.told.reasons, ["too-many"])
+        self.assertEqual(bench.told.reasons, ["too-many"] * 2)
+        self.assertEqual(bench.told.counted, {"too-many": 2})
         self.assertEqual(bench.clock.getDelayedCalls(), [])
 
     def test_many_sources(self) -> None:
