@@ -180,6 +180,7 @@ class Outbox:
         effects: list[Effect] = []
         for letter in self._known(self._window.overdue(now.mono)):
             self._landed(letter)
+            self._window.rest(letter, now.mono)
             effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
         if now.mono >= self._next_expiry:
             self._next_expiry = now.mono + EXPIRY_PAUSE

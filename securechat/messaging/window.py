@@ -2,7 +2,8 @@
 What is on its way to each peer: how much may wait for receipts at once, and for how long.
 
 At most 64 direct messages or 256 KiB to a peer are unanswered at a time; the others follow, in order,
-as answers come or deadlines pass.  Each is sent once on a link, and once more 30 s after its deadline.
+as answers come or deadlines pass.  On one link a message is sent again 5 s after its deadline, then
+after 10, 20 and so on up to 60 s: a link loses nothing, but its other end may have had to drop a turn.
 Volatile: a new link begins with an empty window.
 """
 
@@ -18,7 +19,8 @@ from securechat.settings import KIB
 
 MAX_LETTERS = 64
 MAX_BYTES = 256 * KIB
-REOFFER = 30.0
+REST_MIN = 5.0
+REST_MAX = 60.0
 """Seconds after its deadline that a message is offered once more on the same link."""
 
 
@@ -29,16 +31,18 @@ class Window:
     _deadline: float
     """Seconds after which one that was sent is no longer waited for."""
     _flight: dict[MemberId, dict[Hash, int]] = field(factory=dict)
-    _offered: dict[MemberId, set[Hash]] = field(factory=dict)
-    """Sent on the present link, answered or not."""
+    _offered: dict[MemberId, dict[Hash, int]] = field(factory=dict)
+    """Sent on the present link, answered or not: how often."""
+    _rested: set[Hash] = field(factory=set)
+    """Offered, and to be offered again."""
     _deadlines: dict[Hash, float] = field(factory=dict)
     """In order of time: one that is sent again moves to the end."""
-    _reoffers: dict[Hash, float] = field(factory=dict)
+    _resting: dict[Hash, float] = field(factory=dict)
 
     def up(self, peer: MemberId) -> None:
         """A new link."""
         self._flight[peer] = {}
-        self._offered[peer] = set()
+        self._offered[peer] = {}
 
     def down(self, peer: MemberId) -> None:
         """No link any more."""
@@ -48,11 +52,11 @@ class Window:
     def fitting(self, peer: MemberId, letters: Iterable[Letter]) -> list[Letter]:
         """Those of a peer's letters that may be sent now, in order."""
         flight = self._flight.get(peer, {})
-        offered = self._offered.get(peer, set())
+        offered = self._offered.get(peer, {})
         count, room = MAX_LETTERS - len(flight), MAX_BYTES - sum(flight.values())
         found: list[Letter] = []
         for letter in letters:
-            if letter.hash in offered:
+            if letter.hash in offered and letter.hash not in self._rested:
                 continue
             room -= letter.size
             if len(found) >= count or room < 0:
@@ -63,7 +67,9 @@ class Window:
     def sent(self, letter: Letter, mono: float) -> None:
         """It is given to the link."""
         self._flight.setdefault(letter.to, {})[letter.hash] = letter.size
-        self._offered.setdefault(letter.to, set()).add(letter.hash)
+        offered = self._offered.setdefault(letter.to, {})
+        offered[letter.hash] = offered.get(letter.hash, 0) + 1
+        self._rested.discard(letter.hash)
         self.wait(letter.hash, mono + self._deadline)
 
     def wait(self, name: Hash, until: float) -> None:
@@ -74,12 +80,13 @@ class Window:
     def landed(self, letter: Letter) -> bool:
         """It is answered, or no longer waited for; whether that made room."""
         self._deadlines.pop(letter.hash, None)
+        self._rested.discard(letter.hash)
         return self._flight.get(letter.to, {}).pop(letter.hash, None) is not None
 
     def again(self, letter: Letter) -> None:
         """It may be sent once more on the present link."""
         self._flight.get(letter.to, {}).pop(letter.hash, None)
-        self._offered.get(letter.to, set()).discard(letter.hash)
+        self._rested.add(letter.hash)
 
     def due(self, mono: float) -> bool:
         """Whether a deadline passed."""
@@ -87,15 +94,20 @@ class Window:
 
     def overdue(self, mono: float) -> list[Hash]:
         """Those whose deadline passed; they are waited for no more."""
-        names = _take(self._deadlines, mono)
-        for name in names:
-            self._reoffers.pop(name, None)
-            self._reoffers[name] = mono + REOFFER
-        return names
+        return _take(self._deadlines, mono)
+
+    def rest(self, letter: Letter, mono: float) -> None:
+        """It was not answered in time: it rests before it is offered again on this link."""
+        times = self._offered.get(letter.to, {}).get(letter.hash, 0)
+        if times:
+            self._resting[letter.hash] = mono + min(REST_MAX, REST_MIN * 2.0 ** (times - 1))
 
     def reoffers(self, mono: float) -> list[Hash]:
-        """Those that have rested long enough to be offered once more."""
-        return _take(self._reoffers, mono)
+        """Those that have rested long enough."""
+        names = [name for name, until in self._resting.items() if until <= mono]
+        for name in names:
+            del self._resting[name]
+        return names
 
 
 def _due(times: dict[Hash, float], mono: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -69,9 +70,24 @@ class Lives(SynchronousTestCase):
         room._frames.clear()
         room.wait(12)
         self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
-        room.wait(32)
+        room.wait(6)
         self.assertEqual(state(ada, told.id), Delivery.ACKED)
         self.assertEqual(bob.texts(), ["hello"])
+
+    def test_rests_longer_each_time(self) -> None:
+        """A recipient that answers nothing gets it again less and less often."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        ada.tell(bob, "hello")
+        times = []
+        for second in range(400):
+            before = len([send for send in ada.sent if isinstance(send.message, Directs)])
+            room.wait(1, 0.5)
+            if len([send for send in ada.sent if isinstance(send.message, Directs)]) > before:
+                times.append(second)
+        pauses = [b - a for a, b in pairwise(times)]
+        for pause, wanted in zip(pauses[:5], (20, 30, 50, 70, 70), strict=True):
+            self.assertAlmostEqual(pause, wanted, delta=2)
 
     def test_sender_restarts(self) -> None:
         """Killed after it was sent: unknown after the deadline, offered again, acked once stored."""
