@@ -9,6 +9,7 @@ everybody has signed for all.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -222,7 +223,11 @@ def main() -> None:
         on = {"begin": receivers.begin, "end": receivers.end}
 
     def start() -> None:
-        party.services += [opened(Path(home)) for home in homes]
+        try:
+            party.services += [opened(Path(home)) for home in homes]
+        except SystemExit:
+            # The reactor would swallow it; why is on stderr.
+            os._exit(1)
         say(listening=True)
         party.wait()
 
