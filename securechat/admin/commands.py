@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from securechat.admin import asking, views
@@ -90,7 +91,8 @@ def messages(desk: Desk, args: Args, session: Any) -> Reply:
         limit=args["limit"],
     )
     texts = desk.texts
-    return items([views.line(names, texts, row) for row in page.lines], more=page.more)
+    rows = [views.line(names, texts, row) for row in page.lines]
+    return evolve(items(rows, more=page.more), newest=args["after"] is None)
 
 
 def delivery(desk: Desk, args: Args, session: Any) -> Reply:
@@ -146,7 +148,8 @@ def records(desk: Desk, args: Args, session: Any) -> Reply:
         rows = store.turns(last, about)
     else:
         rows = tuple(islice(store.export(args["after"]), last))
-    return items([asking.record(row) for row in rows], name=desk.name, id=desk.node.me)
+    reply = items([asking.record(row) for row in rows], name=desk.name, id=desk.node.me)
+    return evolve(reply, newest=args["after"] is None)
 
 
 def receipt(desk: Desk, args: Args, session: Any) -> Reply:
@@ -159,13 +162,14 @@ def snapshot(desk: Desk, args: Args, session: Any) -> Reply:
     names, view = desk.names, desk.view()
     page = desk.read.transcript(limit=args["limit"])
     texts = desk.texts
-    return ok(
+    reply = ok(
         cursor=desk.ring.cursor,
         status=views.status(view),
         members=[views.member(names, desk.node.me, row) for row in view.membership.members],
         messages=[views.line(names, texts, row) for row in page.lines],
         more=page.more,
     )
+    return evolve(reply, newest=True)
 
 
 # Speaking.
@@ -285,7 +289,7 @@ LOOKING = (
     Command(
         "records", records, "turn records, without message text",
         (
-            Parameter("last", Kind.INT, default=20, low=1, high=10_000, help="how many"),
+            Parameter("last", Kind.INT, default=20, low=1, high=MAX_PAGE, help="how many"),
             Parameter("about", Kind.ID, help="only those about an id"),
             Parameter(
                 "after", Kind.INT, low=-1, help="those that follow this turn, from -1: for export"

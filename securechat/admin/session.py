@@ -13,7 +13,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from securechat.admin.events import TYPES, EventRing
 from securechat.admin.grammar import jsonl, text
@@ -56,7 +56,7 @@ class Session:
     def shown(self, reply: Reply) -> Reply:
         """The reply as this session may see it."""
         if self.is_observer and reply.ok:
-            return Reply(reply.code, without_texts(reply.fields), reply.word, reply.tag)
+            return evolve(reply, fields=without_texts(reply.fields))
         return reply
 
 

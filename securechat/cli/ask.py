@@ -101,17 +101,13 @@ def messages(
 
 
 def _paged(forward: bool) -> Reading:
-    """
-    The transcript, and the option that shows what comes next.
-
-    A page that was cut for its length (``next``) goes on behind its last message.
-    """
+    """The transcript, and the option that shows the rest in the same direction."""
 
     def reading(reply: Mapping[str, Any]) -> list[str]:
         lines = readings.messages(reply)
         ids = [word(item["id"]) for item in reply["items"] if item.get("id")]
         if reply.get("more") and ids:
-            if forward or "next" in reply:
+            if forward:
                 return [*lines, f"-- more: securechat messages --after {ids[-1]} --"]
             return [f"-- more: securechat messages --before {ids[0]} --", *lines]
         return lines

@@ -149,6 +149,8 @@ class TheReadingCommands(SynchronousTestCase):
         self.assertIn(
             "--after ada/3/17", run(node, "messages", "--after", "").stdout.splitlines()[-1]
         )
+        cut = FakeNode({"messages": {**reply, "next": "ada/3/17"}})
+        self.assertIn("--before ada/3/17", run(cut, "messages").stdout.splitlines()[0])
 
     def test_before_and_after_exclude_each_other(self) -> None:
         """Both at once is a mistake of usage: status 2 and one line."""

@@ -98,6 +98,8 @@ class Reply:
     fields: Mapping[str, Any] = field(factory=dict)
     word: str = ""
     tag: str | None = None
+    newest: bool = False
+    """Where it is too long: whether its list loses the beginning (the oldest), not the end."""
 
     @property
     def ok(self) -> bool:
