@@ -29,6 +29,8 @@ from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
 from securechat.notices import LinkChanged
 from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
+MAX_PER_PEER = 3
+"""Links of one peer: the one that stays, a duplicate that lingers, and one on its way up."""
 MAX_STRANGERS = 16
 """Unproven addresses whose last refusal is kept."""
 
@@ -67,7 +69,9 @@ class Links:
         self._number += 1
         link = Link(wire, self._number, self._wall())
         self._links[wire] = link
-        if self._stopping or len(self._links) > MAX_LINKS:
+        has_place = self._has_place(wire.peer)
+        living = sum(link.closing is None for link in self._links.values())
+        if self._stopping or not has_place or living > MAX_LINKS:
             self._end(link, Close("full"))
             return
         link.timer = self._clock.callLater(self._settings.handshake_timeout, self._mute, link)
@@ -190,6 +194,22 @@ class Links:
         )
 
     # The way up.
+
+    def _has_place(self, peer: MemberId) -> bool:
+        """
+        Whether a peer may have the link that it has just opened.
+
+        Who opens many must not fill the places of all others: those that are ending make room first,
+        then its oldest one that has not come up.
+        """
+        mine = [link for link in self._links.values() if link.wire.peer == peer][:-1]
+        closing = [link for link in mine if link.closing is not None]
+        coming = [link for link in mine if link.closing is None and link.state is not State.UP]
+        excess = len(mine) + 1 - MAX_PER_PEER
+        for link in (*closing, *coming)[: max(0, excess)]:
+            self._end(link, Close("full"))
+            link.wire.abort()
+        return excess <= len(closing) + len(coming)
 
     def _body_in(self, link: Link, body: bytes, messages: list[Any]) -> None:
         held_back = self.cable.passes(link.wire.peer)

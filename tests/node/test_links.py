@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from random import Random
 from typing import Any, cast
 
@@ -407,6 +408,44 @@ class LinksTests(SynchronousTestCase):
         pump(*wires)
         words = [message for item in self.bob.got(Arrived) for message in item.messages]
         self.assertEqual(words, [Word("one"), Word("two")])
+
+    def test_one_peer_takes_three_places(self) -> None:
+        """A member that opens link after link keeps three places; its oldest unfinished one goes."""
+        wires = [Wire(self.bob, ADA, None) for _ in range(70)]
+        for wire in wires:
+            self.bob.links.opened(wire)
+        self.assertEqual([wire.closed for wire in wires], [True] * 67 + [False] * 3)
+        self.bob.links.opened(other := Wire(self.bob, MemberId("c" * 52), None))
+        for wire in wires[:67]:
+            self.bob.links.lost(wire, Ending.RST, "broken off")
+        self.assertFalse(other.closed)
+        pump(*connect(self.ada, self.bob))
+        self.assertEqual([up.peer for up in self.bob.got(LinkUp)], [ADA])
+
+    def test_places_in_all(self) -> None:
+        """Of 64 members each has a place, and one more is told that it is full here."""
+        names = ["".join(pair) for pair in product("abcdefgh", repeat=2)]
+        wires = [Wire(self.bob, MemberId(name * 26), None) for name in names]
+        for wire in (*wires, last := Wire(self.bob, MemberId("z" * 52), None)):
+            self.bob.links.opened(wire)
+        self.assertFalse(any(wire.closed for wire in wires))
+        self.assertEqual(CODEC.message(last.sent[-1][4:]), handshake.Close("full"))
+        self.bob.links.opened(again := Wire(self.bob, wires[0].peer, None))
+        self.assertTrue(again.closed)
+
+    def test_links_that_are_up_make_no_room(self) -> None:
+        """Three links of a peer that are up are kept, and a fourth is told that it is full here."""
+        pairs = [connect(self.ada, self.bob) for _ in range(3)]
+        for near, far in pairs:
+            far.owner.links.bytes_in(far, b"".join(near.sent))
+            near.owner.links.bytes_in(near, b"".join(far.sent))
+            near.sent.clear()
+            far.owner.links.bytes_in(far, CODEC.frame(handshake.Welcome(1)))
+        self.assertEqual(len(self.bob.links.view()), 3)
+        self.bob.links.opened(fourth := Wire(self.bob, ADA, None))
+        self.assertTrue(fourth.closed)
+        self.assertEqual(CODEC.message(fourth.sent[-1][4:]), handshake.Close("full"))
+        self.assertFalse(any(far.closed for _, far in pairs))
 
     def test_strangers_stand_apart(self) -> None:
         """However many strangers knock: why a peer and a dial were refused stays known."""
