@@ -56,14 +56,14 @@ def check_file(path: Path) -> None:
             _check_ours(path, path.stat(), "600")
 
 
-def read_private(path: Path) -> bytes:
+def read_private(path: Path, most: int = MAX_FILE) -> bytes:
     """The bytes of a file of the home; HomeError if others could read or change it."""
     with naming(path), path.open("rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise HomeError(f"{path} is not a file")
         _check_ours(path, found, "600")
-        return _bounded(path, file.read(MAX_FILE + 1))
+        return _bounded(path, file.read(most + 1), most)
 
 
 def read_given(path: Path) -> bytes:
@@ -72,9 +72,9 @@ def read_given(path: Path) -> bytes:
         return _bounded(path, file.read(MAX_FILE + 1))
 
 
-def _bounded(path: Path, content: bytes) -> bytes:
-    if len(content) > MAX_FILE:
-        raise HomeError(f"{path} is larger than {MAX_FILE} bytes, which no such file is")
+def _bounded(path: Path, content: bytes, most: int = MAX_FILE) -> bytes:
+    if len(content) > most:
+        raise HomeError(f"{path} is larger than {most} bytes, which no such file is")
     return content
 
 
@@ -106,22 +106,6 @@ def _write(path: Path, content: bytes, mode: int) -> None:
             Path(beside).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
-
-
-def append_private(path: Path, line: bytes) -> None:
-    """
-    Add one line to a file of the home, on the disk when this returns.
-
-    It begins on a line of its own, also if the last one was cut short by a crash.
-    """
-    with naming(path):
-        cut = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, FILE_MODE)
-        with os.fdopen(handle, "ab") as file:
-            file.write(b"\n" if cut else b"")
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def write_given(path: Path, content: bytes) -> None:

@@ -2,8 +2,9 @@
 The founder's notebook: whom this home has admitted, ``admitted.jsonl`` beside ``authority.key``.
 
 It is no list of members (membership is observed); it keeps ``admit`` from giving one name to two
-keys or two names to one, and from admitting more members than a room takes.  A line that cannot be
-read, as after a crash, is passed over.
+keys or two names to one, and from admitting more members than a room takes.  Each member has one
+line, that of its last certificate, so the file is as bounded as the room.  A line that cannot be read
+is passed over, and stays.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ from attrs import frozen
 from msgspec import Meta
 
 from securechat.errors import HomeError
-from securechat.home.files import append_private, read_private
+from securechat.home.files import read_private, write_private
 from securechat.home.places import LEDGER
 from securechat.ids import MAX_INT, MemberId
 from securechat.settings import MAX_MEMBERS
 
 Moment = Annotated[int, Meta(ge=0, le=MAX_INT)]
+MAX_LEDGER = 16 * 1024 * 1024
+"""Bytes that are read: files in which each grant had a line of its own can still be mended."""
 
 
 @frozen
 class Entry:
-    """One certificate that was issued."""
+    """The last certificate that was issued to a member."""
 
     member: str
     name: str
@@ -45,9 +48,7 @@ class Ledger:
     def load(cls, home: Path) -> Ledger:
         """The ledger of a home; empty if there is none."""
         path = home / LEDGER
-        if not path.exists():
-            return cls(path)
-        return cls(path, tuple(e for line in read_private(path).splitlines() for e in _entry(line)))
+        return cls(path, tuple(e for line in _lines(path) for e in _entry(line)))
 
     @property
     def members(self) -> frozenset[str]:
@@ -68,8 +69,24 @@ class Ledger:
             raise HomeError(f"the room is full: {MAX_MEMBERS} members were admitted")
 
     def add(self, member: MemberId, name: str, at: int, until: int) -> None:
-        """Write down one more, on the disk when this returns."""
-        append_private(self.path, msgspec.json.encode(Entry(member, name, at, until)) + b"\n")
+        """
+        Write down one more, on the disk when this returns.
+
+        The file is read again: another grant may have been written while somebody was asked.
+        """
+        now = Ledger.load(self.path.parent)
+        now.check(member, name)
+        kept = [line for line in _lines(self.path) if not _is_of(member, line)]
+        line = msgspec.json.encode(Entry(member, name, at, until))
+        write_private(self.path, b"\n".join((*kept, line, b"")))
+
+
+def _lines(path: Path) -> list[bytes]:
+    return read_private(path, MAX_LEDGER).splitlines() if path.exists() else []
+
+
+def _is_of(member: MemberId, line: bytes) -> bool:
+    return any(entry.member == member for entry in _entry(line))
 
 
 def _entry(line: bytes) -> tuple[Entry, ...]:

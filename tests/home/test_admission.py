@@ -241,6 +241,36 @@ class LedgerTests(FolderCase):
             [entry.name for entry in Ledger.load(self.ada).entries], ["ada", "bob", "eve"]
         )
 
+        lines = (self.ada / "admitted.jsonl").read_bytes().splitlines()
+        self.assertEqual(lines[:2] + lines[4:5], [b"\xff", b'{"member": 7}', b'{"cut'])
+
+    def test_one_line_for_each_member(self) -> None:
+        """Granting again to a member replaces its line: the notebook never outgrows the room."""
+        path, size = self.ada / "admitted.jsonl", 0
+        for days in (*range(1, 9), 10):
+            self.admission(self.asked(), days=days)
+            size = size or path.stat().st_size
+        self.assertEqual(path.stat().st_size, size)
+        last = Ledger.load(self.ada).entries[-1]
+        self.assertEqual((last.name, last.until), ("bob", NOW_MS + 10 * DAY_MS))
+        self.assertEqual(mode_of(path), 0o600)
+
+    def test_long_notebook(self) -> None:
+        """A notebook that grew beyond 64 KiB, a line for each grant, is read, and mended."""
+        path = self.ada / "admitted.jsonl"
+        ada, bob = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(ada + bob * 1000)
+        self.admission(self.asked())
+        self.assertEqual([e.name for e in Ledger.load(self.ada).entries], ["ada", "bob"])
+        self.assertLess(path.stat().st_size, 400)
+
+    def test_two_grants_at_once(self) -> None:
+        """Of two people asked at once about one name, only one can grant it."""
+        one, other = (consider(self.ada, somebody("eve"), 1, None, NOW_MS) for _ in range(2))
+        grant(one, NOW_MS)
+        self.assertIn("given to another key", self.refusal(grant, other, NOW_MS))
+        self.assertEqual(len(Ledger.load(self.ada).entries), 3)
+
     def test_lost(self) -> None:
         """Without the notebook the authority still admits."""
         (self.ada / "admitted.jsonl").unlink()

@@ -10,7 +10,6 @@ from securechat.home import files
 from securechat.home.files import (
     MAX_FILE,
     all_or_none,
-    append_private,
     new_folder,
     read_given,
     read_private,
@@ -28,10 +27,8 @@ class WriteTests(FolderCase):
         before = os.umask(0)
         self.addCleanup(os.umask, before)
         write_private(self.folder / "a", b"x")
-        append_private(self.folder / "b", b"y\n")
         self.assertEqual(mode_of(self.folder / "a"), 0o600)
-        self.assertEqual(mode_of(self.folder / "b"), 0o600)
-        self.assertEqual(sorted(os.listdir(self.folder)), ["a", "b"])
+        self.assertEqual(os.listdir(self.folder), ["a"])
 
     def test_failed_write_keeps_the_old(self) -> None:
         """If the disk fails the old content is still there, and nothing beside it."""
@@ -48,15 +45,8 @@ class WriteTests(FolderCase):
     def test_nowhere(self) -> None:
         """A folder that is not there is named."""
         path = self.folder / "none" / "a"
-        for write in (write_private, append_private, write_given):
+        for write in (write_private, write_given):
             self.assertIn(str(path), self.refusal(write, path, b"x"))
-
-    def test_a_line_after_a_cut_one(self) -> None:
-        """A line that a crash cut short does not swallow the next."""
-        path = self.folder / "a"
-        path.write_bytes(b'{"cut')
-        append_private(path, b"whole\n")
-        self.assertEqual(path.read_bytes(), b'{"cut\nwhole\n')
 
     def test_given_to_a_device(self) -> None:
         """A device is written to, never replaced."""

@@ -205,7 +205,7 @@ class RenewalTests(FolderCase):
     def test_only_the_certificate(self) -> None:
         """A new admission replaces the certificate and nothing else."""
         before = self.seen()
-        install(self.bob, self.admission(self.asked()), "", None, None, NOW_MS)
+        install(self.bob, self.admission(self.asked(), days=99), "", None, None, NOW_MS)
         after = self.seen()
         changed = {name for name in before | after if before.get(name) != after.get(name)}
         self.assertEqual(changed, {"bob/identity.crt", "ada/admitted.jsonl"})
