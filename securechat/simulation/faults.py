@@ -39,22 +39,22 @@ COPY = "copy of the disk"
 """Not a fault: taken some time before a restore."""
 
 MOST: dict[Trouble, int] = {
-    Trouble.DELAY: 4,
-    Trouble.REORDER: 3,
-    Trouble.DUPLICATE: 6,
-    Trouble.ONE_WAY: 3,
-    Trouble.PARTITION: 3,
-    Trouble.PAUSE: 4,
-    Trouble.RESET: 8,
-    Trouble.CRASH: 5,
+    Trouble.DELAY: 5,
+    Trouble.REORDER: 4,
+    Trouble.DUPLICATE: 8,
+    Trouble.ONE_WAY: 4,
+    Trouble.PARTITION: 4,
+    Trouble.PAUSE: 5,
+    Trouble.RESET: 12,
+    Trouble.CRASH: 9,
     Trouble.DISK_LOSS: 2,
-    Trouble.RESTORE: 2,
-    Trouble.CLOCK: 3,
-    Trouble.SLOW: 3,
-    Trouble.DISK_FULL: 2,
-    Trouble.REPLAY: 6,
-    Trouble.FORGERY: 4,
-    Trouble.LEAVE: 2,
+    Trouble.RESTORE: 3,
+    Trouble.CLOCK: 4,
+    Trouble.SLOW: 4,
+    Trouble.DISK_FULL: 4,
+    Trouble.REPLAY: 8,
+    Trouble.FORGERY: 6,
+    Trouble.LEAVE: 3,
 }
 """How often each kind strikes in one world at most."""
 

@@ -65,11 +65,11 @@ def results(jobs: Sequence[Job]) -> Iterator[Outcome]:
     """The outcomes, in the order of the jobs."""
     cores = min(len(jobs), os.cpu_count() or 1)
     if cores <= 1:
-        _quiet_log()
+        quiet_log()
         yield from map(run_job, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(cores, _quiet_log) as pool:
+    with context.Pool(cores, quiet_log) as pool:
         yield from pool.imap(run_job, jobs, chunksize=1)
 
 
@@ -78,8 +78,12 @@ def run_job(job: Job) -> Outcome:
     return World(job.seed, job.nodes, job.seconds).run()
 
 
-def _quiet_log() -> None:
-    """Twisted keeps every line in memory until somebody takes them; here nobody wants them."""
+def quiet_log() -> None:
+    """
+    Log to nowhere, in a process that does nothing else.
+
+    Twisted keeps every line in memory until somebody takes them.
+    """
 
     globalLogBeginner.beginLoggingTo([_drop], discardBuffer=True, redirectStandardIO=False)
 

@@ -285,7 +285,9 @@ class World:
     def _last_look(self) -> None:
         different = self._compared(fresh=True)
         if different:
-            self.checker.report("L", "all", f"{SETTLE:g} s after the last fault: {different}")
+            self.checker.report(
+                "L", "all", f"{self.seconds - self.quiet:g} s after the last fault: {different}"
+            )
         for host in self.hosts:
             pending = len(host.clock.getDelayedCalls())
             if pending > MAX_PENDING:

@@ -1,0 +1,296 @@
+"""
+Bugs planted in the product, one change of behaviour each, to prove that the simulation would see them.
+
+``python -m tests.simulation.planted`` prints how many seeds each took; the same seeds must pass without
+it.  A bug that no world shows means that the checker is blind there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from attrs import evolve, frozen
+
+from securechat.effects import Answer, Effect, Send
+from securechat.ids import BootId
+from securechat.membership import dialing, restart
+from securechat.messaging import delivery, frontier, inbox, outbox, recovery, transcript
+from securechat.messaging.delivery import News
+from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
+from securechat.node import door, greeting, handshake, turn
+from securechat.node.links import Links
+from securechat.node.node import Node
+from securechat.notices import Delivery
+from securechat.signing import Verifier
+from securechat.simulation import run
+from securechat.simulation.observed import Violation
+from securechat.simulation.world import World
+
+SECONDS = 90.0
+MOST_SEEDS = 200
+
+Patch = AbstractContextManager[object]
+
+
+@frozen
+class Planted:
+    """One bug, and the invariants of which at least one must catch it."""
+
+    name: str
+    rules: tuple[str, ...]
+    plant: Callable[[], Patch]
+
+
+def _early(matches: Callable[[Effect], bool]) -> Patch:
+    """Effects of one kind are performed before the commit of their turn."""
+    true_commit = turn.Turn._commit
+
+    def commit(self: Any, batch: Any) -> None:
+        early = [effect for effect in batch.effects if matches(effect)]
+        batch.effects = [effect for effect in batch.effects if not matches(effect)]
+        self.perform(early)
+        for effect in early:
+            if isinstance(effect, Answer):
+                self._answer(effect.ticket, effect.value)
+        true_commit(self, batch)
+
+    return mock.patch.object(turn.Turn, "_commit", commit)
+
+
+def _sends(*kinds: type[Any]) -> Callable[[Effect], bool]:
+    return lambda effect: isinstance(effect, Send) and isinstance(effect.message, kinds)
+
+
+def _ack_before_commit() -> Patch:
+    return _early(_sends(Receipts, Frontiers))
+
+
+def _send_before_commit() -> Patch:
+    return _early(_sends(Posts, Directs))
+
+
+def _answer_before_commit() -> Patch:
+    return _early(lambda effect: isinstance(effect, Answer))
+
+
+def _no_dedup() -> Patch:
+    """A direct message that comes again is taken again."""
+    true_take = inbox.Inbox.take
+
+    def take(self: Any, objects: Any, peer: Any, now: Any) -> list[Effect]:
+        letters = self._book.letters
+        given, ids = letters.given, letters._ids
+        letters.given, letters._ids = {}, {}
+        try:
+            return true_take(self, objects, peer, now)
+        finally:
+            letters.given, letters._ids = given, ids
+
+    return mock.patch.object(inbox.Inbox, "take", take)
+
+
+def _same_boot() -> Patch:
+    """A process does not make a boot id of its own: a lost disk uses seqs and streams again."""
+    true_init = Node.__attrs_post_init__
+
+    def init(self: Any) -> None:
+        self.boot = BootId("0" * 32)
+        true_init(self)
+
+    return mock.patch.object(Node, "__attrs_post_init__", init)
+
+
+class _Believing(Verifier):
+    def passes(self, public: bytes, signed: Any) -> bool:
+        return True
+
+
+def _skipped_verify() -> Patch:
+    return mock.patch.object(door, "Verifier", _Believing)
+
+
+def _old_epoch_welcome() -> Patch:
+    """The epoch of a HELLO is compared the wrong way round."""
+    true_judge = handshake.judge
+
+    def judge(hello: Any, me: Any, peer: Any, known: Any) -> Any:
+        refusal = true_judge(hello, me, peer, known)
+        return None if refusal is not None and refusal.reason == "stale-epoch" else refusal
+
+    return mock.patch.object(greeting, "judge", judge)
+
+
+def _epoch_at_most() -> Patch:
+    """``<=`` instead of ``<``: the process that is known already counts as an old one."""
+    true_judge = handshake.judge
+
+    def judge(hello: Any, me: Any, peer: Any, known: Any) -> Any:
+        if known is not None and hello.epoch == known.epoch:
+            hello = evolve(hello, boot="f" * 32 if hello.boot[0] != "f" else "0" * 32)
+        return true_judge(hello, me, peer, known)
+
+    return mock.patch.object(greeting, "judge", judge)
+
+
+def _epoch_not_kept() -> Patch:
+    return mock.patch.object(restart.Restart, "next_epoch", 1)
+
+
+def _receipt_for_all() -> Patch:
+    """A receipt is taken for whatever waits at its signer, not for the hash that it names."""
+    true_receipts = outbox.Outbox.receipts
+
+    def receipts(self: Any, objects: Any, now: Any) -> list[Effect]:
+        found = list(objects)
+        effects: list[Effect] = true_receipts(self, found, now)
+        for admitted in found:
+            for letter in list(self._book.letters.open.get(admitted.author, {}).values()):
+                effects += self._news(letter, News.RECEIPT, "some receipt", now)
+        return effects
+
+    return mock.patch.object(outbox.Outbox, "receipts", receipts)
+
+
+def _gap_lost() -> Patch:
+    """What is missing inside a stream is not shown."""
+
+    def nothing(self: Any, *_: Any) -> Iterator[Any]:
+        return iter(())
+
+    return mock.patch.object(transcript.Transcript, "_gap_before", nothing)
+
+
+@contextmanager
+def _unknown_over_acked() -> Iterator[None]:
+    """The deadline goes on after the receipt, and its news counts more."""
+    table = delivery.TRANSITIONS[Delivery.ACKED]
+    with (
+        mock.patch.dict(table, {News.DEADLINE: Delivery.UNKNOWN}),
+        mock.patch.object(outbox.Outbox, "_landed"),
+    ):
+        yield
+
+
+def _third_node() -> Patch:
+    """A direct message is left with another node, too, to be safe."""
+    true_send = outbox.Outbox._send
+
+    def send(self: Any, peer: Any, sent: Any, now: Any) -> list[Effect]:
+        effects: list[Effect] = true_send(self, peer, sent, now)
+        others = [other for other in sorted(self._peers.linked) if other != peer]
+        copies = [evolve(e, peer=other) for e in effects if isinstance(e, Send) for other in others]
+        return effects + copies
+
+    return mock.patch.object(outbox.Outbox, "_send", send)
+
+
+def _holes_claimed() -> Patch:
+    """A frontier says that all is stored up to the highest post, holes or not."""
+    true_entry = frontier.OwnFrontier._entry
+
+    def entry(self: Any, stream: Any) -> Any:
+        found = true_entry(self, stream)
+        if found is None:
+            return None
+        _, last, head = found.stored[-1]
+        return evolve(found, stored=((1, last, head),))
+
+    return mock.patch.object(frontier.OwnFrontier, "_entry", entry)
+
+
+def _by_arrival() -> Patch:
+    """The transcript is in the order in which things came."""
+
+    def add(self: Any, item: Any) -> None:
+        self._items.append(item)
+
+    return mock.patch.object(transcript.Transcript, "add", add)
+
+
+def _authors_only() -> Patch:
+    """What is missing is asked of its author, of nobody else."""
+    true_missing = recovery.Recovery._missing
+
+    def missing(self: Any, peer: Any, source: Any, stream: Any) -> Any:
+        return true_missing(self, peer, source, stream) if stream.author == peer else []
+
+    return mock.patch.object(recovery.Recovery, "_missing", missing)
+
+
+def _one_dial() -> Patch:
+    """After the first refusal nobody dials again."""
+    return mock.patch.object(dialing.Dialing, "_again")
+
+
+def _rebuild_forgets() -> Patch:
+    """After a failed commit the cores are rebuilt, and not told which links are up."""
+
+    def linked(self: Any) -> tuple[Any, ...]:
+        return ()
+
+    return mock.patch.object(Links, "linked", linked)
+
+
+BUGS: tuple[Planted, ...] = (
+    Planted("ack before commit", ("I1",), _ack_before_commit),
+    Planted("send before commit", ("I6",), _send_before_commit),
+    Planted("answer before commit", ("I9",), _answer_before_commit),
+    Planted("no dedup", ("I2",), _no_dedup),
+    Planted("seq reuse after a lost disk", ("I8",), _same_boot),
+    Planted("skipped verify", ("I3",), _skipped_verify),
+    Planted("an older epoch is welcome", ("I7",), _old_epoch_welcome),
+    Planted("epoch compared with <=", ("L",), _epoch_at_most),
+    Planted("epoch not kept", ("I7", "L"), _epoch_not_kept),
+    Planted("receipt not bound to its hash", ("I1",), _receipt_for_all),
+    Planted("gap lost", ("I5",), _gap_lost),
+    Planted("unknown overwrites acked", ("I1",), _unknown_over_acked),
+    Planted("direct message left with a third node", ("I12",), _third_node),
+    Planted("frontier claims its holes", ("I1",), _holes_claimed),
+    Planted("order of arrival", ("I4", "L"), _by_arrival),
+    Planted("recovery from the author only", ("L",), _authors_only),
+    Planted("one dial only", ("L",), _one_dial),
+    Planted("rebuilt cores know no links", ("L",), _rebuild_forgets),
+)
+
+
+@cache
+def sound(seed: int) -> bool:
+    """Whether this seed passes without any bug."""
+    return not violations(seed)
+
+
+def violations(seed: int) -> tuple[Violation, ...]:
+    """What is wrong in the world of this seed."""
+    return World(seed, run.nodes_of(seed), SECONDS).run().violations
+
+
+def seeds_to_catch(bug: Planted, most: int = MOST_SEEDS) -> int | None:
+    """How many seeds it takes; None if none of them showed it by one of its rules."""
+    with bug.plant():
+        for seed in range(1, most + 1):
+            if any(violation.rule in bug.rules for violation in violations(seed)):
+                return seed
+    return None
+
+
+def main() -> int:
+    """Print how many seeds each bug took."""
+    run.quiet_log()
+    missed = 0
+    for bug in BUGS:
+        took = seeds_to_catch(bug)
+        clean = took is not None and all(sound(seed) for seed in range(1, took + 1))
+        missed += not clean
+        print(
+            f"{bug.name:40} {'/'.join(bug.rules):8} {took} {'' if clean else 'FAILED'}", flush=True
+        )
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
