@@ -189,7 +189,28 @@ class Goodbye:
     """Say a signed Leave; the node stops once it has gone out, at the latest after 2 s."""
 
 
-Command = Say | Tell | Retry | Cancel | Goodbye
+EVERYBODY = MemberId("")
+"""Stands for every peer in what is asked of the cable."""
+
+
+@frozen
+class Disturb:
+    """Imitate a bad cable to these peers; what is None stays as it is."""
+
+    peers: tuple[MemberId, ...]
+    cut: bool | None = None
+    drop_percent: float | None = None
+    delay_ms: float | None = None
+
+
+@frozen
+class Heal:
+    """Mend the cable to these peers; without any, every cable."""
+
+    peers: tuple[MemberId, ...] = ()
+
+
+Command = Say | Tell | Retry | Cancel | Goodbye | Disturb | Heal
 
 
 @frozen

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Sources = Mapping[str, str]
 
 VALUES = (
-    "securechat", "securechat.errors", "securechat.ids", "securechat.objects",
+    "securechat", "securechat.addresses", "securechat.errors", "securechat.ids", "securechat.objects",
     "securechat.keyring", "securechat.inputs", "securechat.effects", "securechat.notices",
     "securechat.settings",
 )  # fmt: skip
@@ -94,6 +94,9 @@ OWNERS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 CORE_LINES = 150
+
+CABLE_READS = ("active", "check")
+"""What admin may ask of a node's cable; what is done to it goes through ``node.input``."""
 
 
 @frozen
@@ -210,7 +213,7 @@ def r3_owners(tree: Sources) -> list[str]:
 
 
 def r4_admin(tree: Sources) -> list[str]:
-    """Admin reads snapshots and acts through ``node.input``; it reaches into no core."""
+    """Admin reads snapshots and acts through ``node.input``; it reaches into no core or cable."""
     wrong = []
     forbidden = ("apply", "received", "settle", "link_up", "link_down", "put")
     for name, source in tree.items():
@@ -224,7 +227,15 @@ def r4_admin(tree: Sources) -> list[str]:
                 wrong.append(f"{name}:{node.lineno} calls {owner}.{node.attr}")
             if "node" in owner.split(".") and node.attr.startswith("_"):
                 wrong.append(f"{name}:{node.lineno} reaches {owner}.{node.attr}")
+        wrong += [f"{name}:{line} acts on the cable" for line in _cable_uses(ast.parse(source))]
     return wrong
+
+
+def _cable_uses(tree: ast.Module) -> list[int]:
+    """Lines that use a node's cable for anything but reading it, or keep it to do so later."""
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    reading = {id(node.value) for node in attributes if node.attr in CABLE_READS}
+    return [node.lineno for node in attributes if node.attr == "cable" and id(node) not in reading]
 
 
 def r5_registries(tree: Sources) -> list[str]:

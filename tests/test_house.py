@@ -111,6 +111,17 @@ class PlantedTests(SynchronousTestCase):
         )
         self.planted(house.r4_admin, "securechat.admin.extra", "def f(node): node._turn.put(1)")
 
+    def test_admin_that_acts_on_the_cable(self) -> None:
+        """A cut that goes past the turn, directly or by another name, is caught; reading is not."""
+        for source in (
+            "def f(node): node.cable.obey(1)",
+            "def f(node): node.links.cable._faults.clear()",
+            "def f(node):\n    line = node.cable\n    line.obey(1)",
+        ):
+            self.planted(house.r4_admin, "securechat.admin.extra", source)
+        tree = {"securechat.admin.extra": "def f(node): return node.cable.active()"}
+        self.assertEqual(house.r4_admin(tree), [])
+
     def test_fact_defined_elsewhere(self) -> None:
         """A fact outside a core's facts, or a second reader of a registry, is caught."""
         self.planted(

@@ -21,8 +21,7 @@ from securechat.admin.parameters import Kind, Parameter
 from securechat.admin.registry import Command, Level, Registry
 from securechat.errors import LocalError
 from securechat.ids import MemberId
-from securechat.inputs import Cancel, Retry, Say, Tell
-from securechat.node.faults import EVERYBODY, Fault
+from securechat.inputs import EVERYBODY, Cancel, Disturb, Heal, Retry, Say, Tell
 
 Args = Mapping[str, Any]
 MAX_PAGE = 1000
@@ -216,25 +215,26 @@ def cancel(desk: Desk, args: Args, session: Any) -> Deferred[Reply]:
 # The node itself.
 
 
-def fault(desk: Desk, args: Args, session: Any) -> Reply:
+def fault(desk: Desk, args: Args, session: Any) -> Reply | Deferred[Reply]:
     """The cable: cut, heal, drop, delay, list."""
-    names, cable = desk.names, desk.node.cable
-    peers = tuple(names.find_member(name) for name in args["names"] or ())
+    peers = tuple(desk.names.find_member(name) for name in args["names"] or ())
     action = args["action"]
+    if action == "list":
+        desk.node.cable.check()
+        return _faults(desk)
     if action == "heal":
-        cable.heal(peers)
+        answer = desk.input(Heal(peers))
     elif action == "cut" and not peers:
         raise LocalError(504, "fault cut needs names= (who shall be cut off)")
-    elif action != "list":
-        cable.put(
-            tuple(
-                Fault(peer, action == "cut", args.get("percent") or 0.0, args.get("ms") or 0.0)
-                for peer in peers or (EVERYBODY,)
-            )
-        )
     else:
-        cable.check()
-    return items([views.fault(names, row) for row in cable.active()])
+        cut = True if action == "cut" else None
+        answer = desk.input(Disturb(peers or (EVERYBODY,), cut, args["percent"], args["ms"]))
+    return answer.addCallback(lambda _: _faults(desk))
+
+
+def _faults(desk: Desk) -> Reply:
+    names = desk.names
+    return items([views.fault(names, row) for row in desk.node.cable.active()])
 
 
 def leave(desk: Desk, args: Args, session: Any) -> Reply:

@@ -18,6 +18,7 @@ import securechat
 from securechat.admin.naming import Names, time_of
 from securechat.errors import RemoteError
 from securechat.ids import Hash, MemberId, MessageId, Stream
+from securechat.inputs import EVERYBODY
 from securechat.membership.presence import MemberView
 from securechat.messaging.statements import texts_of
 from securechat.messaging.views import (
@@ -30,7 +31,7 @@ from securechat.messaging.views import (
     RecipientLine,
     StreamLine,
 )
-from securechat.node.faults import EVERYBODY, Fault
+from securechat.node.faults import Fault
 from securechat.node.node import NodeView
 from securechat.node.wires import LinkView
 from securechat.notices import Event, Liveness

@@ -15,12 +15,12 @@ import msgspec
 from attrs import define, field
 
 from securechat.ids import MessageId
-from securechat.journal.explain import MEMBER, OBJECT
+from securechat.journal.explain import CABLE, MEMBER, OBJECT
 from securechat.journal.records import FactNote
 from securechat.journal.trace import Arrow, Exported, Place, Trace
 
 IMPOSSIBLE = "impossible history, each of these turns precedes the next and the last the first"
-LINK_EVENTS = ("start", "LinkUp", "LinkDown", "DialFailed", "Refused")
+LINK_EVENTS = ("start", "LinkUp", "LinkDown", "DialFailed", "Refused", *CABLE)
 UNSAFE = re.compile(r"[;#<>\"%\s]+")
 
 

@@ -18,6 +18,8 @@ from securechat.journal.records import FactNote, StoredFact, TurnRecord
 
 MEMBER = re.compile(r"\b[a-z2-7]{52}\b")
 OBJECT = re.compile(r"\b[0-9a-f]{16,64}\b")
+CABLE = ("Asked Disturb", "Asked Heal")
+"""How the cause of a cut, a drop, a delay or their mending begins."""
 
 
 @frozen
@@ -62,7 +64,7 @@ def explain(
     records = {record.turn: record for record in turns}
     items = [_item(told, records.get(told.turn), objects) for told in chosen]
     for record in turns:
-        items += _sendings(record, objects)
+        items += _sendings(record, objects) + _disturbances(record, name)
     # Sorting is stable: in a turn, facts come before what was sent.
     items = [*sorted(items, key=lambda item: item.turn), *extra]
     if chosen:
@@ -127,6 +129,18 @@ def _sendings(record: TurnRecord, objects: frozenset[str]) -> list[Item]:
         Item(record.wall_ms, record.turn, spoken(form), evidence, "")
         for form in sent
         if objects.intersection(form.split())
+    ]
+
+
+def _disturbances(record: TurnRecord, name: str) -> list[Item]:
+    """What this node's operator did to the cable to a member."""
+    kind, _, member = name.partition(":")
+    asked = [form for form in record.causes if form.startswith(CABLE)]
+    evidence = f"record of turn {record.turn}"
+    return [
+        Item(record.wall_ms, record.turn, spoken(form), evidence, "fault, on the admin port")
+        for form in asked
+        if kind == "member" and member in MEMBER.findall(form)
     ]
 
 

@@ -21,7 +21,18 @@ from attrs import frozen
 
 from securechat.effects import Answer, Dial, Effect, Fact, Forget, Hangup, Notify, Record, Send
 from securechat.errors import LocalError, RemoteError
-from securechat.inputs import Asked, DialFailed, Instant, LinkDown, LinkUp, Received, Refused, Tick
+from securechat.inputs import (
+    Asked,
+    DialFailed,
+    Disturb,
+    Heal,
+    Instant,
+    LinkDown,
+    LinkUp,
+    Received,
+    Refused,
+    Tick,
+)
 from securechat.objects import Signed
 from securechat.signing import object_hash
 from securechat.wire import pack, unpack
@@ -145,6 +156,9 @@ def turn_record(
     With ``room``, signed objects that ride inside a message are named by their hash too.
     """
     about: dict[str, int] = {}
+    for item in inputs:
+        for name in _touched(item):
+            about.setdefault(name, len(about))
     notes = tuple([note(record, about) for record in records])
     return TurnRecord(
         turn,
@@ -261,7 +275,26 @@ def _command(asked: Asked) -> str:
     command = asked.command
     found = (getattr(command, name, None) for name in ("to", "id"))
     named = [str(value) for value in found if value]
-    return " ".join([type(command).__name__, f"ticket={asked.ticket}", *named])
+    if isinstance(command, Disturb | Heal):
+        named += [",".join(peer or "everybody" for peer in command.peers), *_disturbance(command)]
+    return " ".join([type(command).__name__, f"ticket={asked.ticket}", *filter(None, named)])
+
+
+def _disturbance(command: Disturb | Heal) -> list[str]:
+    """What the cable shall do, in words of a short form."""
+    if isinstance(command, Heal):
+        return []
+    cut = {None: [], True: ["cut"], False: ["uncut"]}[command.cut]
+    shares = (("drop", command.drop_percent), ("delay", command.delay_ms))
+    return cut + [f"{word}={share:g}" for word, share in shares if share is not None]
+
+
+def _touched(item: Any) -> tuple[str, ...]:
+    """The members to whom the cable was changed: a cause of what is thought of them."""
+    command = item.command if isinstance(item, Asked) else None
+    if not isinstance(command, Disturb | Heal):
+        return ()
+    return tuple(f"member:{peer}" for peer in command.peers if peer)
 
 
 def _plain(reason: str) -> str:

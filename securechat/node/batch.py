@@ -8,7 +8,7 @@ from typing import Any
 from attrs import define, field
 
 from securechat.effects import Answer, Effect, Hangup, Notify, Record
-from securechat.inputs import Instant
+from securechat.inputs import Disturb, Heal, Instant
 from securechat.journal.records import TurnRecord, turn_record
 from securechat.notices import Roster
 
@@ -25,6 +25,8 @@ class Batch:
     records: list[Record] = field(factory=list)
     effects: list[Effect] = field(factory=list)
     """Everything but records, in order."""
+    cable: list[Disturb | Heal] = field(factory=list)
+    """What is to be done to the cable."""
 
     def absorb(self, effects: Iterable[Effect]) -> None:
         """Keep effects whose facts were applied."""

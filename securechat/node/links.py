@@ -23,6 +23,7 @@ from securechat.node.door import Door
 from securechat.node.faults import Cable
 from securechat.node.greeting import Greeting
 from securechat.node.handshake import Close, Hello, State, Welcome, ending, known, step
+from securechat.node.lanes import Lanes
 from securechat.node.log import note
 from securechat.node.outlet import Outlet
 from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
@@ -52,6 +53,8 @@ class Links:
     """The last refusals of those who came to us unproven, by address."""
     _greeting: Greeting = field(init=False)
     _outlet: Outlet = field(init=False)
+    _lanes: Lanes[Any] = field(init=False)
+    """Messages that came in and are held back by the cable."""
     _links: dict[Wire, Link] = field(factory=dict, init=False)
     _peers: dict[MemberId, list[Link]] = field(factory=dict, init=False)
     """Links that are up, in the order in which they came up; sending takes the newest."""
@@ -61,6 +64,7 @@ class Links:
     def __attrs_post_init__(self) -> None:
         self._greeting = Greeting(self._home, self._door)
         self._outlet = Outlet(self._clock, self.cable, self.counters)
+        self._lanes = Lanes(self._clock, self._late)
 
     # What the edges tell us.
 
@@ -217,9 +221,7 @@ class Links:
             self.counters["faults_dropped"] += 1
             return
         message = self._door.codec.message(body)
-        if held_back:
-            self._clock.callLater(held_back, self._late, link, message)
-        else:
+        if not self._lanes.holds(link, message, held_back):
             self._message_in(link, message, messages)
 
     def _late(self, link: Link, message: Any) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.interfaces import IReactorTime
 
 from securechat.node.faults import Cable
 from securechat.node.handshake import State
+from securechat.node.lanes import Lanes
 from securechat.node.wires import Link
 
 
@@ -20,6 +21,10 @@ class Outlet:
     _clock: IReactorTime
     _cable: Cable
     _counters: Counter[str]
+    _lanes: Lanes[bytes] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._lanes = Lanes(self._clock, self._bytes_out)
 
     def write(self, link: Link, frames: Sequence[bytes]) -> None:
         """Frames in order, in one piece; nothing on a link that is ending."""
@@ -35,9 +40,7 @@ class Outlet:
             held_back = self._cable.passes(link.wire.peer)
             if held_back is None:
                 self._counters["faults_dropped"] += 1
-            elif held_back:
-                self._clock.callLater(held_back, self._bytes_out, link, frame)
-            else:
+            elif not self._lanes.holds(link, frame, held_back):
                 yield frame
 
     def _bytes_out(self, link: Link, frames: bytes) -> None:

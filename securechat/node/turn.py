@@ -21,18 +21,19 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from attrs import define, field
+from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from securechat.effects import Answer, Effect, Notify, Record
 from securechat.errors import LocalError, RemoteError
-from securechat.inputs import Asked, Command, Instant
+from securechat.inputs import Asked, Command, Disturb, Heal, Instant
 from securechat.journal.records import TurnRecord
 from securechat.journal.store import Store, StoreError
 from securechat.node.batch import Batch
 from securechat.node.dispatch import Cores
 from securechat.node.door import Door
+from securechat.node.faults import told
 from securechat.node.links import Links
 from securechat.node.log import fault, note
 from securechat.node.wires import Arrived, Link, stale
@@ -178,11 +179,21 @@ class Turn:
 
     def _handle(self, batch: Batch, item: Any) -> None:
         try:
-            self._absorb(batch, self.cores.route(item, batch.now))
+            if isinstance(item, Asked) and isinstance(item.command, Disturb | Heal):
+                self._disturb(batch, item, item.command)
+            else:
+                self._absorb(batch, self.cores.route(item, batch.now))
         except LocalError as problem:
             batch.effects.append(Answer(item.ticket, problem))
         except RemoteError as problem:
             self.links.hangup(item.peer, problem.reason)
+
+    def _disturb(self, batch: Batch, asked: Asked, command: Disturb | Heal) -> None:
+        """The cable is no core's, but what is done to it is a cause of what cores come to think."""
+        meant = self.links.cable.meant(command)
+        batch.inputs[-1] = evolve(asked, command=meant)
+        batch.cable.append(meant)
+        batch.effects += [Notify(FaultNoticed(told(meant))), Answer(asked.ticket, None)]
 
     def _offended(self, batch: Batch, link: Link, problem: RemoteError) -> None:
         batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
@@ -231,6 +242,8 @@ class Turn:
 
     def _act(self, batch: Batch) -> None:
         """The facts are on disk: whatever fails from here on, everybody is answered."""
+        for command in batch.cable:
+            self.links.cable.obey(command)
         try:
             self.perform(batch.effects)
         except Exception as problem:  # noqa: BLE001 - a Send promises nothing; recovery mends it

@@ -16,9 +16,11 @@ from securechat.admin.events import EventRing
 from securechat.admin.grammar import jsonl
 from securechat.admin.grammar.fitting import fitted
 from securechat.admin.grammar.values import Reply, Request
+from securechat.effects import Record
 from securechat.errors import LocalError
 from securechat.ids import BootId
 from securechat.journal.store import Store
+from securechat.membership.facts import ClaimHeld
 from securechat.node.dispatch import FACTS
 from securechat.node.node import Node, Places
 from securechat.settings import Settings
@@ -27,8 +29,19 @@ from securechat.simulation.people import FOUNDED_MS, person
 BOOT = BootId("7f3a" + "0" * 28)
 
 
-def nobody(*_: Any) -> None:
+def nobody(*_: Any, **__: Any) -> None:
     """Dials nobody, stops nothing."""
+
+
+def _claim(index: int) -> ClaimHeld:
+    """What somebody says of itself."""
+    who, other = person(index), Alone(index=index).node
+    signed = other.cores.membership.alive
+    said = other.statement(signed)
+    return ClaimHeld(
+        FOUNDED_MS, other.me, said.epoch, said.incarnation, said.boot, (), who.name,
+        who.signer.public, signed, other.me,
+    )  # fmt: skip
 
 
 @define(eq=False)
@@ -37,17 +50,23 @@ class Alone:
 
     settings: Settings = field(factory=lambda: Settings(burst=10_000.0, faults=True))
     stop: Stop = nobody
+    index: int = 0
+    """Which person of the simulation it is."""
+    knows: tuple[int, ...] = ()
+    """Whose claims are in its journal."""
     clock: Clock = field(factory=Clock)
     node: Node = field(init=False)
     desk: Desk = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        who = person(0)
+        who = person(self.index)
         store = Store.open(":memory:", FACTS, who.signer.room)
         self.node = Node(
             who, Places("127.0.0.1:7400"), self.settings, BOOT, store, self.clock, self._wall,
             Random(1), nobody, nobody,
         )  # fmt: skip
+        for other in self.knows:
+            store.commit([Record(_claim(other))], ())
         self.desk = Desk(self.node, EventRing(BOOT), self.stop)
         self.node.start()
         self.clock.advance(1)

@@ -10,7 +10,8 @@ from securechat.admin.grammar import jsonl, text
 from securechat.admin.grammar.fitting import fitted
 from securechat.admin.grammar.values import MAX_REPLY
 from securechat.errors import LocalError
-from securechat.settings import MAX_TEXT
+from securechat.settings import MAX_TEXT, Settings
+from securechat.simulation.people import person
 from tests.admin.real import Alone
 
 LONG = 200
@@ -81,3 +82,57 @@ class Records(SynchronousTestCase):
             turns = [item["turn"] for item in first.fields["items"]]
             rest = alone.asks("records", last=1000, after=first.fields["next"])
             self.assertEqual(turns + [item["turn"] for item in rest["items"]], whole)
+
+
+class Faults(SynchronousTestCase):
+    """The cable, at the admin port."""
+
+    def setUp(self) -> None:
+        """A node that knows one other member."""
+        self.alone = Alone(knows=(1,))
+        self.bob, self.member = person(1).name, person(1).signer.member
+
+    def events(self) -> list[str]:
+        """What watchers saw of it."""
+        ring = self.alone.desk.ring
+        kept = [ring.after(number) for number in range(ring.number)]
+        return [one.event.fields["what"] for one in kept if one and one.event.type == "fault"]
+
+    def test_a_cut_is_recorded_and_seen(self) -> None:
+        """The turn's record names the order and the member; watchers read it in words."""
+        rows = self.alone.asks("fault", action="cut", names=[self.bob])["items"]
+        self.assertEqual([(row["peer"], row["cut"]) for row in rows], [(self.bob, True)])
+        rows = self.alone.asks("fault", action="heal")["items"]
+        self.assertEqual(rows, [])
+        self.assertEqual(
+            self.events(),
+            [
+                f"the cable to {self.bob} is cut, by the operator",
+                "the cable to everybody was mended by the operator",
+            ],
+        )
+        self.alone.clock.advance(1)
+        records = self.alone.asks("records", about=f"member:{self.bob}", last=1000)["items"]
+        causes = [cause for record in records for cause in record["causes"]]
+        self.assertTrue(
+            any(f"Disturb ticket=1 {self.member} cut" in cause for cause in causes), causes
+        )
+        self.assertTrue(any("Heal ticket=2 everybody," in cause for cause in causes), causes)
+
+    def test_explain_tells_of_the_cut(self) -> None:
+        """A member that cannot be reached because of a cut: the story has the cut in it."""
+        self.alone.asks("fault", action="drop", percent=50, names=[self.bob])
+        self.alone.clock.advance(1)
+        story = self.alone.asks("explain", id=f"member:{self.bob}")["items"]
+        told = [item for item in story if "drop=50" in item["what"]]
+        self.assertEqual(len(told), 1)
+        self.assertIn(self.bob, told[0]["what"])
+
+    def test_refused(self) -> None:
+        """A cut of nobody is 504; all is 420 where faults are not enabled."""
+        problem = self.assertRaises(LocalError, self.alone.asks, "fault", action="cut")
+        self.assertEqual(problem.code, 504)
+        quiet = Alone(Settings())
+        for action in ({"action": "heal"}, {"action": "list"}, {"action": "delay", "ms": 5}):
+            problem = self.assertRaises(LocalError, quiet.asks, "fault", **action)
+            self.assertEqual(problem.code, 420)

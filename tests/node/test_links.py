@@ -12,10 +12,20 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, MemberId
-from securechat.inputs import DialFailed, DialOutcome, Ending, Heard, LinkDown, LinkUp, Refused
+from securechat.inputs import (
+    DialFailed,
+    DialOutcome,
+    Disturb,
+    Ending,
+    Heal,
+    Heard,
+    LinkDown,
+    LinkUp,
+    Refused,
+)
 from securechat.node import door as node_door
 from securechat.node import handshake
-from securechat.node.faults import Cable, Fault
+from securechat.node.faults import Cable
 from securechat.node.handshake import Close, Hello
 from securechat.node.links import Links
 from securechat.node.wires import Arrived, stale
@@ -383,7 +393,7 @@ class LinksTests(SynchronousTestCase):
         """A cut closes no link, swallows frames both ways, and leaves new links mute."""
         wires = connect(self.ada, self.bob)
         pump(*wires)
-        self.bob.links.cable.put((Fault(ADA, cut=True),))
+        self.bob.links.cable.obey(Disturb((ADA,), cut=True))
         self.ada.links.send(BOB, [CODEC.frame(Word("lost"))])
         self.bob.links.send(ADA, [CODEC.frame(Word("lost"))])
         pump(*wires)
@@ -391,7 +401,7 @@ class LinksTests(SynchronousTestCase):
         self.assertEqual(len(self.bob.links.view()), 1)
         pump(*connect(self.ada, self.bob))
         self.assertEqual(len(self.ada.got(LinkUp)), 1)
-        self.bob.links.cable.heal()
+        self.bob.links.cable.obey(Heal())
         self.ada.links.send(BOB, [CODEC.frame(Word("heard"))])
         pump(*wires)
         self.assertEqual(len(self.bob.got(Arrived)), 1)
@@ -400,7 +410,7 @@ class LinksTests(SynchronousTestCase):
         """A delay holds frames back and keeps their order."""
         wires = connect(self.ada, self.bob)
         pump(*wires)
-        self.ada.links.cable.put((Fault(BOB, delay_ms=300),))
+        self.ada.links.cable.obey(Disturb((BOB,), delay_ms=300))
         self.ada.links.send(BOB, [CODEC.frame(Word("one")), CODEC.frame(Word("two"))])
         pump(*wires)
         self.assertEqual(self.bob.got(Arrived), [])
@@ -408,6 +418,23 @@ class LinksTests(SynchronousTestCase):
         pump(*wires)
         words = [message for item in self.bob.got(Arrived) for message in item.messages]
         self.assertEqual(words, [Word("one"), Word("two")])
+
+    def test_a_delay_that_became_shorter(self) -> None:
+        """Frames said after the delay was lowered, or mended, do not overtake those before them."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        for side, peer in ((self.ada, BOB), (self.bob, ADA)):
+            for word, delay in (("one", 300), ("two", 10), ("three", 0)):
+                side.links.cable.obey(Disturb((peer,), delay_ms=delay))
+                self.ada.links.send(BOB, [CODEC.frame(Word(f"{word} {peer}"))])
+                pump(*wires)
+            self.clock.advance(0.1)
+            pump(*wires)
+            self.assertEqual(len(self.bob.got(Arrived)), 3 * (side is self.bob))
+            self.clock.advance(0.2)
+            pump(*wires)
+        words = [message for item in self.bob.got(Arrived) for message in item.messages]
+        self.assertEqual([word.text.split()[0] for word in words], ["one", "two", "three"] * 2)
 
     def test_one_peer_takes_three_places(self) -> None:
         """A member that opens link after link keeps three places; its oldest unfinished one goes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any, cast
 
 from attrs import define, field, frozen
@@ -13,9 +14,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.effects import Answer, Effect, Fact, Hangup, Notify, Record, Send
 from securechat.errors import LocalError, RemoteError
 from securechat.ids import MemberId
-from securechat.inputs import Instant, LinkUp, Received, Say, Tick
+from securechat.inputs import Disturb, Heal, Instant, LinkUp, Received, Say, Tick
 from securechat.journal.store import Store, StoreError
 from securechat.node import dispatch, door, links
+from securechat.node.faults import Cable, Fault, told
 from securechat.node.turn import Turn
 from securechat.node.wires import Arrived
 from securechat.notices import FaultNoticed, Roster
@@ -87,6 +89,7 @@ class Links:
     def __init__(self) -> None:
         self.ups: tuple[LinkUp, ...] = ()
         self.ended: list[tuple[Any, str]] = []
+        self.cable = Cable(True, Random(1))
 
     def linked(self) -> tuple[LinkUp, ...]:
         """The links that are up."""
@@ -196,6 +199,37 @@ class TurnTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.performed, [Send(BOB, "post")])
         self.assertEqual(self.on_disk, 2)
+
+    def test_the_cable(self) -> None:
+        """A cut is put in force, told and answered by a turn of its own, and recorded."""
+        order = Disturb((BOB,), cut=True)
+        answer = self.turn.ask(order)
+        self.assertEqual(self.links.cable.active(), ())
+        self.clock.advance(0)
+        self.successResultOf(answer)
+        self.assertEqual(self.links.cable.active(), (Fault(BOB, cut=True),))
+        self.assertEqual(self.events, [FaultNoticed(told(order))])
+        self.clock.advance(1)
+        (record,) = self.store.turns(last=1)
+        self.assertEqual(record.causes, (f"Asked Disturb ticket=1 {BOB} cut",))
+        self.assertEqual(record.about, (f"member:{BOB}",))
+
+    def test_the_cable_of_a_turn_that_fails(self) -> None:
+        """A cut whose turn could not be committed is not in force, and who asked is told."""
+        self.rule = lambda cores, item, now: [[Record(Noted("post"))]]
+        self.break_store()
+        self.turn.put("say")
+        answer = self.turn.ask(Disturb((BOB,), cut=True))
+        self.clock.advance(0)
+        self.assertEqual(self.failureResultOf(answer, LocalError).value.code, 420)
+        self.assertEqual(self.links.cable.active(), ())
+
+    def test_the_cable_where_faults_are_off(self) -> None:
+        """It is refused, and the turn goes on."""
+        self.links.cable = Cable(False, Random(1))
+        answer = self.turn.ask(Heal())
+        self.clock.advance(0)
+        self.assertEqual(self.failureResultOf(answer, LocalError).value.code, 420)
 
     def test_one_transaction(self) -> None:
         """All inputs that wait share one commit; the later see the facts of the earlier."""
