@@ -20,9 +20,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorUNIX
 from twisted.internet.protocol import ServerFactory
 
+from securechat.addresses import is_loopback, join, split
 from securechat.admin.blocking import COOKIE, SOCKET
 from securechat.errors import HomeError
-from securechat.node.address import is_loopback, join, split
 
 MAX_SOCKET_PATH = 107
 """Bytes of a path that fit ``sockaddr_un`` on Linux."""
@@ -95,12 +95,14 @@ def listen_tcp(reactor: Any, address: str, factory: ServerFactory) -> IListening
     try:
         host, port = split(address)
     except ValueError as problem:
-        raise HomeError(f"the admin port cannot listen: {problem}; {hint}") from None
-    host = "127.0.0.1" if host == "localhost" else host
+        raise HomeError(
+            f"the admin port cannot listen on {address[:64]!a}: {problem}; {hint}"
+        ) from None
+    host = "127.0.0.1" if host.lower() == "localhost" else host
     if not is_loopback(host):
         raise HomeError(
             f"the admin port listens on this machine only, not on {join(host, port)}: use "
-            f"127.0.0.1:{port or 7401}, and ssh to reach it from elsewhere; {hint}"
+            f"127.0.0.1:{port}, and ssh to reach it from elsewhere; {hint}"
         )
     try:
         return IReactorTCP(reactor).listenTCP(port, factory, interface=host)

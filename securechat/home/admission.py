@@ -12,6 +12,7 @@ from pathlib import Path
 from attrs import frozen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from securechat.addresses import is_loopback, split
 from securechat.certificates import (
     Authority,
     MemberCertificate,
@@ -22,7 +23,7 @@ from securechat.certificates import (
 )
 from securechat.errors import HomeError
 from securechat.home import papers
-from securechat.home.addresses import dialled_by_others, is_loopback, split
+from securechat.home.addresses import dialled_by_others
 from securechat.home.checks import check_free, check_name, read_paper
 from securechat.home.config import Config, render_config
 from securechat.home.files import (

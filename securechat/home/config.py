@@ -19,8 +19,8 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
+from securechat.addresses import check_told, is_loopback, is_wildcard, split
 from securechat.errors import HomeError
-from securechat.home.addresses import is_loopback, is_wildcard, split
 from securechat.home.places import CONFIG
 from securechat.settings import KIB, MAX_ADDRESSES, MAX_MEMBERS, MIB, PRESETS, Settings
 
@@ -100,11 +100,16 @@ def _loopback(value: Any) -> str:
     return str(value)
 
 
-def _dialled_list(most: int) -> Callable[[Any], tuple[str, ...]]:
+def _told(value: Any) -> str:
+    check_told(_dialled(value))
+    return str(value)
+
+
+def _list_of(take_one: Callable[[Any], str], most: int) -> Callable[[Any], tuple[str, ...]]:
     def take(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or len(value) > most:
             raise ValueError
-        return tuple(_dialled(each) for each in value)
+        return tuple(take_one(each) for each in value)
 
     return take
 
@@ -150,11 +155,11 @@ KEYS = (
     Key(
         "node", "advertise",
         "What peers are told to dial; empty: the address of each link, and our port.",
-        DIALLED.format(MAX_ADDRESSES), _dialled_list(MAX_ADDRESSES),
+        DIALLED.format(MAX_ADDRESSES), _list_of(_told, MAX_ADDRESSES),
     ),
     Key(
         "node", "peers", "Whom to dial first; one that answers is enough, the rest is learned.",
-        DIALLED.format(MAX_MEMBERS), _dialled_list(MAX_MEMBERS),
+        DIALLED.format(MAX_MEMBERS), _list_of(_dialled, MAX_MEMBERS),
     ),
     Key(
         "node", "preset", "lan: for a network.  local: faster, for nodes on one machine.",

@@ -16,9 +16,9 @@ import msgspec
 from attrs import evolve, frozen
 from msgspec import Meta
 
+from securechat.addresses import is_wildcard, split
 from securechat.certificates import NAME, MemberCertificate, RoomCertificate, read_member, read_room
 from securechat.errors import RemoteError
-from securechat.home.addresses import is_wildcard, split
 from securechat.ids import MemberId
 from securechat.objects import Purpose, Signed
 from securechat.signing import Signer, member_id, verify

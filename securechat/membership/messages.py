@@ -8,12 +8,12 @@ speaks, and an ack counts for the member at its other end only.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from attrs import frozen
 from msgspec import Meta
 
+from securechat.addresses import MAX_TOLD, check_told
 from securechat.errors import RemoteError
 from securechat.ids import MAX_INT, BootId, MemberId, Version
 from securechat.objects import Purpose, Signed
@@ -22,11 +22,9 @@ from securechat.settings import MAX_ADDRESSES
 Count = Annotated[int, Meta(ge=0, le=MAX_INT)]
 Author = Annotated[MemberId, Meta(pattern="^[a-z2-7]{52}$")]
 Boot = Annotated[BootId, Meta(pattern="^[0-9a-f]{32}$")]
-MAX_ADDRESS = 100
-Address = Annotated[str, Meta(min_length=3, max_length=MAX_ADDRESS)]
+Address = Annotated[str, Meta(min_length=3, max_length=MAX_TOLD)]
 Digest = Annotated[bytes, Meta(min_length=8, max_length=8)]
 
-ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,90}|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})", re.ASCII)
 MAX_CERTIFICATE = 2048
 """Bytes of DER that an Alive may carry."""
 MAX_ROWS = 256
@@ -36,9 +34,12 @@ MAX_OBJECTS = 256
 
 
 def is_address(address: str) -> bool:
-    """Whether this is HOST:PORT or [HOST]:PORT with a port above 0, and fits an Alive."""
-    match = ADDRESS.fullmatch(address)
-    return match is not None and len(address) <= MAX_ADDRESS and 0 < int(match[1]) < 65536
+    """Whether members may tell each other to dial this; what the configuration takes, they may."""
+    try:
+        check_told(address)
+    except ValueError:
+        return False
+    return True
 
 
 @frozen

@@ -19,9 +19,9 @@ from twisted.internet.endpoints import (
 from twisted.internet.interfaces import IProtocol, IReactorTime, IStreamClientEndpoint
 from twisted.python.failure import Failure
 
+from securechat.addresses import number, split
 from securechat.ids import MemberId
 from securechat.inputs import DialOutcome
-from securechat.node.address import number, split
 from securechat.node.link import BareFactory, LinkProtocol, Owner
 from securechat.node.tls import PeerTLS
 from securechat.settings import Settings
@@ -90,8 +90,6 @@ class Dialer:
         self._unproven.clear()
 
     def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
-        if not port:
-            raise ValueError("port 0 cannot be dialled")
         literal = number(host)
         if literal is None:
             return HostnameEndpoint(self._reactor, host, port, timeout=self.connect_timeout)

@@ -24,8 +24,9 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import ServerFactory
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 
+from securechat.addresses import is_loopback, split
 from securechat.errors import HomeError
-from securechat.node.address import is_loopback, shown, source, split
+from securechat.node.address import shown, source
 from securechat.node.knocks import Porch
 from securechat.node.link import BareFactory, LinkProtocol, Owner
 from securechat.node.tls import PeerTLS
@@ -186,7 +187,7 @@ def listen(reactor: IReactorTime, address: str, factory: LinkFactory) -> IListen
         return IReactorTCP(reactor).listenTCP(port, factory, backlog=BACKLOG, interface=host)
     except ValueError as problem:
         raise HomeError(
-            f"cannot listen: {problem}; see listen under [node] in config.toml"
+            f"cannot listen on {address[:64]!a}: {problem}; see listen under [node] in config.toml"
         ) from None
     except CannotListenError as problem:
         why = getattr(problem.socketError, "strerror", None) or problem.socketError

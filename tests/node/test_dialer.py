@@ -15,6 +15,7 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import (
     IListeningPort,
     IReactorPluggableNameResolver,
+    IReactorTCP,
     IReactorTime,
 )
 from twisted.internet.task import deferLater
@@ -167,7 +168,7 @@ class LoopbackTests(TestCase):
         self.room = Room()
         self.ada, self.bob = Told(), Told()
         factory = LinkFactory(self.bob, self.room.tls("bob", 3), self.clock)
-        self.port = listen(self.clock, "127.0.0.1:0", factory)
+        self.port = IReactorTCP(reactor).listenTCP(0, factory, interface="127.0.0.1")
         self.address = f"127.0.0.1:{cast(Any, self.port.getHost()).port}"
         self.dialer = Dialer(self.clock, self.room.tls("ada", 2))
         self.dialer.links = self.ada

@@ -189,5 +189,5 @@ class ListenTests(SynchronousTestCase):
 
     def test_no_address(self) -> None:
         """Something that is no address is one line, too."""
-        with self.assertRaisesRegex(HomeError, "cannot listen: 'nowhere' is not HOST:PORT"):
+        with self.assertRaisesRegex(HomeError, "cannot listen on 'nowhere': not HOST:PORT"):
             listen(Clock(), "nowhere", Bench().factory)
