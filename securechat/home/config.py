@@ -2,9 +2,9 @@
 ``config.toml``: what a node may be told, and what each value may be (INTERFACE 3).
 
 Key names are unique across sections, so ``Config`` is flat.  A missing key has its default; an
-unknown one is a warning that names the nearest; a value that cannot be is a HomeError that names the
-key, the value, and what is allowed.  The file as written shows every key on a line of its own with a
-comment above it.
+unknown one is a warning that names the nearest, or what there is if none is near; a value that cannot
+be is a HomeError that names the key, the value, and what is allowed.  The file as written shows every
+key on a line of its own with a comment above it.
 """
 
 from __future__ import annotations
@@ -246,7 +246,8 @@ def _entries(said: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
                 yield section, "", None
                 continue
             for name, value in inside.items():
-                yield section, name, value
+                table = isinstance(value, dict) and name not in BY_NAME
+                yield (f"{section}.{name}", "", None) if table else (section, name, value)
         else:
             yield "", section, inside
 
@@ -254,12 +255,25 @@ def _entries(said: dict[str, Any]) -> Iterator[tuple[str, str, Any]]:
 def _unknown(section: str, name: str) -> str:
     """What to say of a key or section that is not understood."""
     if not name:
-        nearest = difflib.get_close_matches(section, SECTIONS, n=1, cutoff=0)
-        return f"{CONFIG}: unknown section [{_line(section)}]; the nearest is [{nearest[0]}]"
-    nearest = [name] if name in BY_NAME else difflib.get_close_matches(name, BY_NAME, 1, 0)
+        nearest = difflib.get_close_matches(section, SECTIONS, n=1)
+        hint = f"the nearest is [{nearest[0]}]" if nearest else f"there are {_listed(SECTIONS)}"
+        return f"{CONFIG}: unknown section [{_line(section)}]; {hint}"
     where = f"[{section}] " if section else ""
-    right = f"[{BY_NAME[nearest[0]].section}] {nearest[0]}"
-    return f"{CONFIG}: unknown key {where}{_line(name)}; the nearest is {right}"
+    return f"{CONFIG}: unknown key {where}{_line(name)}; {_hint(section, name)}"
+
+
+def _hint(section: str, name: str) -> str:
+    """The nearest key; where none is near, all that may stand there."""
+    nearest = [name] if name in BY_NAME else difflib.get_close_matches(name, BY_NAME, n=1)
+    if nearest:
+        return f"the nearest is [{BY_NAME[nearest[0]].section}] {nearest[0]}"
+    if not section:
+        return f"every key stands in a section: {_listed(SECTIONS)}"
+    return f"[{section}] has {', '.join(key.name for key in KEYS if key.section == section)}"
+
+
+def _listed(sections: tuple[str, ...]) -> str:
+    return ", ".join(f"[{section}]" for section in sections)
 
 
 def _taken(key: Key, value: Any) -> Any:

@@ -1,5 +1,5 @@
 """
-The files of a journal: made for its owner alone, copied before a change, set aside when damaged.
+The files of a journal: its owner's alone, copied before a change, set aside when damaged.
 
 SQLite keeps a second and a third file beside the first (``-wal``, ``-shm``); a damaged journal moves
 with them, so that whoever wants to look at it finds it whole.  Nothing is ever overwritten: a name
@@ -21,7 +21,7 @@ def make_file(path: Path) -> int:
     """
     Make the file if there is none, readable by its owner alone; its size.
 
-    HomeError if it cannot be used.
+    HomeError if it cannot be used, or if others could have read or changed it.
     """
     try:
         fresh = not path.exists()
@@ -32,15 +32,20 @@ def make_file(path: Path) -> int:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode):
             raise HomeError(f"{path.name} is not a file; move it away")
-        if found.st_mode & 0o077:
-            os.fchmod(handle, 0o600)
+        for part in (path, *(Path(f"{path}{end}") for end in BESIDE)):
+            _check_private(part)
     except OSError as problem:
-        raise HomeError(f"{path.name} cannot be made private: {_words(problem)}") from None
+        raise HomeError(f"{path.name} cannot be used: {_words(problem)}") from None
     finally:
         os.close(handle)
     if fresh:
         _sync_folder(path.parent)
     return found.st_size
+
+
+def _check_private(path: Path) -> None:
+    if path.exists() and (mode := path.stat().st_mode & 0o777) & 0o077:
+        raise HomeError(f"{path} is open to others (mode {mode:o}); run: chmod 600 {path}")
 
 
 def move_aside(path: Path) -> Path:

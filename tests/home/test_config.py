@@ -137,6 +137,16 @@ class UnknownTests(SynchronousTestCase):
         """A misspelt section is named once, with the nearest one."""
         self.assertIn("the nearest is [history]", self._warning("[histroy]\nposts = 5\ndays = 1\n"))
 
+    def test_none_is_near(self) -> None:
+        """Where no key or section is near there is no guess, but a list of what there is."""
+        for content, line in (
+            ("[admin]\nx = 1", "unknown key [admin] x; [admin] has tcp, open_observer"),
+            ("x = 1", "unknown key x; every key stands in a section: [node], [admin], [history]"),
+            ("[zzz]\nposts = 1", "unknown section [zzz]; there are [node], [admin], [history]"),
+            ("[node.x]\ny = 1", "unknown section [node.x]; the nearest is [node]"),
+        ):
+            self.assertTrue(self._warning(content).startswith(f"config.toml: {line}"), line)
+
     def test_hostile_key(self) -> None:
         """A key with control characters in it moves no cursor when it is told."""
         warning = self._warning('[node]\n"\\u001b[2J\\u202e" = 1\n')

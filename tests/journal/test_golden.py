@@ -47,6 +47,7 @@ class GoldenTests(SynchronousTestCase):
         connection = sqlite3.connect(path)
         connection.executescript(GOLDEN.read_text(encoding="utf-8"))
         connection.close()
+        path.chmod(0o600)
         store = Store.open(path, FACTS, ROOM)
         self.addCleanup(store.close)
         self.assertEqual(store.set_aside, "")

@@ -37,7 +37,8 @@ class OpeningTestCase(SynchronousTestCase):
     """A folder for one journal."""
 
     def setUp(self) -> None:
-        """An empty folder."""
+        """An empty folder; what is made in it is private, as a node's files are."""
+        self.addCleanup(os.umask, os.umask(0o077))
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.path = self.folder / "journal.db"
@@ -100,12 +101,18 @@ class UsableTests(OpeningTestCase):
         self.assertEqual(set(modes.values()), {0o600})
         self.assertIn("journal.db-wal", modes)
 
-    def test_loose_mode_is_mended(self) -> None:
-        """A journal that others could read is made private when it is opened."""
+    def test_loose_mode_is_refused(self) -> None:
+        """A journal or a log that others could read or change is refused with the remedy."""
         self.filled(1)
-        self.path.chmod(0o644)
-        self.opened()
-        self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+        beside = self.folder / "journal.db-wal"
+        beside.touch(0o600)
+        for part in (self.path, beside):
+            for mode in (0o644, 0o620, 0o601):
+                part.chmod(mode)
+                self.assertIn(f"(mode {mode:o}); run: chmod 600 {part}", self.refused())
+                self.assertEqual(part.stat().st_mode & 0o777, mode)
+            part.chmod(0o600)
+        self.assertEqual(self.opened().last_turn(), 1)
 
     def test_settings_that_make_it_durable(self) -> None:
         """A journal on disk is in WAL mode, syncs each commit and wipes what it deletes."""
@@ -202,14 +209,13 @@ class RefusedTests(OpeningTestCase):
         self.assertIn("not a file", self.refused())
 
     def test_no_permission(self) -> None:
-        """A journal that may not be opened, made private or moved is named with the reason."""
+        """A journal that may not be opened, looked at or moved is named with the reason."""
         self.filled(1)
 
         def denied(*args: object, **kwargs: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        for name in ("open", "fchmod"):
-            self.path.chmod(0o644)
+        for name in ("open", "fstat"):
             patched = self.patch(os, name, denied)
             self.assertIn("permission denied", self.refused())
             patched.restore()
