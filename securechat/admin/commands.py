@@ -239,14 +239,18 @@ def _faults(desk: Desk) -> Reply:
 
 def leave(desk: Desk, args: Args, session: Any) -> Reply:
     """A signed goodbye to everybody, then stop; expected back."""
-    desk.stop(goodbye=True)
-    return ok(leaving=True)
+    return _ending(desk, goodbye=True)
 
 
 def stop(desk: Desk, args: Args, session: Any) -> Reply:
     """Stop without a word: to the others this looks like a crash."""
-    desk.stop(goodbye=False)
-    return ok(stopping=True)
+    return _ending(desk, goodbye=False)
+
+
+def _ending(desk: Desk, goodbye: bool) -> Reply:
+    """251 if the node is being stopped already; the first request says how."""
+    first, goodbye = desk.end(goodbye)
+    return Reply(Code.OK if first else Code.ALREADY, {"leaving" if goodbye else "stopping": True})
 
 
 LOOKING = (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from attrs import define
+from attrs import define, field
 from twisted.internet.defer import Deferred
 
 from securechat.admin import views
@@ -36,6 +36,8 @@ class Desk:
     ring: EventRing
     stop: Stop
     """Stop the service, once the reply is on its way."""
+    _goodbye: bool | None = field(default=None, init=False)
+    """How the node is being stopped, once somebody has asked for it."""
 
     def __attrs_post_init__(self) -> None:
         self.node.watchers.append(self._happened)
@@ -72,6 +74,14 @@ class Desk:
     def input(self, command: Command) -> Deferred[Any]:
         """Ask the cores for something."""
         return self.node.input(command)
+
+    def end(self, goodbye: bool) -> tuple[bool, bool]:
+        """Stop, as who asked first wanted it: whether that was this one, and with a goodbye."""
+        first = self._goodbye is None
+        if self._goodbye is None:
+            self._goodbye = goodbye
+            self.stop(goodbye=goodbye)
+        return first, self._goodbye
 
     def said(self, event: PostShown | DirectShown) -> views.Fields:
         """The message that an event is about, as ``messages`` has it."""

@@ -7,11 +7,13 @@ the node down again: a node that cannot be looked at is not started.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import DeferredList, maybeDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IReactorTime
 
 from securechat.admin.blocking import COOKIE
@@ -70,5 +72,10 @@ class AdminService(Service):
     def _stop_soon(self, goodbye: bool) -> None:
         if not goodbye:
             self._node.wordless = True
+        self._reactor.callLater(REPLY_TIME, self._stop)
+
+    def _stop(self) -> None:
+        """A signal may have been faster."""
         reactor: Any = self._reactor
-        self._reactor.callLater(REPLY_TIME, reactor.stop)
+        with suppress(ReactorNotRunning):
+            reactor.stop()

@@ -39,7 +39,7 @@ from securechat.objects import Signed
 
 Fields = dict[str, Any]
 SHORT_HASH = 16
-ALWAYS_COUNTED = ("frames_in", "frames_out", "duplicates", "recovered", "commits")
+ALWAYS_COUNTED = ("frames_in", "frames_out", "duplicates", "recovered", "turns", "commits")
 """Counters that a reader may rely on, also while they are 0."""
 UNREADABLE = "(the stored text is damaged)"
 
@@ -260,7 +260,11 @@ def fault(names: Names, found: Fault) -> Fields:
 
 
 def counters(view: NodeView) -> Fields:
-    """Every counter by name; those of a group (``refused.REASON``) stand in an object of its name."""
+    """
+    Every counter by name, since the start; those of a group (``refused.REASON``) in one object.
+
+    ``turn`` is no count: it is the number of the latest turn, which goes on over restarts.
+    """
     fields: Fields = {"refused": {}, **dict.fromkeys(ALWAYS_COUNTED, 0)}
     for counted in (view.counters, view.membership.counters, view.messaging.counters):
         for name, value in sorted(counted.items()):
@@ -269,7 +273,7 @@ def counters(view: NodeView) -> Fields:
             key = inner if dot else name
             place[key] = place.get(key, 0) + value
     fields["frames"] = fields["frames_in"] + fields["frames_out"]
-    fields["turns"] = view.turn
+    fields["turn"] = view.turn
     return fields
 
 

@@ -19,6 +19,7 @@ from securechat.admin.grammar.values import Reply, Request
 from securechat.effects import Record
 from securechat.errors import LocalError
 from securechat.ids import BootId
+from securechat.journal.records import TurnRecord
 from securechat.journal.store import Store
 from securechat.membership.facts import ClaimHeld
 from securechat.node.dispatch import FACTS
@@ -54,6 +55,8 @@ class Alone:
     """Which person of the simulation it is."""
     knows: tuple[int, ...] = ()
     """Whose claims are in its journal."""
+    past: int = 0
+    """How many turns its journal has seen."""
     clock: Clock = field(factory=Clock)
     node: Node = field(init=False)
     desk: Desk = field(init=False)
@@ -67,6 +70,8 @@ class Alone:
         )  # fmt: skip
         for other in self.knows:
             store.commit([Record(_claim(other))], ())
+        if self.past:
+            store.commit([], [TurnRecord(self.past, FOUNDED_MS, 0.0)])
         self.desk = Desk(self.node, EventRing(BOOT), self.stop)
         self.node.start()
         self.clock.advance(1)

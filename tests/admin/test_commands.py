@@ -136,3 +136,39 @@ class Faults(SynchronousTestCase):
         for action in ({"action": "heal"}, {"action": "list"}, {"action": "delay", "ms": 5}):
             problem = self.assertRaises(LocalError, quiet.asks, "fault", **action)
             self.assertEqual(problem.code, 420)
+
+
+class Counters(SynchronousTestCase):
+    """What is counted."""
+
+    def test_turns_and_the_turn(self) -> None:
+        """``turns`` are those since the start; ``turn`` is the number that records have."""
+        alone = Alone(past=41)
+        before = alone.asks("counters")
+        self.assertEqual(before["turn"] - before["turns"], 42)
+        alone.asks("say", text="x")
+        after = alone.asks("counters")
+        self.assertEqual(after["turns"] - before["turns"], 1)
+        self.assertEqual(after["turn"] - before["turn"], 1)
+        alone.clock.advance(1)
+        (record,) = alone.asks("records", last=1)["items"]
+        self.assertEqual(record["turn"], after["turn"])
+
+
+class Ending(SynchronousTestCase):
+    """leave and stop."""
+
+    def test_the_first_request_wins(self) -> None:
+        """A stop right behind a leave leaves the goodbye its words; a second leave is 251."""
+        asked: list[bool] = []
+        alone = Alone(stop=lambda goodbye: asked.append(goodbye))
+        replies = [alone.asks(verb) for verb in ("leave", "stop", "leave")]
+        self.assertEqual(
+            replies,
+            [{"code": 250, "leaving": True}] + [{"code": 251, "leaving": True}] * 2,
+        )
+        self.assertEqual(asked, [True])
+        abrupt = Alone(stop=lambda goodbye: asked.append(goodbye))
+        self.assertEqual(abrupt.asks("stop"), {"code": 250, "stopping": True})
+        self.assertEqual(abrupt.asks("leave"), {"code": 251, "stopping": True})
+        self.assertEqual(asked, [True, False])
