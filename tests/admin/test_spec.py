@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -77,3 +79,18 @@ class AdminVectorTests(SynchronousTestCase):
         page = (ROOT / "docs" / "spec" / "admin.md").read_text()
         for code in Code:
             self.assertIn(str(int(code)), page)
+
+
+class CommandsPageTests(SynchronousTestCase):
+    """docs/spec/admin-commands.md."""
+
+    def test_the_page_is_what_the_table_says(self) -> None:
+        """Every command with its parameters, as the node has them; the script that checks agrees."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "scripts" / "draw_commands"), "--check"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+        page = (ROOT / "docs" / "spec" / "admin-commands.md").read_text(encoding="utf-8")
+        for verb in ("hello", "watch", "messages", "fault", "stop"):
+            self.assertIn(f"| `{verb}", page)
