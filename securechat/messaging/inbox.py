@@ -3,6 +3,10 @@ Direct messages to us: taken from their author only, committed, then receipted (
 
 The receipt is made in the turn of the commit and leaves after it, so it never claims what is not on
 disk (G1).  A duplicate gets the same receipt, also when the text is long gone.
+
+One peer's letters are taken at a bounded rate (G9): at once as many as an honest author can have
+waiting, then as many a second as posts.  What is above it is dropped and counted and gets no receipt,
+so its author offers it again later.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import define
+from attrs import define, field
 
 from securechat.effects import Effect, Notify, Record, Send
 from securechat.errors import RemoteError
@@ -21,6 +25,7 @@ from securechat.messaging.facts import DirectHeld, ReceiptGiven
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Receipts, Rejected
 from securechat.messaging.peers import Peers
+from securechat.messaging.rates import Buckets
 from securechat.messaging.statements import Direct, Receipt
 from securechat.messaging.taking import LATE_MS
 from securechat.notices import ClockNoticed, DirectShown
@@ -36,6 +41,12 @@ class Inbox:
     _signer: Signer
     _book: Book
     _peers: Peers
+    _rates: Buckets = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self._book.settings
+        burst = max(settings.burst, float(settings.outbox_messages))
+        self._rates = Buckets(settings.posts_per_second, burst)
 
     def take(self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant) -> list[Effect]:
         """Direct messages on a link of their author."""
@@ -56,7 +67,11 @@ class Inbox:
             elif ahead(direct.hlc, now.wall_ms) > self._book.settings.skew_refused:
                 hours = round(ahead(direct.hlc, now.wall_ms) / 3600)
                 effects.append(self._refuse(peer, found.hash, f"clock: stamped {hours} h ahead"))
-            elif self._peers.epoch is not None:
+            elif self._peers.epoch is None:
+                continue
+            elif not self._rates.take(peer, 1, now.mono):
+                self._book.counters["directs_rate_limited"] += 1
+            else:
                 ids[direct.id] = found.hash
                 effects += self._accept(found, now, fresh)
         if fresh:

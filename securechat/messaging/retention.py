@@ -5,7 +5,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
   so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
   the floor stay.
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and
-  ids outlive the texts by twice ``keep_hours``.
+  ids outlive the texts by twice ``keep_hours``, but no more of them for each author than one can have
+  waiting in an outbox.
 - If wall and monotonic clock part by more than 60 s between two looks, nothing is forgotten by age
   for an hour: a clock that jumped must not empty a history.
 
@@ -14,12 +15,13 @@ A look takes a bounded number of envelopes; the next look goes on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from attrs import define
 
 from securechat.effects import Effect, Forget, Record
-from securechat.ids import MemberId
+from securechat.ids import MemberId, MessageId
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.facts import Floor
@@ -54,10 +56,14 @@ class Retention:
     def tick(self, now: Instant) -> list[Effect]:
         """One look."""
         self._watch_clock(now)
-        self._next = now.mono + PAUSE
+        whole = now.mono >= self._next
+        if whole:
+            self._next = now.mono + PAUSE
         ages = now.mono >= self._paused
         effects = self._posts(now, ages) + self._letters(now, ages)
-        return effects + (self._nonces(now) + self._receipts(now) if ages else [])
+        if whole:
+            effects += (self._nonces(now) if ages else []) + self._receipts(now, ages)
+        return effects
 
     def _over(self) -> bool:
         settings, streams, letters = self._book.settings, self._book.streams, self._book.letters
@@ -181,14 +187,25 @@ class Retention:
             return [f"dm/{name}", f"dm-state/{name}", f"receipt/{name}"]
         return [f"dm/{name}"]
 
-    def _receipts(self, now: Instant) -> list[Effect]:
-        """Receipts of texts that are long gone."""
-        before = now.wall_ms - int(2 * self._book.settings.keep_hours * HOUR_MS)
+    def _receipts(self, now: Instant, ages: bool) -> list[Effect]:
+        """Receipts of texts that are gone: those that are too old, and each author's oldest above."""
+        settings, letters = self._book.settings, self._book.letters
+        before = now.wall_ms - int(2 * settings.keep_hours * HOUR_MS)
+        alone = [
+            (MessageId.parse(given.id).author, given)
+            for name, given in letters.given.items()
+            if letters.get(name) is None
+        ]
+        above = Counter(author for author, _ in alone)
+        for author in above:
+            above[author] -= settings.outbox_messages
         keys: list[str] = []
-        for name, given in self._book.letters.given.items():
-            if given.at >= before or len(keys) >= BUDGET:
+        for author, given in alone:
+            if len(keys) >= BUDGET:
+                self._next = now.mono
                 break
-            if self._book.letters.get(name) is None:
+            if above[author] > 0 or (ages and given.at < before):
+                above[author] -= 1
                 keys.append(given.key)
         return [Record(Forget(tuple(keys)))] if keys else []
 

@@ -23,7 +23,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Rejected
-from securechat.messaging.rates import Bucket
+from securechat.messaging.rates import Buckets
 from securechat.messaging.statements import Envelope
 from securechat.notices import ClockNoticed, Conflict, PostShown, Recovered
 from securechat.objects import Admitted
@@ -32,7 +32,6 @@ LATE_MS = 1000
 """Live posts said at the same moment cross; one that is shown above others by less is not late."""
 MAX_HEADS = 256
 """Streams of one author of which a head may be kept without any post of them."""
-MAX_BUCKETS = 1024
 
 
 @define(eq=False)
@@ -41,7 +40,11 @@ class Taking:
 
     _book: Book
     _announcing: Announcing
-    _buckets: dict[MemberId, Bucket] = field(factory=dict)
+    _pushed: Buckets = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        settings = self._book.settings
+        self._pushed = Buckets(settings.posts_per_second, max(settings.burst, 64.0))
 
     def live(self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant) -> list[Effect]:
         """Posts as they are said."""
@@ -165,14 +168,7 @@ class Taking:
 
     def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:
         """By who pushes: posts of others that somebody pushes cost him, never their authors."""
-        bucket = self._buckets.get(peer)
-        if bucket is None:
-            settings = self._book.settings
-            bucket = Bucket(settings.posts_per_second, max(settings.burst, 64.0))
-            while len(self._buckets) >= MAX_BUCKETS:
-                del self._buckets[next(iter(self._buckets))]
-            self._buckets[peer] = bucket
-        return bucket.take(count, now.mono)
+        return self._pushed.take(peer, count, now.mono)
 
 
 def own_refused(book: Book, name: Hash, peer: MemberId, reason: str) -> list[Effect]:

@@ -12,6 +12,7 @@ from securechat.messaging.messages import Directs, Receipts, Rejected
 from securechat.messaging.statements import Direct
 from securechat.notices import ClockNoticed
 from securechat.objects import Signed
+from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, sign, three
 
 
@@ -95,6 +96,26 @@ class Inbox(SynchronousTestCase):
         bob.receive(ada.id, Directs((old,)))
         self.assertEqual([line.late for line in bob.lines()], [True, False])
         self.assertEqual(bob.texts(), ["old", "new"])
+
+    def test_flood(self) -> None:
+        """Of a flood the excess gets no receipt, and is taken when it comes again later."""
+        room = Room()
+        few = Settings(outbox_messages=100, posts_per_second=10, burst=20)
+        ada, bob = room.member(1), room.member(2, settings=few)
+        carol = room.member(3)
+        room.roster()
+        flood = [direct(room, ada, bob, f"spam {n}", n) for n in range(1, 301)]
+        for first in range(0, 300, 50):
+            bob.receive(ada.id, Directs(tuple(flood[first : first + 50])))
+        self.assertEqual(len(bob.texts()), 100)
+        self.assertEqual(len(bob.core.parts.book.letters.given), 100)
+        self.assertEqual(bob.core.parts.book.counters["directs_rate_limited"], 200)
+        bob.receive(carol.id, Directs((direct(room, carol, bob, "hello"),)))
+        self.assertIn("hello", bob.texts())
+        room.wait(1.05)
+        bob.receive(ada.id, Directs(tuple(flood[100:150])))
+        self.assertEqual(len(bob.texts()), 111)
+        self.assertEqual(bob.errors, [])
 
     def test_before_our_epoch_is_known(self) -> None:
         """Before membership told our epoch nothing can be receipted, so nothing is taken yet."""

@@ -195,6 +195,22 @@ class Directs(SynchronousTestCase):
         self.assertLessEqual(len(bob.texts()), 100)
         self.assertEqual({line.state for line in ada.lines()}, {ada.lines()[0].state})
 
+    def test_receipts_are_bounded(self) -> None:
+        """Of one author no more receipts outlive their texts than an outbox can hold, the newest."""
+        room, ada, bob, carol = talk(Settings(history_posts=10, outbox_messages=20))
+        carol.tell(bob, "hello")
+        for number in range(600):
+            ada.tell(bob, f"spam {number} " + "x" * 100)
+            room.tick()
+        room.wait(65)
+        letters = bob.core.parts.book.letters
+        kept = [given for name, given in letters.given.items() if letters.get(name) is None]
+        self.assertEqual(len([given for given in kept if given.id.startswith(ada.id)]), 20)
+        self.assertEqual(len(letters.given), 20 + len(letters))
+        newest = max(line.id.seq for line in ada.lines())
+        self.assertIn(f"d{newest}", {x.id.rpartition("/")[2] for x in letters.given.values()})
+        self.assertIn("hello", bob.texts())
+
     def test_open_ones_stay(self) -> None:
         """What still waits to be delivered is not forgotten."""
         room, ada, bob, _ = talk(Settings(history_posts=10))
