@@ -56,7 +56,7 @@ LAST_TURNS = "SELECT turn, at_ms, body, crc FROM turns ORDER BY turn DESC LIMIT 
 LAST_TURNS_ABOUT = """SELECT turn, at_ms, body, crc
     FROM turns_about JOIN turns USING (turn) WHERE id = ? ORDER BY turn DESC LIMIT ?"""
 NEXT_TURNS = "SELECT turn, at_ms, body, crc FROM turns WHERE turn > ? ORDER BY turn LIMIT ?"
-TURN_SIZES = "SELECT turn, at_ms, length(body) FROM turns ORDER BY turn"
+OLDEST_TURNS = "SELECT turn, at_ms, length(body) FROM turns ORDER BY turn LIMIT ?"
 TURN_BYTES = "SELECT sum(length(body)) FROM turns"
 LAST_TURN = ("SELECT max(turn) FROM turns", "SELECT max(turn) FROM facts")
 

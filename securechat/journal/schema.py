@@ -103,6 +103,8 @@ def settle(connection: Connection, room: str, path: Path | None) -> None:
 
 
 def _create(connection: Connection, room: str) -> None:
+    # Only a file that is made for it can give pages back one by one.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     with transaction(connection):
         for statement in CREATE.split(";\n"):
             connection.execute(statement)

@@ -27,6 +27,7 @@ from securechat.ids import Hash
 from securechat.journal import rows
 from securechat.journal.failures import DAMAGE, OUTSIDE, DamageError, reason
 from securechat.journal.files import make_file, move_aside, size_of
+from securechat.journal.pruning import drop, give_back, next_cut
 from securechat.journal.records import FactCodec, StoredFact, TurnRecord
 from securechat.journal.rows import Batch, Row, fact_of, gather, short, signed_of, tag, turn_of
 from securechat.journal.schema import META, number, settle, transaction
@@ -75,6 +76,10 @@ class Store:
     commits: int = field(default=0, init=False)
     damaged: int = field(default=0, init=False)
     """Rows left out because they are not what was written."""
+    turn_bytes_written: int = field(default=0, init=False)
+    """Bytes of turn records that were committed since it was opened."""
+    _turn_bytes: int | None = field(default=None, init=False)
+    """Bytes of all turn records, if they were counted."""
     _seq: int = field(default=0, init=False)
     _first: list[Fact] | None = field(default=None, init=False)
     """The facts as read when the file was checked, for the first replay."""
@@ -180,13 +185,23 @@ class Store:
             self._write(batch)
         except FAILURES as problem:
             self._rollback()
+            # What is reported as failed may be on disk all the same.
+            self._turn_bytes = None
             raise StoreError(reason(problem)) from None
         except BaseException:
             self._rollback()
             raise
-        self._seq = batch.seq
+        self._count(batch)
         self.commits += 1
         self._step("committed")
+
+    def _count(self, batch: Batch) -> None:
+        """What is on disk now."""
+        self._seq = batch.seq
+        written = sum(len(body) for _, _, body, _ in batch.turns)
+        self.turn_bytes_written += written
+        if self._turn_bytes is not None:
+            self._turn_bytes += written
 
     def _write(self, batch: Batch) -> None:
         self._step("begin")
@@ -239,33 +254,28 @@ class Store:
 
     def prune(self, now_ms: int, days: float, limit: int) -> int:
         """
-        Drop the oldest turn records: those older than ``days``, and all above ``limit`` bytes.
+        Drop some turn records: those older than ``days``, and the oldest above ``limit`` bytes.
 
-        Then what was deleted, facts included, is wiped from the WAL as well.  The records dropped.
+        One short step, to be asked for again until it gives 0: how many it dropped, or 1 if it gave
+        free space back.  The last one wipes what was deleted, facts included, from the WAL as well.
         """
-        with _reading():
-            cut, count = self._prune_cut(now_ms - int(days * 86_400_000), limit)
         try:
-            if count:
-                with transaction(self._connection):
-                    self._connection.execute(rows.DROP_TURNS, (cut,))
-                    self._connection.execute(rows.DROP_TURNS_ABOUT, (cut,))
-            if (count or self._erased) and self.path is not None:
+            if self._turn_bytes is None:
+                self._turn_bytes = number(self._connection, rows.TURN_BYTES)
+            oldest_ms = now_ms - int(days * 86_400_000)
+            cut = next_cut(self._connection, oldest_ms, self._turn_bytes - limit)
+            if cut.rows:
+                drop(self._connection, cut)
+                self._turn_bytes -= cut.bytes
+                self._erased = True
+            given = not cut.rows and give_back(self._connection)
+            if cut.last and (self._erased or given) and self.path is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except FAILURES as problem:
+            self._turn_bytes = None
             raise StoreError(reason(problem)) from None
-        self._erased = False
-        return count
-
-    def _prune_cut(self, oldest_ms: int, limit: int) -> tuple[int, int]:
-        """The last turn to drop, and how many are dropped with it."""
-        excess = number(self._connection, rows.TURN_BYTES) - limit
-        cut = count = 0
-        for turn, at_ms, size in self._connection.execute(rows.TURN_SIZES):
-            if excess <= 0 and at_ms >= oldest_ms:
-                break
-            cut, count, excess = turn, count + 1, excess - size
-        return cut, count
+        self._erased = self._erased and not cut.last
+        return cut.rows or int(given)
 
     # Reading.
 

@@ -22,7 +22,7 @@ from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import TimeoutError, inlineCallbacks
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
 
 from securechat.errors import HomeError, LocalError
@@ -36,10 +36,10 @@ from securechat.node.listener import LinkFactory, listen
 from securechat.node.lock import HomeLock
 from securechat.node.log import note
 from securechat.node.node import Node, Person, Places
+from securechat.node.pruning import Pruning
 from securechat.node.tls import PeerTLS
 
 FLUSH_POLL = 0.05
-PRUNE_INTERVAL = 600.0
 
 
 def wall_ms() -> int:
@@ -59,7 +59,7 @@ class NodeService(Service):
     node: Node = field(init=False)
     port: IListeningPort = field(init=False)
     _dialer: Dialer = field(init=False)
-    _pruning: LoopingCall = field(init=False)
+    _pruning: Pruning = field(init=False)
     _lock: HomeLock | None = field(default=None, init=False)
     _store: Store | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
@@ -94,6 +94,7 @@ class NodeService(Service):
     def abandon(self) -> None:
         """Give up a start of which a later part failed."""
         self._running = False
+        self._pruning.stop()
         self.port.stopListening()
         self._release()
 
@@ -134,9 +135,8 @@ class NodeService(Service):
         note("listening", address=config.listen, name=identity.name)
         self.node.check_health()
         self.node.tick()
-        self._pruning = LoopingCall(self._prune)
-        self._pruning.clock = self._reactor
-        self._pruning.start(PRUNE_INTERVAL)
+        self._pruning = Pruning(self._store, self._reactor, wall_ms, self.node.settings)
+        self._pruning.start()
 
     @inlineCallbacks
     def _goodbye(self) -> Generator[Any, Any, None]:
@@ -155,16 +155,6 @@ class NodeService(Service):
         until = self._reactor.seconds() + self.node.settings.leave_wait
         while not self.node.links.ended and self._reactor.seconds() < until:
             yield deferLater(self._reactor, FLUSH_POLL, lambda: None)
-
-    def _prune(self) -> None:
-        """Old turn records go; an exception would stop the LoopingCall for good."""
-        if self._store is None:
-            return
-        settings = self.node.settings
-        try:
-            self._store.prune(wall_ms(), settings.record_days, settings.record_bytes)
-        except StoreError as problem:
-            note("fault", what="not-pruned", reason=str(problem))
 
     def _fatal(self, reason: str) -> None:
         """The journal is gone under us: stop, wordless, with an exit status that says so."""

@@ -434,6 +434,57 @@ class PruneTests(SynchronousTestCase):
         store.prune(0, 1, 0)
         self.assertEqual(store.turns(), ())
 
+    def test_by_steps(self) -> None:
+        """However much is too much: one step is short, and the last one says so."""
+        store = memory()
+        store.commit([], [turn(n, causes=("x" * 100,)) for n in range(1, 2001)])
+        dropped = [store.prune(0, 1, 0) for _ in range(6)]
+        self.assertEqual(dropped, [500, 500, 500, 500, 0, 0])
+        store.commit([], [turn(n, causes=("x" * 1_500_000,)) for n in range(1, 9)])
+        self.assertEqual([store.prune(0, 1, 0) for _ in range(3)], [3, 3, 2])
+
+    def test_bytes_are_counted_on(self) -> None:
+        """The bytes of the records are right after commits, failed ones included, and prunes."""
+        store = memory()
+        for number in range(1, 40):
+            if number % 7 == 0:
+                store.before = self.broken
+                self.assertRaises(StoreError, store.commit, [], [turn(number)])
+                store.before = None
+            store.commit([], [turn(number, causes=("x" * number * 10,))])
+            store.prune(0, 1, 4000)
+            rows = store._connection.execute("SELECT sum(length(body)) FROM turns").fetchone()
+            self.assertLessEqual(rows[0], 4000)
+            self.assertIn(store._turn_bytes, (None, rows[0]))
+        self.assertGreater(store.turn_bytes_written, rows[0])
+
+    def broken(self, step: str) -> None:
+        """The disk fails at the end of a commit."""
+        if step == "commit":
+            raise sqlite3.OperationalError("disk I/O error")
+
+    def test_space_is_given_back(self) -> None:
+        """A file that was much too large becomes small again, by steps; little is left as it is."""
+        path = Path(self.mktemp())
+        store = Store.open(path, FACTS, ROOM)
+        self.addCleanup(store.close)
+        for first in range(1, 300, 10):
+            store.commit([record(str(first))], [turn(first, causes=("x" * 80_000,))])
+            made = [turn(first + n, causes=("x" * 80_000,)) for n in range(1, 10)]
+            store.commit([], made)
+        large = store.size()
+        self.assertGreater(large, 20 * 2**20)
+        steps = 0
+        while store.prune(0, 1, 100_000):
+            steps += 1
+        self.assertGreater(steps, 15)
+        self.assertLess(store.size(), large // 2)
+        self.assertLess(path.stat().st_size, large // 2)
+        self.assertEqual(len(list(store.replay())), 30)
+        self.assertEqual([made.turn for made in store.turns()], [300])
+        store.close()
+        self.assertEqual(Store.open(path, FACTS, ROOM).set_aside, "")
+
     def test_deleted_content_leaves_the_disk(self) -> None:
         """After a forget and a prune neither the file nor its log holds a trace of the content."""
         path = Path(self.mktemp())
