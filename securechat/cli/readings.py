@@ -134,20 +134,20 @@ def messages(reply: Fields) -> list[str]:
         clock = "" if at is None else at.strftime("%H:%M:%S")
         head = f"{clock:8}  {word(item.get('id')):<{ids}}  {word(item.get('author')):>{names}}  "
         first, *others = lines_of(str(item.get("text")))
-        lines.append(f"{head}{first}{_marks(item)}")
+        lines.append(f"{head}{first}{marks(item)}")
         lines += [f"{'':{len(head)}}{line}" for line in others]
     return lines or ["no messages"]
 
 
-def _marks(item: Fields) -> str:
+def marks(item: Fields) -> str:
     """What else is to be said of a message, in words."""
-    marks = [f"to {word(item['to'])}"] if item.get("kind") == "dm" and item.get("to") else []
+    found = [f"to {word(item['to'])}"] if item.get("kind") == "dm" and item.get("to") else []
     if item.get("state"):
-        marks.append(f"{word(item['state'])} {count(item)}")
-    marks += [name for name in ("late", "recovered") if item.get(name)]
+        found.append(f"{word(item['state'])} {count(item)}")
+    found += [name for name in ("late", "recovered") if item.get(name)]
     if item.get("mark"):
-        marks.append(word(item["mark"]))
-    return f"   ({', '.join(marks)})" if marks else ""
+        found.append(word(item["mark"]))
+    return f"   ({', '.join(found)})" if found else ""
 
 
 def gap_line(item: Fields) -> str:

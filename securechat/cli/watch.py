@@ -11,6 +11,7 @@ import click
 from securechat.admin.blocking import BlockingClient
 from securechat.admin.client import OVERFLOW, DownError
 from securechat.cli.asking import Ended, Fields, Status, asking, json_option, show_json
+from securechat.cli.readings import marks
 from securechat.cli.shown import word
 from securechat.cli.where import Where, pass_where
 
@@ -56,9 +57,17 @@ def _until_stopped(node: BlockingClient, as_json: bool) -> str:
 
 
 def event_line(event: Fields) -> str:
-    """``CURSOR  type  field: value, ...``."""
-    fields = [f"{key}: {word(value)}" for key, value in event.items() if key not in HEAD]
-    return f"{word(event['cursor']):<12}  {word(event['event']):<9}  {', '.join(fields)}"
+    """``CURSOR  type`` and the message, or what happened, in words."""
+    head = f"{word(event['cursor']):<12}  {word(event['event']):<9}"
+    if "text" in event:
+        who = f"{word(event.get('id'))}  {word(event.get('author'))}"
+        return f"{head}  {who}: {word(event['text'])}{marks({**event, 'kind': event['event']})}"
+    fields = [
+        f"{key}: {word(value)}"
+        for key, value in event.items()
+        if key not in HEAD and value is not None
+    ]
+    return f"{head}  {', '.join(fields)}"
 
 
 COMMANDS: dict[str, click.Command] = {"watch": watch}

@@ -27,6 +27,19 @@ class Watching(SynchronousTestCase):
             self.assertIn(word, line)
         self.assertEqual((done.exit_code, done.stderr.count("\n")), (3, 1))
 
+    def test_a_message_in_words(self) -> None:
+        """A post is told by its author, text and state, on one line whatever the text holds."""
+        post = {
+            "event": "post", "cursor": "7f3a:9", "id": "ada/1/1", "author": "ada",
+            "author_id": "a" * 52, "text": "one\ntwo\x1b[2J", "state": "sent", "acked": 1, "of": 2,
+            "late": True,
+        }  # fmt: skip
+        done = run(FakeNode({"watch": {"code": 250}}, [post]), "watch")
+        self.assertEqual(
+            done.stdout,
+            "7f3a:9        post       ada/1/1  ada: one<U+000A>two<U+001B>[2J   (sent 1/2, late)\n",
+        )
+
     def test_events_as_json_lines(self) -> None:
         """With --json every event is one object on one line, as the admin port said it."""
         done = run(FakeNode({"watch": {"code": 250}}, [MEMBER, TICK]), "watch", "--json")
