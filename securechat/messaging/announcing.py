@@ -71,7 +71,7 @@ class Announcing:
         """Everything, to a peer that just came."""
         row = self._compared[peer] = Compared(pause=self._book.settings.frontier_backoff_min)
         row.next_full = now.mono + row.pause
-        return self._full(peer)
+        return self._full(peer, now)
 
     def down(self, peer: MemberId) -> None:
         """Nothing more to compare."""
@@ -92,7 +92,7 @@ class Announcing:
         )
         row.next_full = now.mono + row.pause
         self._book.counters["full_frontiers"] += 1
-        return self._full(peer)
+        return self._full(peer, now)
 
     def proof(self, peer: MemberId, stream: Stream, claimed: int) -> list[Effect]:
         """A linked peer claims posts of a stream that we know to be forked before them."""
@@ -116,23 +116,23 @@ class Announcing:
 
     def tick(self, name: str, now: Instant) -> list[Effect]:
         """Tell it."""
-        return self._tell_authors() if name == "deadlines" else self._tell_all(now)
+        return self._tell_authors(now) if name == "deadlines" else self._tell_all(now)
 
-    def _tell_authors(self) -> list[Effect]:
+    def _tell_authors(self, now: Instant) -> list[Effect]:
         streams, self._live = self._live, {}
         linked = self._peers.linked
         waiting = [stream for stream in streams if stream.author in linked]
         authors = sorted({stream.author for stream in waiting})
         if not authors:
             return []
-        messages = _messages(self._own.delta(waiting))
+        messages = _messages(self._own.delta(waiting, now))
         return [Send(author, message) for author in authors for message in messages]
 
     def _tell_all(self, now: Instant) -> list[Effect]:
         self._next = now.mono + self._book.settings.period
         recovered, self._recovered = self._recovered, {}
         heads, self._heads = self._heads, {}
-        messages = _messages(self._own.delta(recovered)) if recovered else []
+        messages = _messages(self._own.delta(recovered, now)) if recovered else []
         names = self._heads_of(heads)
         effects: list[Effect] = [
             Send(peer, message) for peer in self._peers.linked for message in messages
@@ -148,8 +148,9 @@ class Announcing:
             self._last_digest = (digest, Digest(digest))
         return self._last_digest[1]
 
-    def _full(self, peer: MemberId) -> list[Effect]:
-        effects: list[Effect] = [Send(peer, message) for message in _messages(self._own.full())]
+    def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
+        parts = self._own.full(now)
+        effects: list[Effect] = [Send(peer, message) for message in _messages(parts)]
         return effects + _sends(peer, self._heads_of([s.stream for s in self._book.streams]))
 
     def _heads_of(self, streams: dict[Stream, None] | list[Stream]) -> list[Hash]:

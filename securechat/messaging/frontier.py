@@ -3,7 +3,8 @@ What we say to have stored: frontiers in parts, signed by us.
 
 Per author one floor, per stream the sound ranges with a head hash each.  Entries are absolute; a
 delta names the changed streams only.  A stream of more than 17 ranges claims its newest 17.  A full
-frontier is signed anew only when something changed.
+frontier is signed anew only when something changed.  Versions begin at the wall clock: after a failed
+commit the same process counts anew, and peers drop what is older than what they hold.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from attrs import define, field
 
 from securechat.ids import Stream
+from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.peers import Peers
 from securechat.messaging.statements import (
@@ -39,7 +41,7 @@ class OwnFrontier:
     _version: int = 0
     _kept: tuple[int, Stream, tuple[Signed, ...]] | None = field(default=None)
 
-    def full(self) -> tuple[Signed, ...]:
+    def full(self, now: Instant) -> tuple[Signed, ...]:
         """Everything, in parts; empty until our epoch is known."""
         mine, revision = self._peers.stream, self._book.streams.revision
         if mine is None:
@@ -48,10 +50,10 @@ class OwnFrontier:
             states = sorted(self._book.streams, key=lambda state: state.stream)
             entries: list[Entry] = list(self._floors())
             entries += [found for state in states if (found := self._entry(state.stream))]
-            self._kept = (revision, mine, self._parts(mine, entries, full=True))
+            self._kept = (revision, mine, self._parts(mine, entries, now, full=True))
         return self._kept[2]
 
-    def delta(self, streams: Iterable[Stream]) -> tuple[Signed, ...]:
+    def delta(self, streams: Iterable[Stream], now: Instant) -> tuple[Signed, ...]:
         """The present state of these streams."""
         mine = self._peers.stream
         if mine is None:
@@ -60,7 +62,7 @@ class OwnFrontier:
         entries: list[Entry] = [floor for floor in self._floors() if floor.author in authors]
         # A stream of which nothing is left is named too: it says that we have nothing.
         entries += [self._entry(stream) or _nothing(stream) for stream in streams]
-        return self._parts(mine, entries, full=False)
+        return self._parts(mine, entries, now, full=False)
 
     def _floors(self) -> Iterator[FloorEntry]:
         for _, author in sorted(self._book.streams.authors.items()):
@@ -75,9 +77,11 @@ class OwnFrontier:
             return None
         return StreamEntry(stream.author, stream.epoch, stream.boot, stored)
 
-    def _parts(self, mine: Stream, entries: list[Entry], full: bool) -> tuple[Signed, ...]:
+    def _parts(
+        self, mine: Stream, entries: list[Entry], now: Instant, full: bool
+    ) -> tuple[Signed, ...]:
         groups = _cut(entries, self._book.settings.frontier_part)
-        self._version += 1
+        self._version = max(now.wall_ms, self._version + 1)
         self._book.counters["frontiers_signed"] += len(groups)
         return tuple(
             self._signer.sign(

@@ -94,19 +94,39 @@ class Quiet(SynchronousTestCase):
         self.assertLessEqual(ada.core.parts.book.counters["frontiers_signed"] - before, 1)
 
 
+class Rebuilt(SynchronousTestCase):
+    """A core made anew in the same process, with its links left up."""
+
+    def test_still_believed(self) -> None:
+        """After a failed commit peers go on taking the frontiers of the same process."""
+        room, ada, bob, carol = three()
+        for number in range(30):
+            carol.say(str(number))
+            room.wait(0.2)
+        room.cut(ada, carol)
+        bob.begin(fresh=False)
+        room.seat(bob, ada, bob, carol)
+        for peer in (ada, carol):
+            room.told(bob, peer)
+        room.run()
+        ada.say("after the failed commit")
+        room.wait(5)
+        self.assertIn("after the failed commit", carol.texts())
+
+
 class Shape(SynchronousTestCase):
     """Frontiers as they are signed."""
 
     def frontiers(self, member: Member) -> list[Frontier]:
         """A member's full frontier."""
-        parts = member.core.parts.announcing._own.full()
+        parts = member.core.parts.announcing._own.full(member.room.now)
         return [admit(part).statement for part in parts]
 
     def test_before_the_epoch(self) -> None:
         """Before our epoch is known there is nothing to sign."""
         ada = Room().member(1)
         self.assertEqual(self.frontiers(ada), [])
-        self.assertEqual(ada.core.parts.announcing._own.delta([]), ())
+        self.assertEqual(ada.core.parts.announcing._own.delta([], ada.room.now), ())
 
     def test_empty(self) -> None:
         """Having nothing is said too."""
@@ -223,7 +243,7 @@ class ClaimsTests(SynchronousTestCase):
         room, ada, bob, _ = three()
         dave = room.member(4)
         room.seat(dave)
-        parts = dave.core.parts.announcing._own.full()
+        parts = dave.core.parts.announcing._own.full(dave.room.now)
         ada.receive(bob.id, Frontiers(parts))
         self.assertEqual(ada.core.parts.book.counters["frontiers_of_strangers"], 1)
         self.assertEqual(ada.errors, [])
