@@ -73,11 +73,18 @@ _rooms: dict[str, Room] = {}
 def running(case: RoomCase) -> Room:
     """The room of a test class, its nodes started and met."""
     key = f"{type(case).__module__}.{type(case).__qualname__}"
+    end_rooms(but=key)
     if key not in _rooms:
         room = _rooms[key] = room_of(*case.names, **case.config)
         room.start(*case.names)
         room.meet(*case.names)
     return _rooms[key]
+
+
+def end_rooms(but: str = "") -> None:
+    """End the rooms of the classes before: nodes that nobody asks any more cost time."""
+    for key in [key for key in _rooms if key != but]:
+        _rooms.pop(key).close()
 
 
 class RoomCase(TestCase):
@@ -103,6 +110,7 @@ class OwnRoomCase(TestCase):
 
     def make(self, *names: str, **config: str) -> Room:
         """A room whose nodes are ended after the test."""
+        end_rooms()
         room = room_of(*names, **config)
         self.addCleanup(room.close)
         return room
