@@ -136,11 +136,10 @@ class Checker:
                     self.report("I4", site.name, f"shows {line.id} after {highest[stream]}")
                 highest[stream] = max(seq, highest.get(stream, 0))
                 covered.setdefault(stream, set()).add(seq)
-        if view.floors:
-            return
         for stream, seqs in covered.items():
-            if len(seqs) != max(seqs):
-                lost = sorted(set(range(1, max(seqs))) - seqs)
+            first = min(seqs) if view.floors and _lowest(stream, covered) else 1
+            lost = sorted(set(range(first, max(seqs))) - seqs)
+            if lost:
                 self.report("I5", site.name, f"{stream}: {lost} neither shown nor a gap")
 
     # I7.
@@ -200,9 +199,13 @@ class Checker:
                 return f"{name} sees {len(view.seats)} members, not alive: {apart}"
             if _versions_of(view) != _versions_of(first):
                 return f"{name} and {names[0]} hold other versions"
-            if not (view.floors or first.floors) and view.digest != first.digest:
+            if view.floors:
+                author = _above_floors(view, first)
+                if author:
+                    return f"{name} and {names[0]} differ in what {author} said last"
+            elif view.digest != first.digest:
                 return f"the digests of {name} and {names[0]} differ"
-            if not (view.floors or first.floors) and _posts_of(view) != _posts_of(first):
+            elif _posts_of(view) != _posts_of(first):
                 return f"the transcripts of {name} and {names[0]} differ"
         return self._undelivered(views, {site.member: site.name for site in sites})
 
@@ -235,6 +238,34 @@ def _posts_of(view: View) -> list[object]:
         for line in view.lines
         if isinstance(line, Missing) or line.id.kind is Kind.POST
     ]
+
+
+def _lowest(stream: Stream, streams: Iterable[Stream]) -> bool:
+    """Whether it is the first stream of its author that is kept: a floor may lie in it."""
+    return stream == min(other for other in streams if other.author == stream.author)
+
+
+def _above_floors(one: View, other: View) -> str:
+    """The author of whom two nodes show something else above both their floors; empty if none."""
+    rows = [_by_author(view) for view in (one, other)]
+    for author in sorted({*rows[0], *rows[1]}):
+        a, b = (row.get(author, []) for row in rows)
+        common = min(len(a), len(b))
+        if common and a[-common:] != b[-common:]:
+            return author
+    return ""
+
+
+def _by_author(view: View) -> dict[MemberId, list[tuple[Stream, int]]]:
+    """Every post that is shown or missing, by author, in the order in which floors rise."""
+    found: dict[MemberId, list[tuple[Stream, int]]] = {}
+    for line in view.lines:
+        if isinstance(line, Missing):
+            spread = [(line.stream, seq) for seq in range(line.first, line.last + 1)]
+            found.setdefault(line.stream.author, []).extend(spread)
+        elif line.id.kind is Kind.POST:
+            found.setdefault(line.id.author, []).append((line.id.stream, line.id.seq))
+    return {author: sorted(places) for author, places in found.items()}
 
 
 def _texts_of(view: View) -> set[str]:

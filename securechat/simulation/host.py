@@ -43,6 +43,8 @@ class Around(Protocol):
 
     clock: SimClock
     settings: Settings
+    prunes: bool
+    """Whether histories are so short that posts are forgotten."""
 
     def dialled(self, host: Host, address: str, expected: MemberId | None) -> None:
         """A process dials."""
@@ -217,7 +219,8 @@ class Host:
             Seat(member.member, member.state, member.epoch, member.incarnation)
             for member in membership.members
         )
-        return View(seats, messaging.snapshot(node.now()).digest, tuple(lines))
+        digest = messaging.snapshot(node.now()).digest
+        return View(seats, digest, tuple(lines), self.world.prunes)
 
     def _text(self, name: Hash, index: int, signed: Signed | None) -> str:
         texts = self._texts.get(name)

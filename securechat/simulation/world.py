@@ -15,7 +15,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
@@ -37,6 +37,8 @@ from securechat.simulation.workload import Act
 
 SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal."""
+SHORT_HISTORIES = 0.15
+"""The part of all worlds in which posts are pruned."""
 LOOK = 5.0
 """Seconds between looks at what each node shows."""
 MAX_QUEUED = 3 * MIB
@@ -86,6 +88,7 @@ class World:
     nodes: int
     seconds: float = 120.0
     settings: Settings = field(factory=Settings)
+    prunes: bool = False
     tell: Callable[[str], None] | None = None
     """Told what happens, line by line, if somebody wants to read it."""
     clock: SimClock = field(factory=SimClock)
@@ -132,12 +135,17 @@ class World:
 
     def _prepare(self) -> tuple[faults.Fault, ...]:
         people = self._rng("people")
+        if people.random() < SHORT_HISTORIES:
+            self.prunes = True
+            self.settings = evolve(self.settings, history_posts=people.randint(15, 50))
+            self.marks["a world of short histories"] += 1
         knows = workload.acquaintances(people, self.nodes)
         for index in range(self.nodes):
             peers = tuple(f"10.0.0.{known + 1}:{PORT}" for known in knows[index])
             self.hosts.append(Host(index, self, self._rng(f"host {index}"), peers))
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
+        self.checker.witness.prunes = self.prunes
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         self.chaos = Chaos(self, self._rng("chaos"))
         for host in self.hosts:
