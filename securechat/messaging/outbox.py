@@ -21,7 +21,7 @@ from securechat.inputs import Asked, Instant, LinkUp, Tell
 from securechat.messaging import delivery
 from securechat.messaging.book import Book
 from securechat.messaging.delivery import CLOSING, News
-from securechat.messaging.facts import DirectHeld, DirectState, NonceUsed, ReceiptHeld
+from securechat.messaging.facts import Begun, DirectHeld, DirectState, NonceUsed, ReceiptHeld
 from securechat.messaging.letters import Letter
 from securechat.messaging.messages import Directs
 from securechat.messaging.peers import Peers
@@ -54,6 +54,10 @@ class Outbox:
     _pump: dict[MemberId, None] = field(factory=dict)
     """Peers to whom more can be sent."""
     _window: Window = field(init=False)
+    _begun: Begun | None = None
+    """The newest process of ours that the disk knew of at the start."""
+    _past: dict[Stream, int] = field(factory=dict)
+    """How far our earlier streams went by what this disk holds of them."""
     _expiry: dict[Hash, float] = field(factory=dict)
     _next_expiry: float = 0.0
 
@@ -62,6 +66,10 @@ class Outbox:
 
     def start(self, now: Instant) -> None:
         """Deadlines of what earlier processes sent, clipped to their full length."""
+        self._begun = self._book.begun
+        author = self._book.streams.authors.get(self._book.me)
+        if author is not None:
+            self._past = {state.stream: state.known for state in author.streams.values()}
         deadline = self._book.settings.direct_deadline
         keep = self._book.settings.keep_hours * 3600
         letters = [letter for row in self._book.letters.open.values() for letter in row.values()]
@@ -192,7 +200,7 @@ class Outbox:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Send what may be sent, and answer what was told."""
-        effects: list[Effect] = []
+        effects = self._rolled_back(now) if self._past_grew() else []
         sent: set[Hash] = set()
         for peer in self._pump:
             if peer in self._peers.linked:
@@ -283,16 +291,24 @@ class Outbox:
         return effects
 
     def _set_back(self, link: LinkUp) -> bool:
-        """Whether a peer holds more of our past than this disk knows of."""
-        for end in link.ends:
-            stream = Stream(self._book.me, end.epoch, end.boot)
-            state = self._book.streams.get(stream)
-            known = state.known if state is not None else 0
-            if stream != self._peers.stream and end.seq > max(
-                known, self._book.streams.floor(stream)
-            ):
-                return True
-        return False
+        """Whether a peer holds an Alive of ours, by a process that this disk does not know of."""
+        begun = self._begun
+        if link.ours is None or begun is None:
+            return False
+        alive = link.ours.statement
+        if alive.boot in (begun.boot, self._peers.boot):
+            return False
+        return bool(alive.epoch >= begun.epoch)
+
+    def _past_grew(self) -> bool:
+        """Whether this turn brought posts that we signed in an earlier process and do not know of."""
+        grew = False
+        for stream in self._book.streams.changed:
+            if stream.author == self._book.me and stream.boot != self._peers.boot:
+                state, before = self._book.streams.get(stream), self._past.get(stream, 0)
+                self._past[stream] = max(before, state.known if state is not None else 0)
+                grew = grew or self._past[stream] > before
+        return grew
 
     def _rolled_back(self, now: Instant) -> list[Effect]:
         """What an earlier process had queued may have been sent after all."""

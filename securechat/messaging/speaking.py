@@ -3,8 +3,8 @@ What we say to the room: the posts of one turn become one signed envelope (DESIG
 
 ``say`` judges and collects drafts; ``settle`` makes them durable and gives them to every linked peer.
 A nonce seen within 24 h gives the id it gave before: a client that lost an answer says nothing twice.
-The first envelope of a stream names where our stream before it ended, from our disk or from what
-peers hold of us, or says that this is lost.
+The first envelope of a stream names where our stream before it ended, as far as this disk proves it by
+what we signed.  A peer's unsigned word for more makes us say that the end is lost, and nothing else.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Speaking:
     _drafts: list[Draft] = field(factory=list)
     _again: list[tuple[int, str]] = field(factory=list)
     """Tickets whose nonce is that of a draft of this same turn."""
-    _told: dict[Stream, StreamEnd] = field(factory=dict)
-    """Ends of earlier streams of ours, as peers hold them."""
+    _told: dict[Stream, int] = field(factory=dict)
+    """Where earlier streams of ours end in the words of peers."""
 
     def say(self, asked: Asked, command: Say, now: Instant) -> list[Effect]:
         """Take a post, or LocalError."""
@@ -113,8 +113,9 @@ class Speaking:
             known = self._book.streams.end(stream)
             sane = 0 < end.seq <= (known.seq if known else 0) + MAX_JUMP and len(end.hash) == 32
             soon = end.hlc >= 0 and ahead(end.hlc, now.wall_ms) <= self._book.settings.skew_refused
-            if sane and soon and (stream not in self._told or self._told[stream].seq < end.seq):
-                self._told[stream] = end
+            if sane and soon and self._told.get(stream, 0) < end.seq:
+                self._told[stream] = end.seq
+                self._book.clock.heard(end.hlc, now.wall_ms)
         while len(self._told) > 64:
             del self._told[next(iter(self._told))]
 
@@ -200,22 +201,28 @@ class Speaking:
 
     def _opening(self) -> Opening:
         before = self._end_before()
-        if before is not None:
+        if before is not None and not self._in_doubt():
             return Opening(Start.AFTER, before.epoch, before.boot, before.seq, before.hash)
         lost = self._book.begun is not None and self._book.begun.lost
-        return Opening(Start.LOST if lost else Start.FIRST)
+        return Opening(Start.LOST if lost or self._in_doubt() else Start.FIRST)
+
+    def _in_doubt(self) -> bool:
+        """Whether a peer says that we spoke more in an earlier stream than this disk knows of."""
+        mine, streams = self._peers.stream, self._book.streams
+        for stream, seq in self._told.items():
+            state = streams.get(stream)
+            known = max(state.known if state else 0, streams.floor(stream))
+            if stream != mine and seq > known:
+                return True
+        return False
 
     def _end_before(self) -> StreamEnd | None:
-        """The newest end of an earlier stream of ours: our disk's word, or a peer's if it goes on."""
-        ends = {(end.epoch, end.boot): end for end in self._ends()}
+        """The newest end of an earlier stream of ours, from headers that we signed."""
         mine = self._peers.stream
-        for told in self._told.values():
-            own = ends.get((told.epoch, told.boot))
-            if own is None or own.seq < told.seq:
-                ends[(told.epoch, told.boot)] = told
-        if mine is not None:
-            ends.pop((mine.epoch, mine.boot), None)
-        return max(ends.values(), key=lambda end: (end.hlc, end.epoch, end.boot), default=None)
+        ends = [
+            e for e in self._ends() if mine is None or (e.epoch, e.boot) != (mine.epoch, mine.boot)
+        ]
+        return max(ends, key=lambda end: (end.hlc, end.epoch, end.boot), default=None)
 
     def _ends(self) -> tuple[StreamEnd, ...]:
         return self._book.streams.ends(self._peers.me)

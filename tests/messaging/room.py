@@ -30,13 +30,14 @@ from securechat.inputs import (
     Tell,
     Tick,
 )
+from securechat.membership.messages import Alive
 from securechat.messaging.core import Messaging
 from securechat.messaging.facts import FACTS
 from securechat.messaging.messages import MESSAGES
 from securechat.messaging.statements import STATEMENTS, texts_of
 from securechat.messaging.views import DirectLine, GapLine, Page, PostLine
 from securechat.notices import Liveness, Roster, Seat
-from securechat.objects import Admitted, Signed
+from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 from securechat.signing import Signer, object_hash, verify
 from securechat.wire import LENGTH, Codec, pack, unpack
@@ -291,10 +292,17 @@ class Room:
         pair = {one.id, other.id}
         self._frames = deque(frame for frame in self._frames if {*frame[:2]} != pair)
 
-    def told(self, member: Member, peer: Member, *ends: StreamEnd) -> None:
-        """A link on which the peer says where it thinks the member's streams end."""
+    def told(
+        self, member: Member, peer: Member, *ends: StreamEnd, ours: Alive | None = None
+    ) -> None:
+        """A link on which the peer says what it holds of the member: ends of streams, its Alive."""
         self.links.add(frozenset((member.id, peer.id)))
-        member.turn(member.core.link_up(_up(peer, ends), self.now))
+        up = _up(peer, ends)
+        if ours is not None:
+            signed = signer(member.number).sign(Purpose.ALIVE, pack(ours))
+            held = Admitted(object_hash(ROOM, signed), member.id, ours, signed, False)
+            up = attrs.evolve(up, ours=held)
+        member.turn(member.core.link_up(up, self.now))
 
     def cut(self, one: Member, other: Member) -> None:
         """A link ends; what was on its way is lost."""

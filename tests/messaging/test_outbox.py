@@ -7,8 +7,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import Hash, Kind, MessageId
-from securechat.inputs import Cancel, Retry
+from securechat.ids import BootId, Hash, Kind, MessageId
+from securechat.inputs import Cancel, Retry, StreamEnd
+from securechat.membership.messages import Alive
 from securechat.messaging.messages import Directs, Receipts, Rejected
 from securechat.messaging.statements import Receipt
 from securechat.notices import Delivery, DeliveryChanged
@@ -225,8 +226,40 @@ class Lives(SynchronousTestCase):
         room.seat(ada, *room.members.values())
         now = ada.tell(carol, "of this life")
         room.link(ada, bob)
+        room.wait(2)
         self.assertEqual(state(ada, told.id), Delivery.UNKNOWN)
         self.assertEqual(state(ada, now.id), Delivery.QUEUED)
+
+    def test_set_back_by_hearsay(self) -> None:
+        """A peer's unsigned word for more of our past makes no queued message doubtful."""
+        room, ada, bob, carol = three()
+        room.cut(ada, carol)
+        told = ada.tell(carol, "secret")
+        ada.restart()
+        room.seat(ada, ada, bob, carol)
+        room.told(ada, bob, StreamEnd(9, bob.boot, 5, Hash(b"x" * 32), 0))
+        room.run()
+        self.assertEqual(state(ada, told.id), Delivery.QUEUED)
+
+    def test_set_back_by_our_own_word(self) -> None:
+        """Our signed Alive of a process that this disk does not know of makes it doubtful at once."""
+        for epoch, boot, after in (
+            (1, "", Delivery.QUEUED),
+            (2, "", Delivery.QUEUED),
+            (1, "ab" * 16, Delivery.UNKNOWN),
+            (5, "ab" * 16, Delivery.UNKNOWN),
+        ):
+            room, ada, bob, carol = three()
+            room.cut(ada, carol)
+            told = ada.tell(carol, "secret")
+            earlier = ada.boot
+            ada.restart()
+            room.seat(ada, ada, bob, carol)
+            alive = Alive(
+                ada.id, epoch, 1, BootId(boot or (ada.boot if epoch == 2 else earlier)), ()
+            )
+            room.told(ada, bob, ours=alive)
+            self.assertEqual(state(ada, told.id), after)
 
 
 def room_message(frame: tuple[Any, Any, bytes]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.errors import LocalError
+from securechat.ids import Hash
 from securechat.inputs import StreamEnd
 from securechat.messaging.hlc import stamp_of, wall_of
 from securechat.messaging.messages import Posts
@@ -161,7 +162,7 @@ class Streams(SynchronousTestCase):
         self.assertEqual(self.opening(ada), (Start.LOST, 0))
 
     def test_told_by_a_peer(self) -> None:
-        """A peer that holds our past tells its end, and we name it."""
+        """A peer that holds our past gives it back, and then we name its end."""
         room, ada, bob, _ = three()
         ada.say("one")
         room.run()
@@ -171,6 +172,7 @@ class Streams(SynchronousTestCase):
         ada.restart(epoch=5)
         room.seat(ada, *room.members.values())
         room.link(ada, bob)
+        room.wait(2)
         ada.say("two")
         self.assertEqual(self.opening(ada), (Start.AFTER, 1))
         room.wait(2)
@@ -186,6 +188,25 @@ class Streams(SynchronousTestCase):
         ada.say("hello")
         self.assertEqual(self.opening(ada), (Start.FIRST, 0))
         self.assertLess(abs(wall_of(headers(ada)[0].hlc) - room.wall_ms), 60_000)
+
+    def test_hearsay(self) -> None:
+        """An unsigned word for more of our past makes us say that it is lost: no end, no far stamp."""
+        for said_before in (False, True):
+            room, ada, bob, carol = three()
+            if said_before:
+                ada.say("one")
+                room.run()
+            ada.restart()
+            room.seat(ada, ada, bob, carol)
+            hlc = stamp_of(room.wall_ms + 86_000_000)
+            room.told(ada, bob, StreamEnd(7, bob.boot, 1_000_000, Hash(b"x" * 32), hlc))
+            ada.say("hello")
+            self.assertEqual(self.opening(ada), (Start.LOST, 0))
+            said = next(header for header in headers(ada) if header.epoch == ada.epoch)
+            self.assertLessEqual(wall_of(said.hlc) - room.wall_ms, 60_000)
+            room.link(ada, carol)
+            room.wait(2)
+            self.assertEqual(carol.gaps(), [])
 
     def test_epoch_raised_in_the_process(self) -> None:
         """An epoch raised without a restart begins a new stream, named after the one before."""
