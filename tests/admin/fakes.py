@@ -166,7 +166,7 @@ class Person:
         """What came since the last time."""
         found: bytes = self.line.value()
         self.line.clear()
-        return found.decode()
+        return found.decode("utf-8", "surrogateescape")
 
     def objects(self) -> list[Any]:
         """What came, as JSON lines."""

@@ -157,7 +157,7 @@ class Talking(SynchronousTestCase):
         """Whatever comes: no exception, and only printable lines go back."""
         person = Port().person()
         heard = person.sends(data + b"\n")
-        plain = heard.encode("utf-8", "replace") if b"\xff" not in data else b""
+        plain = heard.encode("utf-8", "surrogateescape") if b"\xff" not in data else b""
         self.assertTrue(all(0x20 <= byte <= 0x7E or byte == 10 for byte in plain), heard)
         self.assertEqual(self.flushLoggedErrors(), [])
 
