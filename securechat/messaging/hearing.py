@@ -127,7 +127,10 @@ class Hearing:
         return self._serving.want(received.peer, received.message, now)
 
     def _backfill(self, received: Received, now: Instant) -> list[Effect]:
-        effects = self._taking.backfill(received.admitted, received.peer, now)
+        source = self._recovery.sources.get(received.peer)
+        want = source.want if source is not None else None
+        wanted = (want.stream, (want.first, want.last)) if want is not None else None
+        effects = self._taking.backfill(received.admitted, received.peer, now, wanted)
         self._recovery.backfill(received.peer, received.message)
         return effects
 

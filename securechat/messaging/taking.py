@@ -3,8 +3,9 @@ Taking envelopes and heads that others give us, live or in recovery.
 
 What is accepted is a function of the object: any well-formed envelope above its author's floor is
 stored and shown at its place, whoever brought it and in whatever order.  Three things only are put
-off, and recovery or a later try brings them again: a live post above its author's rate, a stamp more
-than 24 h ahead of our clock (the author is told), and what we hold already.
+off, and recovery or a later try brings them again: a post that we did not ask for, above the rate of
+the peer that pushes it, a stamp more than 24 h ahead of our clock (the author is told), and what we
+hold already.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ import attrs
 from attrs import define, field
 
 from securechat.effects import Effect, Forget, Notify, Record, Send
-from securechat.ids import Hash, MemberId
+from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Rejected
+from securechat.messaging.ranges import Span
 from securechat.messaging.rates import Buckets
 from securechat.messaging.statements import Envelope
 from securechat.notices import ClockNoticed, Conflict, PostShown, Recovered
@@ -48,13 +50,17 @@ class Taking:
 
     def live(self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant) -> list[Effect]:
         """Posts as they are said."""
-        return self._envelopes(objects, peer, now, recovered=False)
+        return self._envelopes(objects, peer, now, None)
 
     def backfill(
-        self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant
+        self,
+        objects: Iterable[Admitted[Any]],
+        peer: MemberId,
+        now: Instant,
+        wanted: tuple[Stream, Span] | None,
     ) -> list[Effect]:
-        """Posts that we asked for."""
-        return self._envelopes(objects, peer, now, recovered=True)
+        """Posts that we asked this peer for; what we did not is taken as if it were pushed."""
+        return self._envelopes(objects, peer, now, wanted)
 
     def head(self, found: Admitted[Any], now: Instant) -> list[Effect]:
         """The author's word for how far a stream goes."""
@@ -96,12 +102,17 @@ class Taking:
         return effects
 
     def _envelopes(
-        self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant, recovered: bool
+        self,
+        objects: Iterable[Admitted[Any]],
+        peer: MemberId,
+        now: Instant,
+        wanted: tuple[Stream, Span] | None,
     ) -> list[Effect]:
         effects: list[Effect] = []
         taken: set[Hash] = set()
         for found in objects:
             header: Envelope = found.statement
+            recovered = wanted is not None and _within(header, *wanted)
             if not found.signed.attachment:
                 effects += self.head(found, now)
             elif found.seen or found.hash in taken:
@@ -169,6 +180,10 @@ class Taking:
     def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:
         """By who pushes: posts of others that somebody pushes cost him, never their authors."""
         return self._pushed.take(peer, count, now.mono)
+
+
+def _within(header: Envelope, stream: Stream, span: Span) -> bool:
+    return header.stream == stream and header.first <= span[1] and header.last >= span[0]
 
 
 def own_refused(book: Book, name: Hash, peer: MemberId, reason: str) -> list[Effect]:

@@ -7,12 +7,12 @@ import hashlib
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.messaging.hlc import stamp_of
-from securechat.messaging.messages import Directs, Posts, Rejected, Want
+from securechat.messaging.messages import Backfill, Directs, Posts, Rejected, Want
 from securechat.messaging.statements import Envelope, Opening, Start, attachment_of
 from securechat.notices import ClockNoticed, Conflict, GapChanged, PostShown, Recovered
 from securechat.objects import Signed
 from securechat.settings import Settings
-from tests.messaging.room import Member, Room, sign, three
+from tests.messaging.room import Member, Room, admit, sign, three
 
 
 def post(room: Room, author: Member, text: str, skew: float = 0.0, boot: str = "") -> Signed:
@@ -32,8 +32,49 @@ def post(room: Room, author: Member, text: str, skew: float = 0.0, boot: str = "
     return sign(author.number, header, body)
 
 
+def row(room: Room, author: Member, count: int) -> list[Signed]:
+    """A stream of so many posts, one in each envelope."""
+    found: list[Signed] = []
+    previous = b""
+    for seq in range(1, count + 1):
+        body = attachment_of((f"spam {seq}",))
+        digest = hashlib.sha256(body).digest()
+        opening = Opening(Start.FIRST) if seq == 1 else None
+        stamp = stamp_of(room.wall_ms) + seq
+        header = Envelope(
+            author.id, author.epoch, author.boot, seq, 1, previous, stamp, digest, opening
+        )
+        found.append(sign(author.number, header, body))
+        previous = admit(found[-1]).hash
+    return found
+
+
 class Flood(SynchronousTestCase):
     """An author above its rate."""
+
+    def test_backfill_that_nobody_asked_for(self) -> None:
+        """It counts as pushed: within the rate, not recovered; of the excess there is a gap to pull."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2)
+        room.roster()
+        room.link(ada, bob)
+        room.run()
+        room.unplug(ada, bob)
+        spam = row(room, ada, 300)
+        for first in range(0, 300, 100):
+            batch = tuple(spam[first : first + 100])
+            message = Backfill(ada.id, ada.epoch, ada.boot, first + 1, first + 100, True, batch)
+            bob.receive(ada.id, message)
+        counters = bob.core.parts.book.counters
+        self.assertEqual((len(bob.lines()), counters["rate_limited"]), (100, 200))
+        self.assertEqual((counters["recovered"], counters["wants"]), (0, 0))
+        self.assertEqual(bob.gaps(), [(101, 300)])
+        room.wait(0.6)
+        (want,) = [send.message for send in bob.sent if isinstance(send.message, Want)]
+        self.assertEqual((want.first, want.last), (101, 300))
+        answer = Backfill(ada.id, ada.epoch, ada.boot, 101, 300, True, tuple(spam[100:]))
+        bob.receive(ada.id, answer)
+        self.assertEqual((len(bob.lines()), counters["recovered"]), (300, 200))
 
     def test_excess_is_recovered(self) -> None:
         """What is above the rate is not taken live; it is a gap at once, and recovery fills it."""
