@@ -98,6 +98,8 @@ class Claims:
     _claims: dict[MemberId, Claim] = field(factory=dict)
     digests: dict[MemberId, bytes] = field(factory=dict)
     """What each last said its digest was; frontiers of live posts go to their authors alone."""
+    named: tuple[Stream, ...] = ()
+    """The streams in the frontier taken last, changed or not; none if it was an old one."""
 
     def get(self, member: MemberId) -> Claim | None:
         """What a member last said."""
@@ -111,12 +113,15 @@ class Claims:
         one that is there.
         """
         holder = frontier.author
+        self.named = ()
         claim = self._claims.get(holder)
         same = claim is not None and (claim.epoch, claim.boot) == (frontier.epoch, frontier.boot)
         if claim is None or (not same and (direct or frontier.epoch > claim.epoch)):
             claim = self._claims[holder] = Claim(frontier.epoch, frontier.boot)
         elif not same:
             return []
+        if frontier.version >= claim.version:
+            self.named = tuple(entry.stream for entry in frontier.streams)
         return claim.take(frontier)
 
     def keep(self, members: set[MemberId]) -> None:

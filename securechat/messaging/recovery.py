@@ -4,9 +4,10 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
 - Newest first, at most 256 posts a want, one outstanding want a peer, 5 s for the answer.
 - The author is asked if linked, else any linked peer whose latest frontier claims the range.  A hole
   in a linked author's own stream waits half a second for the frames that may be on their way.
-- A want is answered for its whole range.  What was answered "pruned", "never had" or not at all is
-  remembered of that peer until its next frontier for the stream or the next link-up, so recovery
-  always comes to rest.
+- A want is answered for its whole range.  What was answered "pruned" or "never had" is remembered of
+  that peer until its frontier says something else of the stream, what was not answered at all (or
+  not taken: its clock was too far ahead) until a frontier of it names the stream again; both until
+  the next link-up.  Full frontiers back off to one in 30 s, so recovery always comes to rest.
 - At most 1,000 posts a second are asked for.
 
 Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
@@ -66,6 +67,15 @@ class Source:
         self.refused.pop(stream, None)
         self.answers.pop(stream, None)
 
+    def ask_again(self, stream: Stream) -> bool:
+        """It still says to have this stream: whether anything was left without an answer."""
+        answers = self.answers.get(stream, {})
+        kept = {span: why for span, why in answers.items() if why != NO_ANSWER}
+        if len(kept) == len(answers):
+            return False
+        self.answers[stream], self.refused[stream] = kept, Ranges.of(kept)
+        return True
+
 
 @define(eq=False)
 class Recovery:
@@ -114,6 +124,10 @@ class Recovery:
         for stream in streams:
             source.forgive(stream)
             if linked:
+                source.lacking[stream] = None
+                self._look = True
+        for stream in self._claims.named:
+            if source.ask_again(stream) and linked:
                 source.lacking[stream] = None
                 self._look = True
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.ids import Stream
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
+from securechat.messaging.recovery import NO_ANSWER, Source
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, sign, three
@@ -181,6 +183,43 @@ class Recovery(SynchronousTestCase):
 
 def _place(author: Member) -> tuple[Any, Any, Any]:
     return (author.id, author.epoch, author.boot)
+
+
+class NotAnswered(SynchronousTestCase):
+    """What was asked for and not had."""
+
+    def test_refused_for_its_clock(self) -> None:
+        """A post that was stamped too far ahead is asked for again while the link lasts."""
+        room = Room()
+        ada, bob = room.member(1, settings=FAST), room.member(2, settings=FAST)
+        room.roster()
+        room.link(ada, bob)
+        room.run()
+        day = 24 * 3600 * 1000 + 20_000
+        room.wall_ms += day
+        ada.say("from tomorrow")
+        room.wall_ms -= day
+        room.wait(10)
+        self.assertEqual(bob.texts(), [])
+        asked = len(wants(bob))
+        self.assertLess(asked, 6)
+        room.wait(60)
+        self.assertEqual(bob.texts(), ["from tomorrow"])
+        room.wait(2)
+        asked = len(wants(bob))
+        room.wait(120)
+        self.assertEqual(len(wants(bob)), asked)
+
+    def test_never_had(self) -> None:
+        """What a peer says that it does not have is not asked for again by its next frontier."""
+        asked = Source()
+        ada = Room().member(1)
+        place = Stream(ada.id, ada.epoch, ada.boot)
+        asked.refuse(place, [(1, 4)], Why.NEVER_HAD)
+        self.assertFalse(asked.ask_again(place))
+        asked.refuse(place, [(5, 9)], NO_ANSWER)
+        self.assertTrue(asked.ask_again(place))
+        self.assertEqual(asked.refused[place].spans, ((1, 4),))
 
 
 class Gaps(SynchronousTestCase):
