@@ -38,6 +38,16 @@ class HouseTests(SynchronousTestCase):
         """R6: an ``__init__`` is a docstring."""
         self.assertEqual(house.r6_init(house.sources()), [])
 
+    def test_covered_modules_are_there(self) -> None:
+        """Every module and package under the coverage floor exists, a renamed one is noticed."""
+        found = house.patterns(house.COVERED)
+        self.assertIn("securechat/admin/grammar/*", found)
+        self.assertIn("securechat/certificates.py", found)
+        self.assertIn("securechat/__init__.py", found)
+        for pattern in found:
+            self.assertTrue(list(house.ROOT.glob(pattern)), pattern)
+        self.assertRaises(ValueError, house.patterns, ("securechat.nowhere",))
+
     def test_cores(self) -> None:
         """R7: cores route and hold no rule."""
         self.assertEqual(house.r7_cores(house.sources()), [])

@@ -1,0 +1,104 @@
+"""
+Runs the steps of ``scripts/check`` and counts what passed; standard library only.
+
+A step runs in a process group of its own under a watchdog: one that hangs is ended with everything it
+started, and has failed.  What a step leaves running in its group is ended as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+MINUTE = 60.0
+HUNG = -signal.SIGKILL
+"""The exit status of a step that the watchdog ended."""
+LAST_WORDS = 5.0
+"""Seconds that what was printed may take to arrive; a process outside of the group may hold it."""
+
+TESTS = re.compile(r"^(?:PASSED|FAILED) ?(?:\((?P<counts>[^)]*)\))?$", re.MULTILINE)
+RAN = re.compile(r"^Ran (\d+) tests? in", re.MULTILINE)
+SKIPPED = re.compile(
+    r"^\[SKIPPED\]\n(?P<why>.*?)\n\n(?P<names>(?:[\w.]+\n)+)", re.MULTILINE | re.DOTALL
+)
+TOOLS = ("tmux", "telnet", "ip", "iptables", "curl")
+
+
+class Tally:
+    """What passed and what failed so far."""
+
+    def __init__(self) -> None:
+        self.passed = 0
+        self.failed = 0
+        self.skipped: list[str] = []
+
+    def step(self, title: str, *command: str, timeout: float = 5 * MINUTE) -> str:
+        """Run one step, echo its output, count it as one."""
+        output, code = self.run(title, *command, timeout=timeout)
+        self.passed += code == 0
+        self.failed += code != 0
+        return output
+
+    def run(self, title: str, *command: str, timeout: float) -> tuple[str, int]:
+        """Run a command in the repository; its output and exit status."""
+        print(f"== {title}", flush=True)
+        began = time.monotonic()
+        lines: list[str] = []
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdin=subprocess.DEVNULL, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        reader = threading.Thread(target=_echo, args=(process.stdout, lines), daemon=True)
+        reader.start()
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            print(f"-- {title}: hung for {timeout:.0f} s, ended", flush=True)
+            code = HUNG
+        finally:
+            # Also when the person at the keyboard ends it: the group hears no Ctrl-C.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        reader.join(LAST_WORDS)
+        print(f"-- {title}: exit {code}, {time.monotonic() - began:.0f} s", flush=True)
+        return "".join(lines), code
+
+    def trial(self, output: str, code: int) -> None:
+        """Count a trial run by its own numbers; a run of no tests has failed."""
+        ran = RAN.search(output)
+        verdict = TESTS.search(output)
+        said = (verdict["counts"] or "") if verdict else ""
+        pairs = (part.partition("=") for part in said.split(",") if part)
+        counts = {key.strip(): int(value) for key, _, value in pairs}
+        total = int(ran[1]) if ran else 0
+        bad = sum(counts.get(word, 0) for word in ("failures", "errors", "unexpectedSuccesses"))
+        self.passed += counts.get("successes", 0) + counts.get("expectedFailures", 0)
+        self.failed += bad or (code != 0) or (total == 0)
+        for skip in SKIPPED.finditer(output):
+            excused = any(f"needs {word}" in skip["why"] for word in lacking())
+            for name in skip["names"].split():
+                self.skipped.append(f"{name}: {skip['why'].strip()}")
+                self.failed += not excused
+
+
+def lacking() -> list[str]:
+    """What this machine does not have, of what a test may be skipped for."""
+    tools = [tool for tool in TOOLS if shutil.which(tool) is None]
+    return tools if os.geteuid() == 0 else ["root", *tools]
+
+
+def _echo(stream: IO[str], lines: list[str]) -> None:
+    for line in stream:
+        lines.append(line)
+        if not line.rstrip().endswith("[OK]"):
+            print(line, end="", flush=True)

@@ -1,0 +1,118 @@
+"""``scripts/check`` counts right, and no step of it can hang it."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import sys
+import time
+from contextlib import redirect_stdout
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.house import ROOT
+
+LEAVES_A_CHILD = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+open(sys.argv[1], "w").write(str(child.pid))
+print("begun", flush=True)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def tally() -> Any:
+    """A Tally of the script's own module."""
+    spec = spec_from_file_location("_tally", ROOT / "scripts" / "_tally.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Tally()
+
+
+def ends(pid: int) -> bool:
+    """Whether a process is gone, or goes soon."""
+    try:
+        number = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    with os.fdopen(number) as file:
+        return bool(select.select([file], [], [], 20)[0])
+
+
+class StepTests(SynchronousTestCase):
+    """Steps, on real processes."""
+
+    def setUp(self) -> None:
+        """Nothing is counted yet."""
+        self.tally = tally()
+
+    def step(self, *arguments: str, timeout: float) -> str:
+        """Run a step of Python; all that was printed."""
+        with redirect_stdout(io.StringIO()) as said:
+            self.tally.step("it", sys.executable, "-c", *arguments, timeout=timeout)
+        return said.getvalue()
+
+    def counted(self) -> tuple[int, int]:
+        """Passed, failed."""
+        return self.tally.passed, self.tally.failed
+
+    def test_passed_and_failed(self) -> None:
+        """A step counts by its exit status, and its output is shown but for tests that passed."""
+        said = self.step("print('fine'); print('a_test ... [OK]')", timeout=60)
+        self.assertIn("fine\n", said)
+        self.assertNotIn("a_test", said)
+        self.step("raise SystemExit(3)", timeout=60)
+        self.assertEqual(self.counted(), (1, 1))
+
+    def test_hung(self) -> None:
+        """A step that hangs is ended with its children, and has failed."""
+        place = self.mktemp()
+        began = time.monotonic()
+        said = self.step(LEAVES_A_CHILD, str(Path(place).resolve()), "600", timeout=2)
+        self.assertLess(time.monotonic() - began, 60)
+        self.assertIn("hung for 2 s", said)
+        self.assertEqual(self.counted(), (0, 1))
+        self.assertTrue(ends(int(Path(place).read_text())))
+
+    def test_left_behind(self) -> None:
+        """What a step leaves running does not keep the others waiting."""
+        place = self.mktemp()
+        said = self.step(LEAVES_A_CHILD, str(Path(place).resolve()), "0", timeout=60)
+        self.assertIn("begun", said)
+        self.assertEqual(self.counted(), (1, 0))
+        self.assertTrue(ends(int(Path(place).read_text())))
+
+
+class TrialTests(SynchronousTestCase):
+    """Counting a run of tests by what it says."""
+
+    def counted(self, output: str, code: int) -> tuple[int, int]:
+        """Passed, failed."""
+        made = tally()
+        made.trial(output, code)
+        return made.passed, made.failed
+
+    def test_counts(self) -> None:
+        """Every test counts as one; no test at all has failed, and so has a run that broke off."""
+        for output, code, counted in (
+            ("Ran 3 tests in 1s\n\nPASSED (successes=3)\n", 0, (3, 0)),
+            ("Ran 3 tests in 1s\n\nFAILED (failures=1, errors=1, successes=1)\n", 1, (1, 2)),
+            ("Ran 0 tests in 1s\n\nPASSED\n", 0, (0, 1)),
+            ("Ran 3 tests in 1s\n\nPASSED (successes=3)\n", -9, (3, 1)),
+            ("a_test ...\n", -9, (0, 1)),
+        ):
+            self.assertEqual(self.counted(output, code), counted, output)
+
+    def test_skips(self) -> None:
+        """A test that is skipped without need has failed."""
+        output = (
+            "[SKIPPED]\nnot today\n\ntests.x.Y.test_z\n---\nRan 2 tests in 1s\n\n"
+            "PASSED (skips=1, successes=1)\n"
+        )
+        self.assertEqual(self.counted(output, 0), (1, 1))
