@@ -66,8 +66,6 @@ class Letters:
     outbox_size: int = 0
     size: int = 0
     """Bytes of all texts kept."""
-    sizes: dict[MemberId, int] = field(factory=dict)
-    """The same by the other party."""
     _letters: dict[Hash, Letter] = field(factory=dict)
     _ids: dict[MessageId, Letter] = field(factory=dict)
     _dseqs: dict[Stream, int] = field(factory=dict)
@@ -114,9 +112,7 @@ class Letters:
         )  # fmt: skip
         self._letters[fact.hash] = letter
         self._ids[letter.id] = letter
-        party = self.party(letter)
         self.size += letter.size
-        self.sizes[party] = self.sizes.get(party, 0) + letter.size
         if self.own(letter):
             self._dseqs[fact.stream] = max(fact.dseq, self.last_dseq(fact.stream))
             self._file(letter)
@@ -152,11 +148,7 @@ class Letters:
             return None
         self._unfile(letter)
         self._ids.pop(letter.id, None)
-        party = self.party(letter)
         self.size -= letter.size
-        self.sizes[party] -= letter.size
-        if not self.sizes[party]:
-            del self.sizes[party]
         return letter
 
     def _file(self, letter: Letter) -> None:

@@ -34,6 +34,8 @@ BUDGET = 256
 """Envelopes or letters forgotten at one look."""
 PAUSE = 60.0
 """Seconds between looks when nothing is over a limit."""
+STUCK_PAUSE = 5.0
+"""The same when letters are over a limit and all of them still wait to be delivered."""
 JUMP_PAUSE = 3600.0
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
@@ -46,12 +48,14 @@ class Retention:
     _book: Book
     _peers: Peers
     _next: float = 0.0
+    _letters_next: float = 0.0
     _offset: float | None = None
     _paused: float = 0.0
 
     def due(self, mono: float) -> bool:
         """Whether it is time to look, or something is over a limit."""
-        return mono >= self._next or self._over()
+        letters = mono >= self._letters_next and self._letters_over()
+        return mono >= self._next or letters or self._posts_over()
 
     def tick(self, now: Instant) -> list[Effect]:
         """One look."""
@@ -65,12 +69,13 @@ class Retention:
             effects += (self._nonces(now) if ages else []) + self._receipts(now, ages)
         return effects
 
-    def _over(self) -> bool:
-        settings, streams, letters = self._book.settings, self._book.streams, self._book.letters
-        return (
-            max(streams.posts, len(letters)) > settings.history_posts
-            or max(streams.size, letters.size) > settings.history_bytes
-        )
+    def _posts_over(self) -> bool:
+        settings, streams = self._book.settings, self._book.streams
+        return streams.posts > settings.history_posts or streams.size > settings.history_bytes
+
+    def _letters_over(self) -> bool:
+        settings, letters = self._book.settings, self._book.letters
+        return len(letters) > settings.history_posts or letters.size > settings.history_bytes
 
     def _watch_clock(self, now: Instant) -> None:
         offset = now.wall_ms / 1000 - now.mono
@@ -157,15 +162,21 @@ class Retention:
     def _letters(self, now: Instant, ages: bool) -> list[Effect]:
         letters, settings = self._book.letters, self._book.settings
         before = now.wall_ms - int(settings.history_days * DAY_MS)
-        over = len(letters) > settings.history_posts or letters.size > settings.history_bytes
+        over = self._letters_over()
         if not over and not (ages and self._oldest_letter() < before):
             return []
-        biggest = max(letters.sizes, key=lambda member: (letters.sizes[member], member))
+        free = [letter for letter in letters.all() if self._free(letter)]
+        if not free:
+            self._letters_next = now.mono + STUCK_PAUSE
+            return []
+        sizes: Counter[MemberId] = Counter()
+        for letter in free:
+            sizes[letters.party(letter)] += letter.size
+        biggest = max(sizes, key=lambda member: (sizes[member], member))
         gone = [
             letter
-            for letter in letters.all()
-            if self._free(letter)
-            and ((over and letters.party(letter) == biggest) or (ages and letter.at < before))
+            for letter in free
+            if (over and letters.party(letter) == biggest) or (ages and letter.at < before)
         ][: BUDGET if not over else BUDGET // 4]
         self._book.counters["directs_pruned"] += len(gone)
         keys = [key for letter in gone for key in self._keys_of_letter(letter)]

@@ -223,6 +223,34 @@ class Directs(SynchronousTestCase):
         room.run()
         self.assertEqual(len(bob.lines()), 20)
 
+    def test_open_ones_do_not_protect_others(self) -> None:
+        """Many bytes that wait for one member do not keep what others wrote for ever."""
+        room, ada, bob, carol = talk(Settings(history_posts=100))
+        room.cut(bob, carol)
+        for _ in range(50):
+            bob.tell(carol, "x" * 8000)
+        for number in range(130):
+            ada.tell(bob, str(number))
+            room.run()
+        room.wait(1)
+        self.assertLessEqual(len(bob.lines()), 100)
+        self.assertEqual(len([line for line in bob.lines() if line.author == bob.id]), 50)
+        self.assertIn("129", bob.texts())
+
+    def test_nothing_may_go(self) -> None:
+        """While all that is over a limit still waits, it is looked at only now and then."""
+        room, ada, bob, _ = talk(Settings(history_posts=10))
+        room.cut(ada, bob)
+        for number in range(20):
+            ada.tell(bob, str(number))
+        room.wait(1)
+        retention = ada.core.parts.retention
+        self.assertFalse(retention.due(room.mono))
+        self.assertTrue(retention.due(room.mono + 5))
+        room.link(ada, bob)
+        room.wait(6)
+        self.assertLessEqual(len(ada.lines()), 10)
+
     def test_nonces(self) -> None:
         """A nonce is remembered for a day."""
         room, ada, _, _ = three()
