@@ -73,7 +73,7 @@ class Acks:
             self.pushed(stream, first, now)
         held = list(self._book.evidence.within(stream, spans))
         queued = [h for h in held if self._book.evidence.state(h, member) is Delivery.QUEUED]
-        effects: list[Effect] = [Record(_offered(row, union, overdue, spans, now))]
+        effects: list[Effect] = [Record(_offered(row, union, overdue, spans, now, silence=False))]
         for envelope in queued:
             effects += _changed(envelope, member, Delivery.QUEUED, Delivery.SENT, "asked for")
         return effects
@@ -96,7 +96,7 @@ class Acks:
             _, sent, overdue = self._book.evidence.offered(row)
             spans = Ranges.of((*overdue.spans, *((held.first, held.last) for held in late)))
             news = [(held.first, held.last) for held in late]
-            effects.append(Record(_offered(row, sent, spans, news, now)))
+            effects.append(Record(_offered(row, sent, spans, news, now, silence=True)))
             for held in late:
                 why = "the deadline passed without evidence"
                 effects += _changed(held, row[1], Delivery.SENT, Delivery.UNKNOWN, why)
@@ -142,12 +142,12 @@ class Acks:
 
 
 def _offered(
-    row: Row, sent: Ranges, overdue: Ranges, news: list[Span], now: Instant
+    row: Row, sent: Ranges, overdue: Ranges, news: list[Span], now: Instant, *, silence: bool
 ) -> PostsOffered:
     s, member = row
     spans = Ranges.of(news).spans
     return PostsOffered(
-        s.author, s.epoch, s.boot, member, sent.spans, overdue.spans, spans, now.wall_ms
+        s.author, s.epoch, s.boot, member, sent.spans, overdue.spans, spans, now.wall_ms, silence
     )
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from securechat.effects import Fact
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
-from securechat.messaging.ranges import Ranges, Span, minus, newest, shown
+from securechat.messaging.ranges import Span, newest, shown
 from securechat.messaging.statements import Opening
 from securechat.notices import Delivery
 
@@ -55,13 +55,11 @@ class EnvelopeHeld(Placed):
     hash: Hash
     size: int
     at: int
-    via: MemberId
-    """Whose link it came on; ourselves if we said it."""
+    via: MemberId  # whose link it came on; ourselves if we said it
     opening: Opening | None = None
     late: bool = False
     recovered: bool = False
-    ahead: bool = False
-    """Its stamp was more than 60 s ahead of our clock."""
+    ahead: bool = False  # its stamp was more than 60 s ahead of our clock
     audience: str = ""
     """Names the Audience; empty on what was not said on this disk."""
     unsent: tuple[MemberId, ...] = ()
@@ -206,6 +204,7 @@ class PostsOffered(Placed):
     overdue: tuple[Span, ...]
     news: tuple[Span, ...]
     at: int
+    silence: bool = False  # the news is a deadline that passed; else posts that were sent
 
     @property
     def key(self) -> str:
@@ -217,7 +216,7 @@ class PostsOffered(Placed):
 
     @property
     def words(self) -> str:
-        if not minus(self.news, Ranges.of(self.overdue)):
+        if self.silence:
             return f"{{{self.member}}} gave no evidence in time of our posts {shown(self.news)}"
         return f"our posts {shown(self.news)} sent to {{{self.member}}}"
 

@@ -80,6 +80,21 @@ class Acks(SynchronousTestCase):
         self.assertEqual(states(ada), [Delivery.ACKED, Delivery.UNKNOWN])
         carol.frozen = False
 
+    def test_served_after_the_deadline(self) -> None:
+        """A post that was overdue and is then asked for is told as sent, not as a silence."""
+        room, ada, bob, carol = three()
+        room.unplug(ada, carol)
+        room.cut(bob, carol)
+        ada.say("hello")
+        room.wait(12)
+        (offered,) = [fact for key, fact in ada.disk.facts.items() if key.startswith("offered/")]
+        self.assertIn("gave no evidence in time of our posts 1", offered.words)
+        room.cut(ada, carol)
+        room.link(ada, carol)
+        room.wait(2)
+        (offered,) = [fact for key, fact in ada.disk.facts.items() if key.startswith("offered/")]
+        self.assertEqual(offered.words, f"our posts 1 sent to {{{carol.id}}}")
+
     def test_deadline_after_a_restart(self) -> None:
         """What was sent before a restart becomes unknown after it."""
         room, ada, _bob, carol = three()

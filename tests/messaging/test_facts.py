@@ -94,7 +94,7 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
         "",
     ),
     (
-        placed(PostsOffered, BOB, (), ((1, 9),), ((7, 7),), 1),
+        placed(PostsOffered, BOB, (), ((1, 9),), ((7, 7),), 1, True),
         (POST,),
         f"{{{BOB}}} gave no evidence in time of our posts 7",
         "",
