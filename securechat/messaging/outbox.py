@@ -59,6 +59,7 @@ class Outbox:
     _past: dict[Stream, int] = field(factory=dict)
     """How far our earlier streams went by what this disk holds of them."""
     _expiry: dict[Hash, float] = field(factory=dict)
+    """Those that are offered still, in order of time."""
     _next_expiry: float = 0.0
 
     def __attrs_post_init__(self) -> None:
@@ -112,7 +113,7 @@ class Outbox:
             effects.append(Record(NonceUsed(command.nonce, str(direct.id), digest, now.wall_ms)))
         effects.append(Notify(DirectShown(direct.id, command.to)))
         self._answers[name] = asked.ticket
-        self._expiry[name] = now.mono + self._book.settings.keep_hours * 3600
+        self._keep(name, now)
         self._pump[command.to] = None
         return effects
 
@@ -138,7 +139,7 @@ class Outbox:
             if letter is None or letter.to != receipt.author or letter.id != receipt.id:
                 self._book.counters["stray_receipts"] += 1
                 continue
-            self._landed(letter)
+            self._settled(letter)
             if letter.receipt is not None or letter.hash in done:
                 self._book.counters["duplicate_receipts"] += 1
                 continue
@@ -156,11 +157,12 @@ class Outbox:
         letter = self._book.letters.get(name)
         if letter is None or letter.to != peer or not self._book.letters.own(letter):
             return []
-        self._landed(letter)
+        self._settled(letter)
         return self._news(letter, News.REJECTED, f"refused: {reason}", now)
 
     def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
         """No more tries."""
+        self._expiry.pop(letter.hash, None)
         effects = self._news(letter, News.CANCELLED, "cancelled", now)
         return delivery.after(letter.state, News.CANCELLED), effects
 
@@ -175,7 +177,7 @@ class Outbox:
             why = "to be tried again"
             fact = DirectState(letter.hash, str(letter.id), letter.state, why, now.wall_ms)
             effects.append(Record(fact))
-            self._expiry[letter.hash] = now.mono + self._book.settings.keep_hours * 3600
+            self._keep(letter.hash, now)
         self._again(letter)
         return letter.state, effects
 
@@ -188,7 +190,8 @@ class Outbox:
         effects: list[Effect] = []
         for letter in self._known(self._window.overdue(now.mono)):
             self._landed(letter)
-            self._window.rest(letter, now.mono)
+            if letter.open:
+                self._window.rest(letter, now.mono)
             effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
         if now.mono >= self._next_expiry:
             self._next_expiry = now.mono + EXPIRY_PAUSE
@@ -271,6 +274,17 @@ class Outbox:
         """It is no longer waited for; if that made room, another may follow."""
         if self._window.landed(letter):
             self._pump[letter.to] = None
+
+    def _settled(self, letter: Letter) -> None:
+        """Its recipient answered for good: neither offered nor kept for an expiry."""
+        self._expiry.pop(letter.hash, None)
+        if self._window.settled(letter):
+            self._pump[letter.to] = None
+
+    def _keep(self, name: Hash, now: Instant) -> None:
+        """From now on for the whole time; in order of time, so one that was there moves to the end."""
+        self._expiry.pop(name, None)
+        self._expiry[name] = now.mono + self._book.settings.keep_hours * 3600
 
     def _again(self, letter: Letter) -> None:
         self._window.again(letter)

@@ -83,6 +83,12 @@ class Window:
         self._rested.discard(letter.hash)
         return self._flight.get(letter.to, {}).pop(letter.hash, None) is not None
 
+    def settled(self, letter: Letter) -> bool:
+        """It is not offered any more, so nothing of it is kept here; whether that made room."""
+        self._offered.get(letter.to, {}).pop(letter.hash, None)
+        self._resting.pop(letter.hash, None)
+        return self.landed(letter)
+
     def again(self, letter: Letter) -> None:
         """It may be sent once more on the present link."""
         self._flight.get(letter.to, {}).pop(letter.hash, None)

@@ -177,6 +177,38 @@ class Lives(SynchronousTestCase):
         room.wait(5 * HOUR, 600)
         self.assertEqual(state(ada, told.id), Delivery.EXPIRED)
 
+    def test_retry_holds_up_no_expiry(self) -> None:
+        """A message that was cancelled and tried again is kept longer; the others expire in time."""
+        room = Room()
+        ada = room.member(1, settings=Settings(keep_hours=0.01))
+        bob, carol = room.member(2), room.member(3)
+        room.roster()
+        room.link(ada, bob)
+        room.run()
+        room.unplug(ada, bob)
+        one, two = ada.tell(bob, "one"), ada.tell(carol, "two")
+        room.wait(15)
+        ada.ask(Cancel(one.id))
+        room.wait(15)
+        ada.ask(Retry(one.id))
+        room.wait(10)
+        self.assertEqual(state(ada, two.id), Delivery.EXPIRED)
+        self.assertEqual([line.id for line in ada.core.outbox()], [one.id])
+        room.wait(30)
+        self.assertEqual(ada.core.outbox(), ())
+
+    def test_settled_ones_cost_nothing(self) -> None:
+        """Once its recipient answered, a message is waited for no more, however long the link lives."""
+        room, ada, bob, _ = three()
+        for number in range(20):
+            ada.tell(bob, str(number))
+        ada.receive(bob.id, Rejected(ada.lines()[0].hash, "no"))
+        room.wait(1)
+        outbox = ada.core.parts.outbox
+        self.assertFalse(outbox.due(room.mono + 12 * HOUR))
+        self.assertEqual(outbox._window._offered, {bob.id: {}, room_id(room, 3): {}})
+        self.assertEqual(outbox._window._flight[bob.id], {})
+
     def test_rejected(self) -> None:
         """The recipient says no: final, unless its signed receipt turns up."""
         room, ada, bob, carol = three()
