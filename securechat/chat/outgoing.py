@@ -3,8 +3,9 @@ What the person said and the node has not shown back yet.
 
 Rules: every message has a nonce before it is first asked; the node remembers nonces, so asking again
 under the same nonce says nothing twice (251).  One message is in flight at a time, which keeps the
-order; a 4xx answer waits and is asked again, a 5xx answer gives the text back to the person.  A message
-stands here until the node shows it in the transcript.
+order of each buffer; after a 4xx answer a message waits and is asked again, holding up its own buffer
+only; a 5xx answer gives the text back to the person.  A message stands here until the node shows it in
+the transcript.
 """
 
 from __future__ import annotations
@@ -72,15 +73,15 @@ class Outgoing:
         return pending
 
     def next(self, mono: float) -> Pending | None:
-        """The one to ask now, marked as asked; None while another is in flight or must wait."""
+        """The one to ask now, marked as asked; None while another is in flight or all must wait."""
+        first: dict[str, Pending] = {}
         for pending in self.waiting.values():
             if pending.stage is Stage.ASKED:
                 return None
             if pending.stage is Stage.HELD:
-                if mono < pending.not_before:
-                    return None
-                return self._move(pending, "asked")
-        return None
+                first.setdefault(pending.buffer, pending)
+        free = [pending for pending in first.values() if pending.not_before <= mono]
+        return self._move(free[0], "asked") if free else None
 
     def taken(self, nonce: str, message: str, state: str) -> None:
         """The node has it; it leaves as soon as the transcript shows it."""

@@ -38,10 +38,23 @@ class OutgoingTests(SynchronousTestCase):
 
     def test_later(self) -> None:
         """A node that cannot now is asked again after a second, not before."""
+        self.outgoing.refused("n-2")
         self.outgoing.next(0.0)
         self.outgoing.later("n-1", 10.0)
         self.assertIsNone(self.outgoing.next(10.5))
         self.assertIsNotNone(self.outgoing.next(11.0))
+
+    def test_waits_alone(self) -> None:
+        """What the node cannot take holds up its own buffer, in order, and no other."""
+        self.outgoing.add("room", "", "hello again", 3)
+        self.outgoing.next(0.0)
+        self.outgoing.later("n-1", 10.0)
+        other = self.outgoing.next(10.0)
+        self.assertEqual(other and other.nonce, "n-2")
+        self.outgoing.taken("n-2", "ada/3/d1", "queued")
+        self.assertIsNone(self.outgoing.next(10.5))
+        again = self.outgoing.next(11.0)
+        self.assertEqual(again and again.nonce, "n-1")
 
     def test_shown_ends_it(self) -> None:
         """A message stands here until the transcript shows it, whichever comes first."""
