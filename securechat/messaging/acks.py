@@ -118,9 +118,11 @@ class Acks:
         number, ranges, needless = self._book.evidence.place(row, spans)
         s = entry.stream
         effects: list[Effect] = []
+        listed = spans if ranges != spans else ()
         fact = PostsStored(
-            s.author, s.epoch, s.boot, holder, number, ranges, tuple(news), found.hash, now.wall_ms
-        )
+            s.author, s.epoch, s.boot, holder, number, ranges, tuple(news), found.hash, now.wall_ms,
+            listed,
+        )  # fmt: skip
         if needless:
             keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
             effects.append(Record(Forget(keys)))

@@ -79,13 +79,13 @@ class Evidence:
         return self._offered.get(row) or (None, Ranges(), Ranges())
 
     def proof(self, held: Held, member: MemberId) -> PostsStored | None:
-        """The first frontier kept that lists an own envelope."""
+        """The first frontier kept that itself lists an own envelope."""
         proofs = self._proofs.get((held.stream, member), {})
         return next(
             (
                 proof
                 for _, proof in sorted(proofs.items())
-                if Ranges.of(proof.ranges).covers(held.first, held.last)
+                if Ranges.of(proof.listed or proof.ranges).covers(held.first, held.last)
             ),
             None,
         )
@@ -107,7 +107,8 @@ class Evidence:
     def place(self, row: Row, spans: tuple[Span, ...]) -> tuple[int, tuple[Span, ...], list[int]]:
         """
         Where new evidence is kept: its number, the ranges it stands for, the numbers it makes
-        needless.  When there are too many, the last one stands for its own ranges and the new.
+        needless.  When there are too many, the last one is replaced: the new one stands for both, and
+        is cited only for what it lists itself.
         """
         now = Ranges.of(spans)
         proofs = self._proofs.get(row, {})

@@ -232,6 +232,7 @@ class PostsStored(Placed):
     news: tuple[Span, ...]
     hash: Hash
     at: int
+    listed: tuple[Span, ...] = ()  # what that frontier itself lists, if less than ``ranges``
 
     @property
     def key(self) -> str:

@@ -214,7 +214,8 @@ class Reading:
         if state is Delivery.ACKED:
             proof = self._book.evidence.proof(held, member)
             at = proof.at if proof is not None else held.at
-            return RecipientLine(member, state, at, proof.evidence if proof is not None else "")
+            why = proof.evidence if proof is not None else "a frontier that is not kept any more"
+            return RecipientLine(member, state, at, why)
         at = offered.at if offered is not None else held.at
         why = {
             Delivery.QUEUED: "not linked since it was said",

@@ -9,7 +9,7 @@ from securechat.inputs import Retry
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.notices import Delivery, DeliveryChanged
-from tests.messaging.room import Disk, Member, code_of, sign, three
+from tests.messaging.room import Disk, Member, admit, code_of, sign, three
 
 
 def states(member: Member, index: int = 0) -> list[Delivery]:
@@ -190,11 +190,29 @@ class Acks(SynchronousTestCase):
         found = [states(ada, index)[0] for index in range(40)]
         self.assertEqual(found, [Delivery.ACKED, Delivery.SENT] * 20)
         self.assertEqual(sum(key.startswith("stored/") for key in ada.disk.facts), 8)
+        cited = self.cited(ada, bob)
+        self.assertEqual(len([name for name in cited if name]), 8)
         whole = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 40, ada.lines()[39].hash),))
         ada.receive(bob.id, frontier(bob, 99, whole))
         self.assertEqual(sum(key.startswith("stored/") for key in ada.disk.facts), 1)
         ada.restart()
         self.assertEqual({states(ada, index)[0] for index in range(40)}, {Delivery.ACKED})
+
+    def cited(self, ada: Member, bob: Member) -> list[Hash | None]:
+        """The frontier cited for each acked post of hers; each lists that post."""
+        names = []
+        for index, line in enumerate(ada.lines()):
+            if states(ada, index)[0] is Delivery.ACKED:
+                names.append(name := ada.core.receipt(line.id, bob.id))
+                why = {row.member: row.evidence for row in ada.core.delivery(line.id)}[bob.id]
+                if name is None:
+                    self.assertEqual(why, "a frontier that is not kept any more")
+                    continue
+                self.assertIn(name.hex()[:16], why)
+                (entry,) = admit(ada.disk.object(name)).statement.streams
+                seq = line.id.seq
+                self.assertTrue(any(first <= seq <= last for first, last, _ in entry.stored))
+        return names
 
     def test_retry(self) -> None:
         """A post is given again to the linked members without evidence, and to no others."""
