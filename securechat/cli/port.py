@@ -21,7 +21,7 @@ from securechat.admin.blocking import dial, read_cookie
 from securechat.admin.client import DownError
 from securechat.admin.grammar import text
 from securechat.admin.grammar.values import KEY, Code, Request
-from securechat.cli.asking import USAGE_CODES, Ended, Status, open_node
+from securechat.cli.asking import USAGE_CODES, Ended, Status, asking
 from securechat.cli.where import Where, pass_where
 
 CHUNK = 64 * 1024
@@ -51,7 +51,7 @@ def admin(where: Where, words: tuple[str, ...], as_json: bool) -> int:
     """Type to the admin port, or pipe to it; begin with: help.  Or ask one COMMAND."""
     if words and as_json:
         raise click.UsageError("--json is for objects on standard input; a COMMAND is text")
-    with open_node(where):
+    with asking(where):
         line, opening = _line(where)
     with line:
         try:
@@ -133,7 +133,7 @@ def joined(line: socket.socket, source: BinaryIO, sink: BinaryIO) -> None:
 @pass_where
 def token(where: Where) -> None:
     """Print the auth line for telnet; it is a secret, and new at each start of the node."""
-    with open_node(where):
+    with asking(where):
         click.echo(f"auth token={read_cookie(where.home)}")
 
 
