@@ -39,19 +39,21 @@ class OwnFrontier:
     _book: Book
     _peers: Peers
     _version: int = 0
-    _kept: tuple[int, Stream, tuple[Signed, ...]] | None = field(default=None)
+    _kept: tuple[int, Stream, int, tuple[Signed, ...]] | None = field(default=None)
 
     def full(self, now: Instant) -> tuple[Signed, ...]:
         """Everything, in parts; empty until our epoch is known."""
         mine, revision = self._peers.stream, self._book.streams.revision
         if mine is None:
             return ()
-        if self._kept is None or self._kept[:2] != (revision, mine):
+        # Once a delta was signed, peers would drop a full frontier of an earlier version.
+        if self._kept is None or self._kept[:3] != (revision, mine, self._version):
             states = sorted(self._book.streams, key=lambda state: state.stream)
             entries: list[Entry] = list(self._floors())
             entries += [found for state in states if (found := self._entry(state.stream))]
-            self._kept = (revision, mine, self._parts(mine, entries, now, full=True))
-        return self._kept[2]
+            parts = self._parts(mine, entries, now, full=True)
+            self._kept = (revision, mine, self._version, parts)
+        return self._kept[3]
 
     def delta(self, streams: Iterable[Stream], now: Instant) -> tuple[Signed, ...]:
         """The present state of these streams."""

@@ -122,6 +122,17 @@ class Shape(SynchronousTestCase):
         parts = member.core.parts.announcing._own.full(member.room.now)
         return [admit(part).statement for part in parts]
 
+    def test_full_after_a_delta(self) -> None:
+        """A full frontier is never older than a delta that was signed before it is sent."""
+        _, ada, _, _ = three()
+        ada.say("x")
+        (first,) = self.frontiers(ada)
+        own, stream = ada.core.parts.announcing._own, ada.lines()[0].id.stream
+        (delta,) = [admit(part).statement for part in own.delta([stream], ada.room.now)]
+        (again,) = self.frontiers(ada)
+        self.assertLess(first.version, delta.version)
+        self.assertLess(delta.version, again.version)
+
     def test_before_the_epoch(self) -> None:
         """Before our epoch is known there is nothing to sign."""
         ada = Room().member(1)
