@@ -3,8 +3,9 @@ What we say to have stored: frontiers in parts, signed by us.
 
 Per author one floor, per stream the sound ranges with a head hash each.  Entries are absolute; a
 delta names the changed streams only.  A stream of more than 17 ranges claims its newest 17.  A full
-frontier is signed anew only when something changed.  Versions begin at the wall clock: after a failed
-commit the same process counts anew, and peers drop what is older than what they hold.
+frontier is signed anew only when something changed.  Versions begin at the monotonic clock: after a
+failed commit the same process counts anew, and peers drop what is older than what they hold.  The
+clock on the wall may have been set back since.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class OwnFrontier:
         self, mine: Stream, entries: list[Entry], now: Instant, full: bool
     ) -> tuple[Signed, ...]:
         groups = _cut(entries, self._book.settings.frontier_part)
-        self._version = max(now.wall_ms, self._version + 1)
+        self._version = max(int(now.mono * 1_000_000), self._version + 1)
         self._book.counters["frontiers_signed"] += len(groups)
         return tuple(
             self._signer.sign(
