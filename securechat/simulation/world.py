@@ -89,6 +89,8 @@ class World:
     seconds: float = 120.0
     settings: Settings = field(factory=Settings)
     prunes: bool = False
+    script: tuple[faults.Fault, ...] | None = None
+    """The faults, where they are not to be drawn from the seed."""
     tell: Callable[[str], None] | None = None
     """Told what happens, line by line, if somebody wants to read it."""
     clock: SimClock = field(factory=SimClock)
@@ -150,7 +152,9 @@ class World:
         self.chaos = Chaos(self, self._rng("chaos"))
         for host in self.hosts:
             self.network.attach(host)
-        plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
+        plan = self.script
+        if plan is None:
+            plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
         acts = workload.acts(people, self.nodes, plan, self.quiet + 5.0)
         self._schedule(plan, acts, workload.arrivals(people, self.nodes, self.quiet))
         return plan
