@@ -1,0 +1,208 @@
+"""The checker of the simulation sees each kind of lie, knows nothing of the cores, and is fair."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.objects import Purpose, Signed
+from securechat.simulation import checker as checker_module
+from securechat.simulation import observed, witness
+from securechat.simulation.checker import Checker
+from securechat.simulation.observed import Missing, Seat, Shown, View
+from securechat.simulation.people import authority, person
+
+ADA, BOB, CAROL = (person(index).signer for index in range(3))
+BOOT = BootId("0" * 32)
+STREAM = Stream(ADA.member, 1, BOOT)
+ALIVE = tuple(Seat(signer.member, "alive", 1, 0) for signer in (ADA, BOB))
+
+ALLOWED = {
+    "securechat.ids", "securechat.inputs", "securechat.objects", "securechat.signing",
+    "securechat.wire", "securechat.membership.messages", "securechat.messaging.messages",
+    "securechat.messaging.statements", "securechat.node.handshake",
+    "securechat.simulation.observed", "securechat.simulation.witness",
+}  # fmt: skip
+
+
+class Site:
+    """A node."""
+
+    def __init__(self, name: str, member: MemberId) -> None:
+        self.name, self.member = name, member
+
+    def on_disk(self, name: Hash) -> Signed | None:
+        """Nothing."""
+        return None
+
+
+def shown(seq: int, text: str, acked: int | None = None) -> Shown:
+    """A post of ada's in somebody's transcript."""
+    return Shown(MessageId(STREAM, seq), text, None, None, acked)
+
+
+def told(dseq: int, text: str, acked: int | None = None) -> Shown:
+    """A direct message of ada's to bob."""
+    return Shown(MessageId(STREAM, dseq, Kind.DIRECT), text, BOB.member, None, acked)
+
+
+class CheckerTests(SynchronousTestCase):
+    """What nodes show, against what was said."""
+
+    def setUp(self) -> None:
+        publics = {signer.member: signer.public for signer in (ADA, BOB, CAROL)}
+        self.checker = Checker(authority().room, lambda: 1.0, publics)
+        self.ada, self.bob = Site("ada", ADA.member), Site("bob", BOB.member)
+        self.carol = Site("carol", CAROL.member)
+        for seq in range(1, 6):
+            self.checker.uttered(ADA.member, f"post {seq}")
+            self.checker.uttered(ADA.member, f"dm {seq}", BOB.member)
+
+    def look(self, site: Site, *lines: Shown | Missing, view: View | None = None) -> list[str]:
+        """The rules that a transcript breaks."""
+        self.checker.violations.clear()
+        self.checker.shown(site, evolve(view or View(ALIVE, "", ()), lines=lines))
+        return [violation.rule for violation in self.checker.violations]
+
+    def test_sound(self) -> None:
+        """What is right is not reported."""
+        lines = (shown(1, "post 1"), told(1, "dm 1"), Missing(STREAM, 2, 3), shown(4, "post 4"))
+        self.assertEqual(self.look(self.bob, *lines), [])
+
+    def test_twice(self) -> None:
+        """I2: the same words under two ids were said once."""
+        rules = self.look(self.bob, shown(1, "post 1"), shown(2, "post 1"))
+        self.assertEqual(rules, ["I2"])
+
+    def test_never_said(self) -> None:
+        """I3: words that nobody said, or that somebody else said."""
+        self.assertEqual(self.look(self.bob, shown(1, "made up")), ["I3"])
+        self.checker.uttered(BOB.member, "bob's")
+        self.assertEqual(self.look(self.bob, shown(1, "bob's")), ["I3"])
+
+    def test_signature(self) -> None:
+        """I3: what is read from disk carries its author's signature."""
+        good = ADA.sign(Purpose.ENVELOPE, b"statement")
+        bad = BOB.sign(Purpose.ENVELOPE, b"statement")
+        self.assertEqual(self.look(self.bob, evolve(shown(1, "post 1"), signed=good)), [])
+        self.assertEqual(self.look(self.bob, evolve(shown(1, "post 1"), signed=bad)), ["I3"])
+
+    def test_order(self) -> None:
+        """I4: within a stream the order never turns."""
+        rules = self.look(self.bob, shown(2, "post 2"), shown(1, "post 1"))
+        self.assertEqual(rules, ["I4"])
+
+    def test_silent_gap(self) -> None:
+        """I5: what is neither shown nor a gap is missing silently; a floor may lie below all."""
+        lines = (shown(2, "post 2"), shown(4, "post 4"))
+        self.assertEqual(self.look(self.bob, *lines), ["I5"])
+        pruned = View(ALIVE, "", (), floors=True)
+        self.assertEqual(self.look(self.bob, *lines, view=pruned), ["I5"])
+        self.assertEqual(self.look(self.bob, lines[1], view=pruned), [])
+
+    def test_third_reader(self) -> None:
+        """I12: a direct message is shown by its two ends only."""
+        self.assertEqual(self.look(self.carol, told(1, "dm 1")), ["I12"])
+
+    def test_versions(self) -> None:
+        """I7: a version never goes down on one disk."""
+        newer = View((Seat(ADA.member, "alive", 2, 0),), "", ())
+        older = View((Seat(ADA.member, "alive", 1, 9),), "", ())
+        self.assertEqual(self.look(self.bob, view=newer) + self.look(self.bob, view=older), ["I7"])
+        self.checker.set_back(self.bob, None)
+        self.assertEqual(self.look(self.bob, view=older), [])
+
+    def test_accepted(self) -> None:
+        """I9: what was accepted is shown by its author, in its words, unless its disk was lost."""
+        self.checker.answered(MessageId(STREAM, 1), "post 1")
+        self.assertEqual(self.look(self.ada, shown(1, "post 1")), [])
+        self.assertEqual(self.look(self.ada), ["I9"])
+        self.assertEqual(self.look(self.ada, shown(1, "post 2")), ["I9"])
+        self.checker.set_back(self.ada, 2.0)
+        self.assertEqual(self.look(self.ada), ["I9"], "set back to a later time")
+        self.checker.set_back(self.ada, 0.5)
+        self.assertEqual(self.look(self.ada), [])
+
+    def test_one_id_for_two(self) -> None:
+        """I8: an id is given once."""
+        self.checker.answered(MessageId(STREAM, 1), "post 1")
+        self.checker.answered(MessageId(STREAM, 1), "post 2")
+        self.assertEqual([v.rule for v in self.checker.violations], ["I8"])
+
+    def test_acked(self) -> None:
+        """I1: no more are counted than have truly signed, and none is taken back."""
+        self.assertEqual(self.look(self.ada, shown(1, "post 1", acked=1)), ["I1"])
+        stored = self.checker.witness.stored
+        stored[BOB.member] = {MessageId(STREAM, 1), MessageId(STREAM, 1, Kind.DIRECT)}
+        self.assertEqual(self.look(self.ada, shown(1, "post 1", acked=1)), [])
+        self.assertEqual(self.look(self.ada, shown(1, "post 1", acked=0)), ["I1"])
+        self.assertEqual(self.look(self.ada, told(1, "dm 1", acked=1)), [])
+        stored[CAROL.member] = {MessageId(STREAM, 2, Kind.DIRECT)}
+        self.assertEqual(self.look(self.ada, told(2, "dm 2", acked=1)), ["I1"])
+
+    # The end.
+
+    def differ(self, a: View, b: View) -> str:
+        """In what two nodes differ."""
+        return self.checker.difference({"ada": a, "bob": b}, (self.ada, self.bob))
+
+    def test_equal(self) -> None:
+        """Equal rosters, transcripts and digests, and everything accepted is everywhere."""
+        self.checker.answered(MessageId(STREAM, 1), "post 1")
+        self.checker.answered(MessageId(STREAM, 1, Kind.DIRECT), "dm 1", BOB.member)
+        view = View(ALIVE, "d", (shown(1, "post 1"), told(1, "dm 1")))
+        self.assertEqual(self.differ(view, view), "")
+
+    def test_differences(self) -> None:
+        """Every way to differ is told in words."""
+        view = View(ALIVE, "d", (shown(1, "post 1"),))
+        suspect = (evolve(ALIVE[0], state="suspect"), ALIVE[1])
+        cases = {
+            "ada sees 2 members, not alive": (evolve(view, seats=suspect), view),
+            "bob sees 1 members": (view, evolve(view, seats=ALIVE[:1])),
+            "other versions": (evolve(view, seats=(evolve(ALIVE[0], epoch=2), ALIVE[1])), view),
+            "digests": (evolve(view, digest="e"), view),
+            "transcripts": (evolve(view, lines=(Missing(STREAM, 1, 1),)), view),
+        }
+        for words, (a, b) in cases.items():
+            self.assertIn(words, self.differ(a, b))
+
+    def test_undelivered(self) -> None:
+        """An accepted message that one of its readers lacks is told; a lost disk excuses it."""
+        empty = View(ALIVE, "d", ())
+        self.checker.answered(MessageId(STREAM, 1, Kind.DIRECT), "dm 1", BOB.member)
+        self.assertIn("has not come to bob", self.differ(empty, empty))
+        self.checker.witness.stored[BOB.member] = {MessageId(STREAM, 1, Kind.DIRECT)}
+        self.assertEqual(self.differ(empty, empty), "", "bob had it once, and signed that")
+        self.checker.answered(MessageId(STREAM, 2), "post 2")
+        self.assertIn("has not come to", self.differ(empty, empty))
+        self.checker.set_back(self.ada, None)
+        self.assertEqual(self.differ(empty, empty), "")
+
+    def test_pruned(self) -> None:
+        """Histories of different length must agree in what both keep of each author."""
+        full = View(ALIVE, "d", (shown(1, "post 1"), shown(2, "post 2"), shown(3, "post 3")), True)
+        short = evolve(full, digest="e", lines=full.lines[1:])
+        self.assertEqual(self.differ(full, short), "")
+        other = evolve(short, lines=(shown(1, "post 1"), shown(2, "post 2")))
+        self.assertIn("what", self.differ(full, other))
+
+
+class IndependenceTests(SynchronousTestCase):
+    """The checker may not share the product's logic."""
+
+    def test_imports(self) -> None:
+        """Ids, messages, signatures and the wire; nothing of what decides anything."""
+        modules: tuple[ModuleType, ...] = (checker_module, observed, witness)
+        for module in modules:
+            for node in ast.walk(ast.parse(inspect.getsource(module))):
+                name = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+                if name.startswith("securechat"):
+                    self.assertIn(name, ALLOWED, module.__name__)
+                if isinstance(node, ast.Import):
+                    self.assertFalse([a for a in node.names if a.name.startswith("securechat")])

@@ -1,0 +1,61 @@
+"""Rare situations are counted by a name that says what they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import BootId, Kind, MemberId, MessageId, Stream
+from securechat.notices import (
+    Conflict,
+    Delivery,
+    DeliveryChanged,
+    FaultNoticed,
+    GapChanged,
+    LinkChanged,
+    Liveness,
+    MemberChanged,
+    PostShown,
+    Recovered,
+)
+from securechat.simulation.marks import COUNTERS, of_counters, of_event
+
+ADA, BOB = MemberId("a" * 52), MemberId("b" * 52)
+STREAM = Stream(ADA, 1, BootId("0" * 32))
+POST = MessageId(STREAM, 1, Kind.POST)
+
+
+class MarkTests(SynchronousTestCase):
+    """The marks of events and counters."""
+
+    def test_events(self) -> None:
+        """Each rare event has a mark of its own, an ordinary one has none."""
+        went, came = Liveness.UNREACHABLE, Liveness.ALIVE
+        unknown, acked = Delivery.UNKNOWN, Delivery.ACKED
+        cases: list[tuple[Any, str]] = [
+            (Recovered(STREAM, 1, 2, BOB), "a gap was filled from a third peer"),
+            (PostShown(POST, late=True, recovered=True), "a post was shown late"),
+            (PostShown(POST, late=False, recovered=True), "a post was recovered"),
+            (PostShown(POST, late=False, recovered=False), ""),
+            (DeliveryChanged(POST, BOB, unknown, acked, ""), "unknown became acked"),
+            (DeliveryChanged(POST, BOB, Delivery.SENT, acked, ""), "a message became acked"),
+            (GapChanged(STREAM, 1, 2, "filled", ""), "a gap: filled"),
+            (MemberChanged(BOB, went, came, ""), "an unreachable member came back"),
+            (MemberChanged(BOB, Liveness.LEFT, came, ""), "a member that had left came back"),
+            (MemberChanged(BOB, None, came, ""), "a member became alive"),
+            (LinkChanged(BOB, "down", "in", "superseded"), "a link ended as superseded"),
+            (LinkChanged(BOB, "down", "in", "reset"), "a link ended"),
+            (LinkChanged(BOB, "up", "in", ""), ""),
+            (Conflict(BOB, ""), "a conflict was noticed"),
+            (FaultNoticed(""), ""),
+        ]
+        for event, mark in cases:
+            self.assertEqual(of_event(event, author_is_via=False), mark)
+        by_author = of_event(Recovered(STREAM, 1, 2, ADA), author_is_via=True)
+        self.assertEqual(by_author, "a gap was filled by its author")
+
+    def test_counters(self) -> None:
+        """Counters that tell of something rare are marks too; those at zero are none."""
+        name, mark = next(iter(COUNTERS.items()))
+        self.assertEqual(dict(of_counters({name: 3, "frames_in": 900})), {mark: 3})

@@ -1,0 +1,38 @@
+"""A bug planted in the product is seen by the simulation; the same seeds pass without it."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.simulation.planted import BUGS, Planted, seeds_to_catch, sound
+
+
+class PlantedTests(SynchronousTestCase):
+    """Each bug of the list."""
+
+    def caught(self, bug: Planted) -> None:
+        """It is caught within the seeds it has, all of which are sound without it."""
+        took = seeds_to_catch(bug)
+        self.assertIsNotNone(took, f"{bug.name}: no seed showed it")
+        assert took is not None
+        for seed in range(1, took + 1):
+            self.assertTrue(sound(seed), f"seed {seed} fails without {bug.name}")
+
+    def test_many(self) -> None:
+        """There are at least eight, of different names, against different promises."""
+        self.assertGreaterEqual(len(BUGS), 8)
+        self.assertEqual(len({bug.name for bug in BUGS}), len(BUGS))
+        self.assertGreaterEqual(len({rule for bug in BUGS for rule in bug.rules}), 8)
+
+
+def _test(bug: Planted) -> object:
+    def test(self: PlantedTests) -> None:
+        self.caught(bug)
+
+    test.__doc__ = f"Planted: {bug.name}; caught by {' or '.join(bug.rules)}."
+    return test
+
+
+for _number, _bug in enumerate(BUGS, 1):
+    _words = "".join(letter if letter.isalnum() else "_" for letter in _bug.name)
+    setattr(PlantedTests, f"test_{_number:02}_{_words}", _test(_bug))

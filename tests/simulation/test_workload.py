@@ -1,0 +1,50 @@
+"""What people do in a simulated world."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.settings import MAX_TEXT
+from securechat.simulation.faults import plan
+from securechat.simulation.workload import acquaintances, acts, arrivals
+
+
+class WorkloadTests(SynchronousTestCase):
+    """Drawn from a seed."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(st.integers(0, 10**9), st.integers(2, 7))
+    def test_acts(self, seed: int, nodes: int) -> None:
+        """Every text is said once, by one member, not to itself, and is short enough."""
+        rng = Random(seed)
+        said = acts(rng, nodes, plan(rng, nodes, 60.0), 65.0)
+        texts = [act.text for act in said]
+        self.assertEqual(len(texts), len(set(texts)))
+        self.assertLessEqual(max(len(text.encode()) for text in texts), MAX_TEXT)
+        for act in said:
+            self.assertTrue(act.who != act.to and act.who < nodes and act.at >= 1.0)
+        self.assertTrue(any(act.to is None for act in said))
+
+    def test_mixture(self) -> None:
+        """Over some seeds there are direct messages, bursts and long texts."""
+        said = [act for seed in range(5) for act in acts(Random(seed), 4, (), 60.0)]
+        self.assertGreater(sum(act.to is not None for act in said), 30)
+        self.assertGreater(sum("part 9 of" in act.text for act in said), 0)
+        self.assertGreater(sum(len(act.text) > 1000 for act in said), 0)
+
+    def test_a_room_that_hangs_together(self) -> None:
+        """Each node but the first knows the address of an earlier one; some come much later."""
+        late = 0
+        for seed in range(30):
+            rng = Random(seed)
+            known = acquaintances(rng, 5)
+            self.assertEqual(known[0], ())
+            self.assertTrue(all(row[0] < index for index, row in enumerate(known) if index))
+            times = arrivals(rng, 5, 60.0)
+            self.assertLessEqual(max(times), 48.0)
+            late += max(times) > 2.0
+        self.assertIn(late, range(5, 26))
