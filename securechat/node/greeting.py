@@ -59,12 +59,14 @@ class Greeting:
         return found
 
     def _known(self, peer: MemberId, standing: Iterable[Link]) -> Known | None:
+        """The newest incarnation of the peer: on disk, or on a link whose turn is still to come."""
+        welcomed = [link.up for link in standing if link.up is not None]
+        found = [(up.epoch, up.boot, up.alive.signed) for up in welcomed]
         held = self._home.held(peer)
-        if held is None:
+        if held is not None:
+            found.append(held)
+        if not found:
             return None
-        epoch, boot, proof = held
-        live = any(
-            link.up is not None and (link.up.epoch, link.up.boot) == (epoch, boot)
-            for link in standing
-        )
+        epoch, boot, proof = max(found, key=lambda one: one[0])
+        live = any((up.epoch, up.boot) == (epoch, boot) for up in welcomed)
         return Known(epoch, boot, proof, live)

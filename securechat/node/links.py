@@ -251,7 +251,7 @@ class Links:
 
     def _greeted(self, link: Link, hello: Hello, after: State) -> None:
         peer = link.wire.peer
-        verdict = self._greeting.judged(link, hello, self._peers.get(peer, ()))
+        verdict = self._greeting.judged(link, hello, self._welcomed(link))
         if isinstance(verdict, Close):
             self._refusal(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
             self._end(link, verdict)
@@ -261,13 +261,24 @@ class Links:
         link.state = after
         self._say(link, Welcome(hello.epoch))
 
+    def _welcomed(self, link: Link) -> list[Link]:
+        """The peer's other links whose HELLO was accepted and that nobody ended."""
+        return [
+            other
+            for other in self._links.values()
+            if other is not link
+            and other.wire.peer == link.wire.peer
+            and other.up is not None
+            and other.closing is None
+        ]
+
     def _came_up(self, link: Link) -> None:
         assert link.up is not None
         assert link.hello is not None
         self._cancel(link)
         peer = link.wire.peer
         # Judged again: a newer incarnation may have come while this one was on its way up.
-        verdict = self._greeting.judged(link, link.hello, self._peers.get(peer, ()))
+        verdict = self._greeting.judged(link, link.hello, self._welcomed(link))
         if isinstance(verdict, Close):
             self._refusal(peer, link.wire.address, verdict.reason, f"epoch {link.up.epoch}")
             self._end(link, verdict)
