@@ -63,6 +63,21 @@ class StreamEnd:
 
 
 @frozen
+class Greeted:
+    """
+    A peer's HELLO is acceptable.
+
+    What it says of the peer is kept before the peer is welcomed: a process that forgot whom it had
+    welcomed could welcome an earlier incarnation next (DESIGN 2, G5).
+    """
+
+    peer: MemberId
+    link: int
+    alive: Admitted[Any]
+    """The peer's own signed Alive, with its certificate."""
+
+
+@frozen
 class LinkUp:
     """HELLO and WELCOME crossed; frames flow."""
 
@@ -221,4 +236,4 @@ class Asked:
     command: Command
 
 
-Input = LinkUp | LinkDown | DialFailed | Refused | Received | Heard | Tick | Asked
+Input = Greeted | LinkUp | LinkDown | DialFailed | Refused | Received | Heard | Tick | Asked

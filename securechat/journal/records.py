@@ -25,6 +25,7 @@ from securechat.inputs import (
     Asked,
     DialFailed,
     Disturb,
+    Greeted,
     Heal,
     Instant,
     LinkDown,
@@ -188,6 +189,8 @@ def short_input(item: Any) -> str:
         case Received():
             words = [item.peer, f"link={item.link}", type(item.message).__name__]
             words += [object_name(admitted.hash) for admitted in item.admitted]
+        case Greeted():
+            words = [item.peer, f"link={item.link}", f"epoch={item.alive.statement.epoch}"]
         case LinkUp():
             ends = link_ends(item.address, item.local)
             words = [item.peer, f"link={item.link}", f"epoch={item.epoch}", f"at={ends}"]

@@ -14,7 +14,7 @@ from attrs import define
 from securechat.effects import Effect, Hangup, Record
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
-from securechat.inputs import DialFailed, DialOutcome, Ending, Instant, LinkDown, LinkUp
+from securechat.inputs import DialFailed, DialOutcome, Ending, Greeted, Instant, LinkDown, LinkUp
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Claim, Held, Told, compare
 from securechat.membership.dialing import Chance, Dialing
@@ -49,6 +49,12 @@ class Contact:
     _restart: Restart
     _claims: Dissemination
     _rng: Chance
+
+    def greeted(self, greeted: Greeted, now: Instant) -> list[Effect]:
+        """A member is at the door: keep who it says it is before it is welcomed."""
+        if greeted.peer == self._ledger.me or self._restart.silent:
+            return []
+        return self._claims.told((Claim.of(greeted.alive),), greeted.peer, now)
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """A member is there, and says who it is now."""

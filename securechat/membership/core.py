@@ -14,6 +14,7 @@ from securechat.ids import BootId, Hash, MemberId, Version
 from securechat.inputs import (
     Asked,
     DialFailed,
+    Greeted,
     Heard,
     Instant,
     LinkDown,
@@ -60,6 +61,10 @@ class Membership:
     def start(self, now: Instant, fresh: bool) -> list[Effect]:
         """After the replay, before a socket opens."""
         return self._parts.talk.start(now, fresh)
+
+    def greeted(self, greeted: Greeted, now: Instant) -> list[Effect]:
+        """A peer's HELLO is acceptable: keep who it says it is."""
+        return self._parts.contact.greeted(greeted, now)
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """A peer's HELLO and ours are accepted."""

@@ -27,6 +27,8 @@ class Batch:
     """Everything but records, in order."""
     cable: list[Disturb | Heal] = field(factory=list)
     """What is to be done to the cable."""
+    greeted: list[int] = field(factory=list)
+    """Links whose peers are welcome once the facts are on disk."""
 
     def absorb(self, effects: Iterable[Effect]) -> None:
         """Keep effects whose facts were applied."""

@@ -19,6 +19,7 @@ from securechat.inputs import (
     Asked,
     DialFailed,
     Goodbye,
+    Greeted,
     Heard,
     Instant,
     LinkDown,
@@ -142,6 +143,7 @@ def _roster(cores: Cores, item: Roster, now: Instant) -> Iterator[list[Effect]]:
 
 MESSAGING = frozenset(messaging_messages.MESSAGES.values())
 ROUTES: dict[type[Any], Route] = {
+    Greeted: _membership("greeted"),
     LinkUp: _both("link_up"),
     LinkDown: _both("link_down"),
     DialFailed: _membership("dial_failed"),

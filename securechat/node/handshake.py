@@ -1,10 +1,11 @@
 """
 How an authenticated byte stream becomes a link (pure).
 
-Both sides send HELLO as soon as TLS is done, answer an acceptable HELLO with WELCOME, and count the
-link as up when they have done both; a client of TLS 1.3 believes it is connected before the other
-side has judged its certificate, so nothing less proves a link.  HELLO carries what each holds of the
-other, so that a member that lost its disk learns its own past (DESIGN 4).
+Both sides send HELLO as soon as TLS is done, answer an acceptable HELLO with WELCOME once what it
+says is on disk, and count the link as up when they have done both; a client of TLS 1.3 believes it is
+connected before the other side has judged its certificate, so nothing less proves a link.  HELLO
+carries what each holds of the other, so that a member that lost its disk learns its own past
+(DESIGN 4).
 
 A refused side is told why in CLOSE, with its own newer Alive as proof where that is the reason.
 """
@@ -60,18 +61,30 @@ class Close:
 MESSAGES: dict[int, type[Any]] = {1: Hello, 2: Welcome, 3: Close}
 
 
+@frozen
+class Kept:
+    """Not said by the peer: what its HELLO says is on our disk, and our WELCOME goes out."""
+
+
 class State(Enum):
     """Where a link is on its way up."""
 
     GREETING = "our HELLO is out, theirs is awaited"
+    KEEPING = "their HELLO is accepted, what it says is not on disk yet"
+    WELCOMED = "the same, and their WELCOME is here"
     WELCOMING = "their HELLO is accepted and answered, their WELCOME is awaited"
     UP = "HELLO and WELCOME crossed both ways"
     CLOSED = "one side said why it ends, or the stream is gone"
 
 
 TRANSITIONS: dict[tuple[State, type[Any]], State] = {
-    (State.GREETING, Hello): State.WELCOMING,
+    (State.GREETING, Hello): State.KEEPING,
     (State.GREETING, Close): State.CLOSED,
+    (State.KEEPING, Kept): State.WELCOMING,
+    (State.KEEPING, Welcome): State.WELCOMED,
+    (State.KEEPING, Close): State.CLOSED,
+    (State.WELCOMED, Kept): State.UP,
+    (State.WELCOMED, Close): State.CLOSED,
     (State.WELCOMING, Welcome): State.UP,
     (State.WELCOMING, Close): State.CLOSED,
     (State.UP, Close): State.CLOSED,
@@ -79,7 +92,7 @@ TRANSITIONS: dict[tuple[State, type[Any]], State] = {
 
 
 def step(state: State, message: Any) -> State:
-    """The state after a handshake message; RemoteError ``out-of-order`` if it has no place here."""
+    """The state after a message, or ``Kept``; RemoteError ``out-of-order`` if it has no place here."""
     try:
         return TRANSITIONS[state, type(message)]
     except KeyError:
@@ -125,6 +138,7 @@ ENDINGS = {
     "epoch-raised": Ending.BOOKKEEPING,
     "full": Ending.BOOKKEEPING,
     "too-slow": Ending.BOOKKEEPING,
+    "read-only": Ending.BOOKKEEPING,
 }
 
 

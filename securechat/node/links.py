@@ -17,23 +17,32 @@ from twisted.internet.interfaces import IReactorTime
 
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
-from securechat.inputs import DialFailed, DialOutcome, Ending, Heard, LinkDown, LinkUp, Refused
+from securechat.inputs import (
+    DialFailed,
+    DialOutcome,
+    Ending,
+    Greeted,
+    Heard,
+    LinkDown,
+    LinkUp,
+    Refused,
+)
 from securechat.node import peering
 from securechat.node.door import Door
 from securechat.node.faults import Cable
 from securechat.node.greeting import Greeting
-from securechat.node.handshake import Close, Hello, State, Welcome, ending, known, step
+from securechat.node.handshake import Close, Hello, Kept, State, Welcome, ending, known, step
 from securechat.node.lanes import Lanes
 from securechat.node.log import note
 from securechat.node.outlet import Outlet
+from securechat.node.refusals import Refusals
 from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
 from securechat.notices import LinkChanged
 from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
 MAX_PER_PEER = 3
 """Links of one peer: the one that stays, a duplicate that lingers, and one on its way up."""
-MAX_STRANGERS = 16
-"""Unproven addresses whose last refusal is kept."""
+SUPERSEDED = "superseded"
 
 
 @define(eq=False)
@@ -47,10 +56,7 @@ class Links:
     _settings: Settings
     cable: Cable
     counters: Counter[str] = field(factory=Counter)
-    refusals: dict[str, str] = field(factory=dict)
-    """The last refusal per peer or address that we dialled, for ``links``."""
-    strangers: dict[str, str] = field(factory=dict)
-    """The last refusals of those who came to us unproven, by address."""
+    refusals: Refusals = field(init=False)
     _greeting: Greeting = field(init=False)
     _outlet: Outlet = field(init=False)
     _lanes: Lanes[Any] = field(init=False)
@@ -62,6 +68,7 @@ class Links:
     _stopping: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.refusals = Refusals(self.counters, self._home.tell)
         self._greeting = Greeting(self._home, self._door)
         self._outlet = Outlet(self._clock, self.cable, self.counters)
         self._lanes = Lanes(self._clock, self._late)
@@ -122,14 +129,7 @@ class Links:
 
     def refused(self, address: str, dialled: bool, reason: str, text: str, times: int = 1) -> None:
         """So many connections that never became wires: the last, and what was wrong with it."""
-        self.counters[f"refused.{reason}"] += times
-        rows, most = (self.refusals, MAX_LINKS) if dialled else (self.strangers, MAX_STRANGERS)
-        rows[address] = f"{reason}: {text}" if text else reason
-        while len(rows) > most:
-            del rows[next(iter(rows))]
-        direction = "out" if dialled else "in"
-        note("link-refused", address=address, direction=direction, reason=reason, text=text)
-        self._home.tell(LinkChanged(None, "refused", direction, f"{address}: {reason}: {text}"))
+        self.refusals.of_stream(address, dialled, reason, text, times)
 
     def dial_failed(self, address: str, peer: MemberId | None, how: DialOutcome, why: str) -> None:
         """A dial gave no wire."""
@@ -159,15 +159,40 @@ class Links:
         return True
 
     def hangup(self, peer: MemberId, reason: str) -> None:
-        """Close every link to a peer, telling it why."""
+        """Close the links to a peer, telling it why; of one superseded, its newest process stays."""
+        newest = self._home.held(peer) if reason == SUPERSEDED else None
         for link in [link for link in self._links.values() if link.wire.peer == peer]:
-            self._end(link, Close(reason))
+            if newest is None or link.up is None or (link.up.epoch, link.up.boot) != newest[:2]:
+                self._end(link, Close(reason))
+
+    def kept(self, number: int) -> None:
+        """What the HELLO of this link says is on disk: its peer is welcome."""
+        link = self._keeping(number)
+        if link is None or link.hello is None:
+            return
+        link.state = step(link.state, Kept())
+        self._say(link, Welcome(link.hello.epoch))
+        if link.state is State.UP:
+            try:
+                self._came_up(link)
+            except RemoteError as problem:
+                self.offended(link, problem)
+
+    def not_kept(self, number: int) -> None:
+        """What the HELLO of this link says cannot be written: its peer may try again."""
+        link = self._keeping(number)
+        if link is not None:
+            self._end(link, Close("read-only"))
+
+    def _keeping(self, number: int) -> Link | None:
+        found = [link for link in self._links.values() if link.number == number]
+        return next((link for link in found if link.closing is None), None)
 
     def offended(self, link: Link, problem: RemoteError) -> None:
         """The peer broke the protocol: it loses this link, we lose nothing."""
         if link.closing is not None:
             return
-        self._refusal(link.wire.peer, link.wire.address, problem.reason, problem.detail)
+        self.refusals.of_peer(link.wire.peer, link.wire.address, problem.reason, problem.detail)
         self._end(link, Close(problem.reason[:100]))
 
     def stop(self) -> None:
@@ -247,29 +272,30 @@ class Links:
             self._greeted(link, message, after)
         else:
             link.state = after
-            self._came_up(link)
+            if after is State.UP:
+                self._came_up(link)
 
     def _greeted(self, link: Link, hello: Hello, after: State) -> None:
         peer = link.wire.peer
-        verdict = self._greeting.judged(link, hello, self._welcomed(link))
+        verdict = self._greeting.judged(link, hello, self._accepted(peer, link))
         if isinstance(verdict, Close):
-            self._refusal(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
+            self.refusals.of_peer(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
             self._end(link, verdict)
             return
         link.hello, link.up = hello, verdict
         link.framer.limit = MAX_FRAME
         link.state = after
-        self._say(link, Welcome(hello.epoch))
+        self._home.put(Greeted(peer, link.number, verdict.alive))
 
-    def _welcomed(self, link: Link) -> list[Link]:
-        """The peer's other links whose HELLO was accepted and that nobody ended."""
+    def _accepted(self, peer: MemberId, but: Link) -> list[Link]:
+        """A peer's other links whose HELLO was accepted and that nobody ended."""
         return [
-            other
-            for other in self._links.values()
-            if other is not link
-            and other.wire.peer == link.wire.peer
-            and other.up is not None
-            and other.closing is None
+            link
+            for link in self._links.values()
+            if link is not but
+            and link.wire.peer == peer
+            and link.up is not None
+            and link.closing is None
         ]
 
     def _came_up(self, link: Link) -> None:
@@ -278,15 +304,15 @@ class Links:
         self._cancel(link)
         peer = link.wire.peer
         # Judged again: a newer incarnation may have come while this one was on its way up.
-        verdict = self._greeting.judged(link, link.hello, self._welcomed(link))
+        verdict = self._greeting.judged(link, link.hello, self._accepted(peer, link))
         if isinstance(verdict, Close):
-            self._refusal(peer, link.wire.address, verdict.reason, f"epoch {link.up.epoch}")
+            self.refusals.of_peer(peer, link.wire.address, verdict.reason, f"epoch {link.up.epoch}")
             self._end(link, verdict)
             return
         standing = self._peers.setdefault(peer, [])
         standing.append(link)
         self.counters["links_up"] += 1
-        self.refusals.pop(peer, None)
+        self.refusals.linked(peer)
         note(
             "link-up", peer=peer, address=link.wire.address, direction=link.direction,
             link=link.number, epoch=link.up.epoch,
@@ -322,7 +348,7 @@ class Links:
         if link.up is None or proof is not None:
             reason = known(close.reason)
             detail = "" if reason == close.reason else close.reason
-            self._refusal(link.wire.peer, link.wire.address, f"by-peer.{reason}", detail)
+            self.refusals.of_peer(link.wire.peer, link.wire.address, f"by-peer.{reason}", detail)
             self._home.put(Refused(link.wire.peer, close.reason, proof, close.live))
         link.wire.close()
 
@@ -341,7 +367,7 @@ class Links:
 
     def _mute(self, link: Link) -> None:
         link.timer = None
-        self._refusal(link.wire.peer, link.wire.address, "silent", "no handshake in time")
+        self.refusals.of_peer(link.wire.peer, link.wire.address, "silent", "no handshake in time")
         link.closing = "silent"
         link.wire.abort()
 
@@ -355,12 +381,6 @@ class Links:
         note("link-down", peer=peer, link=link.number, how=how.value, reason=why)
         self._home.tell(LinkChanged(peer, "down", link.direction, why))
         self._home.put(LinkDown(peer, link.number, how, why, link.wire.dialled, linked=bool(links)))
-
-    def _refusal(self, peer: MemberId, address: str, reason: str, detail: str) -> None:
-        self.counters[f"refused.{reason}"] += 1
-        self.refusals[peer] = f"{reason}: {detail}" if detail else reason
-        note("link-refused", peer=peer, address=address, reason=reason, text=detail or None)
-        self._home.tell(LinkChanged(peer, "refused", "", self.refusals[peer]))
 
     def _say(self, link: Link, message: Any) -> None:
         self._outlet.write(link, (self._door.codec.frame(message),))

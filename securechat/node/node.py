@@ -212,7 +212,7 @@ class Node:
             messaging=self.cores.messaging.snapshot(now),
             keyring=self._keyring(),
             links=self.links.view(),
-            refusals={**self.links.strangers, **self.links.refusals},
+            refusals={**self.links.refusals.strangers, **self.links.refusals.known},
             faults=self.cable.active(),
             counters=dict(self.counters),
             turn=self._turn.number,

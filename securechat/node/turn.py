@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from securechat.effects import Answer, Effect, Notify, Record
 from securechat.errors import LocalError, RemoteError
-from securechat.inputs import Asked, Command, Disturb, Heal, Instant
+from securechat.inputs import Asked, Command, Disturb, Greeted, Heal, Instant
 from securechat.journal.records import TurnRecord
 from securechat.journal.store import Store, StoreError
 from securechat.node.batch import Batch
@@ -181,8 +181,11 @@ class Turn:
         try:
             if isinstance(item, Asked) and isinstance(item.command, Disturb | Heal):
                 self._disturb(batch, item, item.command)
-            else:
-                self._absorb(batch, self.cores.route(item, batch.now))
+            elif not self._absorb(batch, self.cores.route(item, batch.now)):
+                if isinstance(item, Greeted):
+                    self.links.not_kept(item.link)
+            elif isinstance(item, Greeted):
+                batch.greeted.append(item.link)
         except LocalError as problem:
             batch.effects.append(Answer(item.ticket, problem))
         except RemoteError as problem:
@@ -199,16 +202,20 @@ class Turn:
         batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
         self.links.offended(link, problem)
 
-    def _absorb(self, batch: Batch, answers: Iterator[list[Effect]]) -> None:
+    def _absorb(self, batch: Batch, answers: Iterator[list[Effect]]) -> bool:
+        """Whether all of it was taken: what would record is dropped while nothing can be written."""
+        taken = True
         for effects in answers:
             records = [effect for effect in effects if isinstance(effect, Record)]
             if records and self.read_only:
                 self.counters["dropped.read-only"] += 1
                 self._refuse(batch, effects)
+                taken = False
                 continue
             for record in records:
                 self.cores.apply(record.fact)
             batch.absorb(effects)
+        return taken
 
     def _refuse(self, batch: Batch, effects: Iterable[Effect]) -> None:
         """Whoever would have been answered is told that nothing can be recorded now."""
@@ -244,6 +251,8 @@ class Turn:
         """The facts are on disk: whatever fails from here on, everybody is answered."""
         for command in batch.cable:
             self.links.cable.obey(command)
+        for link in batch.greeted:
+            self.links.kept(link)
         try:
             self.perform(batch.effects)
         except Exception as problem:  # noqa: BLE001 - a Send promises nothing; recovery mends it
@@ -299,6 +308,8 @@ class Turn:
         for item in batch.inputs:
             if isinstance(item, Asked):
                 self._answer(item.ticket, lost)
+        for link in batch.greeted:
+            self.links.not_kept(link)
         if bug and isinstance(batch.current, Arrived):
             # Whatever the peer sent, it shall not be able to do so again and again.
             self.links.offended(batch.current.link, RemoteError("internal"))

@@ -89,5 +89,5 @@ class EdgeTests(SynchronousTestCase):
         talker = Talker()
         self.met(talker, True).flush()
         self.assertEqual(self.side.links.counters["refused.removed"], 1)
-        self.assertIn("mallory was removed", self.side.links.refusals[THERE])
+        self.assertIn("mallory was removed", self.side.links.refusals.known[THERE])
         self.assertEqual([item.how for item in self.side.got(DialFailed)], [DialOutcome.TLS])

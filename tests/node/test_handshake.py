@@ -14,6 +14,7 @@ from securechat.node.handshake import (
     TRANSITIONS,
     Close,
     Hello,
+    Kept,
     Known,
     State,
     Welcome,
@@ -34,7 +35,7 @@ class StepTests(SynchronousTestCase):
 
     def test_every_cell(self) -> None:
         """What the table does not allow is refused as out of order."""
-        for state, message in product(State, (HELLO, Welcome(1), Close("x"))):
+        for state, message in product(State, (HELLO, Kept(), Welcome(1), Close("x"))):
             if (state, type(message)) in TRANSITIONS:
                 self.assertIs(step(state, message), TRANSITIONS[state, type(message)])
             else:
@@ -43,10 +44,15 @@ class StepTests(SynchronousTestCase):
                 self.assertEqual(caught.exception.reason, "out-of-order")
 
     def test_the_way_up(self) -> None:
-        """HELLO, then WELCOME, and no other way, leads up."""
-        self.assertIs(step(step(State.GREETING, HELLO), Welcome(1)), State.UP)
+        """HELLO, then WELCOME and our own disk in either order; no other way leads up."""
+        for way in ((Kept(), Welcome(1)), (Welcome(1), Kept())):
+            state = step(State.GREETING, HELLO)
+            for what in way:
+                self.assertIsNot(state, State.UP)
+                state = step(state, what)
+            self.assertIs(state, State.UP)
         ways = [after for after in TRANSITIONS.values() if after is State.UP]
-        self.assertEqual(len(ways), 1)
+        self.assertEqual(len(ways), 2)
 
     def test_nothing_leaves_closed(self) -> None:
         """A closed link takes nothing more."""

@@ -17,6 +17,7 @@ from securechat.inputs import (
     DialOutcome,
     Disturb,
     Ending,
+    Greeted,
     Heal,
     Heard,
     LinkDown,
@@ -83,6 +84,8 @@ class Side:
     inputs: list[Any] = field(factory=list)
     events: list[Any] = field(factory=list)
     links: Links = field(init=False)
+    writes: bool = True
+    """Whether what a HELLO says is on disk at once."""
 
     def __attrs_post_init__(self) -> None:
         settings = Settings()
@@ -107,10 +110,11 @@ class Side:
         return life.epoch, BootId(life.boot), signed
 
     def put(self, item: Any) -> None:
-        """Keep an input; a link that is up makes its Alive known, as membership does."""
+        """Keep an input; a HELLO makes its Alive known, as membership does, and is welcome then."""
         self.inputs.append(item)
-        if isinstance(item, LinkUp):
+        if isinstance(item, Greeted) and self.writes:
             self.known[item.peer] = item.alive.signed
+            self.links.kept(item.link)
 
     def tell(self, event: Any) -> None:
         """Keep an event."""
@@ -239,7 +243,7 @@ class LinksTests(SynchronousTestCase):
             self.bob.links.opened(far)
             self.bob.links.bytes_in(far, data)
             self.assertTrue(far.closed, reason)
-            self.assertIn(reason, self.bob.links.refusals[ADA])
+            self.assertIn(reason, self.bob.links.refusals.known[ADA])
             self.bob.links.lost(far, Ending.FIN, "")
         self.assertEqual(self.bob.inputs, [])
         pump(*connect(self.ada, self.bob))
@@ -313,6 +317,41 @@ class LinksTests(SynchronousTestCase):
         self.assertEqual([up.epoch for up in self.bob.got(LinkUp)], [2])
         self.assertEqual(self.bob.links.linked()[0].epoch, 2)
         self.assertEqual(self.bob.got(LinkDown), [])
+
+    def test_no_welcome_before_the_disk(self) -> None:
+        """Nobody is welcomed while what its HELLO says is not on disk; its own WELCOME may wait."""
+        self.bob.writes = False
+        near, far = connect(self.ada, self.bob)
+        pump(near, far)
+        self.assertEqual(self.ada.got(LinkUp) + self.bob.got(LinkUp), [])
+        self.bob.links.kept(self.bob.got(Greeted)[0].link)
+        pump(near, far)
+        self.assertEqual(len(self.ada.got(LinkUp) + self.bob.got(LinkUp)), 2)
+
+    def test_no_welcome_without_a_disk(self) -> None:
+        """Who cannot be written down is told so, and that is no word about anybody's liveness."""
+        self.bob.writes = False
+        near, far = connect(self.ada, self.bob)
+        pump(near, far)
+        self.bob.links.not_kept(self.bob.got(Greeted)[0].link)
+        pump(near, far)
+        (failed,) = self.ada.got(DialFailed)
+        self.assertEqual(failed.reason, "read-only")
+        self.bob.links.kept(self.bob.got(Greeted)[0].link)
+        self.assertEqual(self.bob.links.view(), ())
+
+    def test_the_newest_process_is_not_superseded(self) -> None:
+        """Links of earlier processes are closed while the one that replaces them is on its way up."""
+        old = connect(self.ada, self.bob)
+        pump(*old)
+        reborn = Side(ADA, self.clock, epoch=2, boot=BootId("2" * 32))
+        near, far = connect(reborn, self.bob)
+        self.bob.links.bytes_in(far, near.sent.pop())
+        self.bob.links.hangup(ADA, "superseded")
+        pump(*old)
+        pump(near, far)
+        self.assertEqual([up.epoch for up in self.bob.links.linked()], [2])
+        self.assertEqual(len(self.bob.got(LinkDown)), 1)
 
     def test_opposite_orders(self) -> None:
         """Where the two see their links come up in opposite orders, one link is still left."""
@@ -480,14 +519,14 @@ class LinksTests(SynchronousTestCase):
         self.bob.links.opened(far)
         self.bob.links.bytes_in(far, b"\x80\0\0\0")
         self.bob.links.refused("192.0.2.9:7400", True, "wrong-room", "")
-        before = dict(self.bob.links.refusals)
+        before = dict(self.bob.links.refusals.known)
         for port in range(500):
             self.bob.links.refused(f"198.51.100.1:{port}", False, "plaintext", "a browser", 2)
-        self.assertEqual(self.bob.links.refusals, before)
+        self.assertEqual(self.bob.links.refusals.known, before)
         self.assertEqual(set(before), {ADA, "192.0.2.9:7400"})
         self.assertEqual(self.bob.links.counters["refused.plaintext"], 1000)
-        self.assertEqual(len(self.bob.links.strangers), 16)
-        self.assertIn("198.51.100.1:499", self.bob.links.strangers)
+        self.assertEqual(len(self.bob.links.refusals.strangers), 16)
+        self.assertIn("198.51.100.1:499", self.bob.links.refusals.strangers)
 
     def test_stuck_link(self) -> None:
         """A link that takes nothing is closed at its limit; recovery mends the rest."""

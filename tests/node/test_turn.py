@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
+from types import SimpleNamespace
 from typing import Any, cast
 
 from attrs import define, field, frozen
@@ -13,14 +14,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Answer, Effect, Fact, Hangup, Notify, Record, Send
 from securechat.errors import LocalError, RemoteError
-from securechat.ids import MemberId
-from securechat.inputs import Disturb, Heal, Instant, LinkUp, Received, Say, Tick
+from securechat.ids import Hash, MemberId
+from securechat.inputs import Disturb, Greeted, Heal, Instant, LinkUp, Received, Say, Tick
 from securechat.journal.store import Store, StoreError
 from securechat.node import dispatch, door, links
 from securechat.node.faults import Cable, Fault, told
 from securechat.node.turn import Turn
 from securechat.node.wires import Arrived
 from securechat.notices import FaultNoticed, Roster
+from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 
 ROOM = "r" * 52
@@ -89,6 +91,7 @@ class Links:
     def __init__(self) -> None:
         self.ups: tuple[LinkUp, ...] = ()
         self.ended: list[tuple[Any, str]] = []
+        self.greeted: list[tuple[int, str]] = []
         self.cable = Cable(True, Random(1))
 
     def linked(self) -> tuple[LinkUp, ...]:
@@ -98,6 +101,14 @@ class Links:
     def hangup(self, peer: MemberId, reason: str) -> None:
         """Remember it."""
         self.ended.append((peer, reason))
+
+    def kept(self, link: int) -> None:
+        """Remember whom."""
+        self.greeted.append((link, "welcome"))
+
+    def not_kept(self, link: int) -> None:
+        """Remember whom."""
+        self.greeted.append((link, "read-only"))
 
     def offended(self, link: Any, problem: RemoteError) -> None:
         """Remember it."""
@@ -128,6 +139,11 @@ class OneLink:
     def wire(self) -> OneLink:
         """It is its own wire."""
         return self
+
+
+HELLO = Admitted(
+    Hash(bytes(32)), BOB, SimpleNamespace(epoch=1), Signed(Purpose.ALIVE, b"alive", bytes(64))
+)
 
 
 def ignore(cores: Cores, item: Any, now: Instant) -> list[list[Effect]]:
@@ -383,6 +399,26 @@ class TurnTests(SynchronousTestCase):
         self.clock.advance(0)
         for answer in answers:
             self.assertEqual(self.failureResultOf(answer, LocalError).value.code, 420)
+
+    def test_a_welcome_follows_the_commit(self) -> None:
+        """Who says HELLO is welcome once that is on disk, and is turned away where it cannot be."""
+
+        def rule(cores: Cores, item: Any, now: Instant) -> list[list[Effect]]:
+            return [[]] if item.link == 4 else [[Record(Noted(f"hello {item.link}"))]]
+
+        def greet(link: int) -> None:
+            self.turn.put(Greeted(BOB, link, HELLO))
+            self.clock.advance(0)
+
+        self.rule = rule
+        self.store.before = lambda step: self.assertEqual(self.links.greeted, [])
+        greet(1)
+        self.assertEqual(self.links.greeted, [(1, "welcome")])
+        self.break_store("all")
+        for link in (2, 3, 4):
+            greet(link)
+        told = [(2, "read-only"), (3, "read-only"), (4, "welcome")]
+        self.assertEqual(self.links.greeted[1:], told)
 
     def test_records_that_wait_are_bounded(self) -> None:
         """While nothing can be written, memory stays bounded; what gave way is counted."""
