@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -69,13 +70,19 @@ def results(jobs: Sequence[Job]) -> Iterator[Outcome]:
         yield from map(run_job, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(cores, quiet_log) as pool:
+    with context.Pool(cores, _begin_worker) as pool:
         yield from pool.imap(run_job, jobs, chunksize=1)
 
 
 def run_job(job: Job) -> Outcome:
     """One world."""
     return World(job.seed, job.nodes, job.seconds).run()
+
+
+def _begin_worker() -> None:
+    """Ctrl-C is for the process that waits for the outcomes: it ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    quiet_log()
 
 
 def quiet_log() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.simulation import run
 from securechat.simulation.observed import Violation
 from securechat.simulation.run import Job, nodes_of, replay, results, simulate
-from securechat.simulation.world import Outcome
+from securechat.simulation.world import Outcome, World
 
 
 def outcome(job: Job, *violations: Violation) -> Outcome:
@@ -78,3 +81,20 @@ class RunTests(SynchronousTestCase):
         found = list(results(jobs))
         self.assertEqual([one.seed for one in found], [31, 32, 33])
         self.assertEqual(found[1], run.run_job(jobs[1]))
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C is left to the process that waits: one that runs worlds ignores it."""
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(1, run._begin_worker) as pool:
+            self.assertEqual(pool.apply(signal.getsignal, (signal.SIGINT,)), signal.SIG_IGN)
+
+
+class ShortTests(SynchronousTestCase):
+    """Worlds too short to heal in."""
+
+    def test_not_judged(self) -> None:
+        """A world that ends before it had the time to heal is no failure; one that had it is."""
+        for seconds, rules in ((20.0, []), (60.0, ["L"])):
+            world = World(5, 3, seconds, script=())
+            with mock.patch.object(World, "_compared", return_value="they differ"):
+                self.assertEqual([one.rule for one in world.run().violations], rules)
