@@ -1,0 +1,127 @@
+"""Five real nodes, one of which is killed, restarted, stopped, ended: ``members`` and ``who``."""
+
+from __future__ import annotations
+
+from signal import SIGCONT, SIGKILL, SIGSTOP
+
+from securechat.drills.rig import Room, until
+from tests.acceptance.rooms import RoomCase
+from tests.acceptance.sightings import (
+    FIVE,
+    Sightings,
+    both_say,
+    made,
+    pause,
+)
+
+OTHERS = tuple(name for name in FIVE if name != "bob")
+NAP = 3.0
+"""Seconds that a stopped process may be away, with ``lan``, before anybody calls it unreachable."""
+
+
+def agreed(room: Room) -> None:
+    """Wait until every node shows all five alive, in ``members`` and in ``who``."""
+    room.meet(*FIVE)
+    for name in FIVE:
+        for other in FIVE:
+            until(lambda n=name, o=other: both_say(room[n], o, "alive"), f"{name}: {other} alive")  # type: ignore[misc]
+
+
+class FiveNodes(RoomCase):
+    """What happens to bob, as the other four see it; the preset is ``local``."""
+
+    names = FIVE
+
+    def setUp(self) -> None:
+        """All five are there, and what the four tell from here on is kept."""
+        made(*FIVE)
+        super().setUp()
+        self.addCleanup(self.whole_again)
+        self.epoch = self.room["bob"].ask("status")["epoch"]
+        self.told = Sightings(self.room, OTHERS)
+
+    def whole_again(self) -> None:
+        """Whatever a test did, the next one finds five nodes that see each other."""
+        if not self.room["bob"].running:
+            self.room["bob"].process = None
+            self.room.start("bob")
+        self.room.signal("bob", SIGCONT)
+        agreed(self.room)
+
+    def only_bob(self) -> None:
+        """Nobody told anything of the other four."""
+        for observer in OTHERS:
+            self.assertEqual({whom for whom, *_ in self.told.steps(observer)}, {"bob"})
+
+    def test_a_restart_is_seen_alive_in_the_next_epoch(self) -> None:
+        """After kill -9 the same member comes back, one epoch further, everywhere."""
+        self.room.end("bob", SIGKILL)
+        self.told.told_of("bob", "unreachable")
+        self.room.start("bob")
+        self.told.told_of("bob", "alive")
+        for observer in OTHERS:
+            self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch + 1)
+            self.assertEqual(self.told.of(observer, "bob").count("unreachable"), 1)
+        self.only_bob()
+
+    def test_a_leave_is_seen_by_all_and_never_unreachable_first(self) -> None:
+        """SIGTERM is a goodbye: alive, then left, and nothing in between; it comes back alive."""
+        self.room.end("bob")
+        self.told.told_of("bob", "left")
+        for observer in OTHERS:
+            self.assertEqual(self.told.of(observer, "bob"), ["left"])
+        self.room.start("bob")
+        self.told.told_of("bob", "alive")
+        for observer in OTHERS:
+            self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch + 1)
+            self.assertNotIn("unreachable", self.told.of(observer, "bob"))
+        self.only_bob()
+
+    def test_who_was_cut_off_learns_a_leave_at_the_heal(self) -> None:
+        """Carol hears nobody while bob says goodbye; when the cable is mended, she says left too."""
+        carol = self.room["carol"]
+        self.addCleanup(carol.ask, "fault", action="heal")
+        carol.ask("fault", action="cut", names=[name for name in FIVE if name != "carol"])
+        for other in ("bob", "ada"):
+            self.room.sees("carol", "unreachable", other)
+        self.room.end("bob")
+        for observer in ("ada", "dave", "eve"):
+            until(lambda o=observer: both_say(self.room[o], "bob", "left"), f"{observer}: left")  # type: ignore[misc]
+            self.assertEqual(self.told.of(observer, "bob"), ["left"])
+        self.assertTrue(both_say(carol, "bob", "unreachable"))
+        carol.ask("fault", action="heal")
+        self.told.told_of("bob", "left")
+
+    def test_a_long_stop_is_unreachable_then_alive_in_the_same_epoch(self) -> None:
+        """A process that was stopped comes back as itself; when it wakes it accuses nobody."""
+        asleep = Sightings(self.room, ("bob",))
+        self.room.signal("bob", SIGSTOP)
+        self.told.told_of("bob", "unreachable")
+        self.room.signal("bob", SIGCONT)
+        self.told.told_of("bob", "alive")
+        agreed(self.room)
+        for observer in OTHERS:
+            self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch)
+        self.assertEqual(asleep.called("unreachable"), [])
+        self.only_bob()
+
+
+class FiveNodesOfALan(RoomCase):
+    """The same with the preset ``lan``, whose period is a second."""
+
+    names = FIVE
+    config = {"preset": '"lan"'}  # noqa: RUF012 - never changed
+
+    def setUp(self) -> None:
+        """All five are there, and what they tell from here on is kept."""
+        made(*FIVE)
+        super().setUp()
+
+    def test_a_short_stop_makes_nobody_unreachable(self) -> None:
+        """Three seconds of SIGSTOP: neither the sleeper nor anybody else is called unreachable."""
+        told = Sightings(self.room, FIVE)
+        self.room.signal("bob", SIGSTOP)
+        pause(NAP)
+        self.room.signal("bob", SIGCONT)
+        agreed(self.room)
+        self.assertEqual(told.called("unreachable"), [])
