@@ -4,8 +4,8 @@ The judge of a simulated world, which knows nothing of how the product works.
 It holds what people said and what nodes then showed, as plain values, against the invariants of
 ``reference/reliability-security.md`` 4.2, and imports ids and message classes only:
 
-- I1 ``acked`` rests on a signature of the recipient that the witness saw and found true; stronger
-  news is never taken back.
+- I1 what an author shows of the fate of his messages rests on what recipients have truly signed, and
+  shows what has reached him (``delivery``).
 - I2 nothing is shown twice. I3 what is shown was said by its author in these words, and verifies.
 - I4 within a stream the order never turns. I5 up to the highest shown post nothing is silently missing.
 - I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from attrs import define, field
 
-from securechat.ids import Hash, Kind, MemberId, MessageId, Stream, Version
+from securechat.ids import Kind, MemberId, MessageId, Stream, Version
 from securechat.signing import Verifier
+from securechat.simulation.delivery import Fates
 from securechat.simulation.observed import Missing, Shown, View, Violation
 from securechat.simulation.witness import Site, Witness
 
@@ -46,8 +47,6 @@ class _Memory:
     """What one node has shown so far."""
 
     versions: dict[MemberId, Version] = field(factory=dict)
-    acked: dict[MessageId, int] = field(factory=dict)
-    own_epoch: int = 0
 
 
 @define(eq=False)
@@ -63,11 +62,12 @@ class Checker:
     witness: Witness = field(init=False)
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
     _memories: dict[str, _Memory] = field(factory=dict, init=False)
+    _fates: Fates = field(init=False)
     _verifier: Verifier = field(init=False)
-    _verified: set[tuple[Hash, bytes]] = field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.witness = Witness(self._room, self.report)
+        self._fates = Fates(self.report, self.witness.stored)
         self._verifier = Verifier(self._room)
 
     def report(self, rule: str, node: str, text: str) -> None:
@@ -93,6 +93,7 @@ class Checker:
             if said.id.author == site.member and (to is None or said.at > to):
                 said.excused = True
         self._memories.pop(site.name, None)
+        self._fates.forget(site.name)
         self.witness.disk_changed(site)
 
     def shown(self, site: Site, view: View) -> None:
@@ -101,6 +102,11 @@ class Checker:
         self._order(site, view)
         self._versions(site, view)
         self._own(site, view)
+        self._fates.shown(site.name, view, ())
+
+    def changed(self, site: Site, id: MessageId, member: MemberId, states: tuple[str, str]) -> None:
+        """A node tells what has become of one of its messages at one recipient: before, and now."""
+        self._fates.changed(site.name, id, member, states)
 
     # I2, I3.
 
@@ -156,10 +162,9 @@ class Checker:
                 self.report("I7", site.name, text)
             memory.versions[seat.member] = version
 
-    # I1, I9.
+    # I9.
 
     def _own(self, site: Site, view: View) -> None:
-        memory = self._memories.setdefault(site.name, _Memory())
         own = [line for line in view.lines if isinstance(line, Shown)]
         own = [line for line in own if line.id.author == site.member]
         shown = {line.id: line.text for line in own}
@@ -169,22 +174,6 @@ class Checker:
                     self.report("I9", site.name, f"{said.id} was accepted and is gone")
                 elif shown[said.id] != said.text:
                     self.report("I9", site.name, f"{said.id} was accepted with other words")
-        for line in own:
-            acked = line.acked or 0
-            if acked < memory.acked.get(line.id, 0):
-                self.report("I1", site.name, f"{line.id} was acked and is {line.state}")
-            memory.acked[line.id] = acked
-            if acked > self._signers(line):
-                text = f"{line.id}: {acked} acked, {self._signers(line)} have signed that truly"
-                self.report("I1", site.name, text)
-
-    def _signers(self, line: Shown) -> int:
-        """How many recipients have truly signed that they have it."""
-        return sum(
-            line.id in stored
-            for member, stored in self.witness.stored.items()
-            if member != line.id.author and line.to in (None, member)
-        )
 
     # The end.
 

@@ -195,8 +195,14 @@ class Host:
     # What it shows.
 
     def on_disk(self, name: Hash) -> Signed | None:
-        """The object of this hash that is on the disk now."""
-        return None if self.store is None else self.store.object(name)
+        """
+        The object of this hash that is on the disk now.
+
+        While a transaction is open its connection reads what may never be there: nothing counts then.
+        """
+        if self.store is None or self.store._connection.in_transaction:
+            return None
+        return self.store.object(name)
 
     def view(self, fresh: bool = False) -> View:
         """What the node shows; with ``fresh`` every text is read from its disk again."""
@@ -213,10 +219,11 @@ class Host:
             to = line.to if isinstance(line, DirectLine) else None
             lines.append(
                 Shown(line.id, self._text(line.hash, line.index, signed), to, line.state,
-                      line.acked, signed)
+                      line.acked, signed, line.of, tuple((one.member, one.state) for one in own))
             )  # fmt: skip
         seats = tuple(
             Seat(member.member, member.state, member.epoch, member.incarnation)
+            own = () if line.state is None else messaging.delivery(line.id)
             for member in membership.members
         )
         digest = messaging.snapshot(node.now()).digest

@@ -25,6 +25,9 @@ class Shown:
     acked: int | None
     signed: Signed | None = None
     """The stored object, where it was read from disk for this."""
+    of: int | None = None
+    recipients: tuple[tuple[MemberId, str], ...] = ()
+    """Of a message of its own: its state at each recipient."""
 
 
 @frozen

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from securechat.errors import LocalError
 from securechat.ids import MemberId
 from securechat.inputs import Say, Tell
+from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
 from securechat.simulation.chaos import Chaos
@@ -212,6 +213,8 @@ class World:
         host.powered = host.rng.random() < 0.7
         self.trace("end", host.index, host.powered)
         self.network.died(host, host.powered)
+        if isinstance(event, DeliveryChanged):
+            self.checker.changed(host, event.id, event.member, (event.before, event.to))
 
     def revive(self, host: Host) -> None:
         """Start a process if none runs."""

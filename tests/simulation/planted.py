@@ -19,7 +19,16 @@ from attrs import evolve, frozen
 from securechat.effects import Answer, Effect, Send
 from securechat.ids import BootId
 from securechat.membership import restart
-from securechat.messaging import delivery, frontier, inbox, outbox, recovery, transcript
+from securechat.messaging import (
+    acks,
+    delivery,
+    evidence,
+    frontier,
+    inbox,
+    outbox,
+    recovery,
+    transcript,
+)
 from securechat.messaging.delivery import News
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.node import door, greeting, handshake, turn
@@ -216,6 +225,72 @@ def _authors_only() -> Patch:
     return mock.patch.object(recovery.Recovery, "_missing", missing)
 
 
+def _inside_the_commit() -> Patch:
+    """Envelopes and direct messages leave while the transaction is open that stores them."""
+    true_commit = turn.Turn._commit
+    leaves = _sends(Posts, Directs)
+
+    def commit(self: Any, batch: Any) -> None:
+        early = [effect for effect in batch.effects if leaves(effect)]
+        batch.effects = [effect for effect in batch.effects if not leaves(effect)]
+        true_step = self._store.before
+
+        def step(name: str) -> None:
+            if name == "commit":
+                self.perform(early)
+                early.clear()
+            true_step(name)
+
+        self._store.before = step
+        try:
+            true_commit(self, batch)
+        finally:
+            self._store.before = true_step
+        self.perform(early)
+
+    return mock.patch.object(turn.Turn, "_commit", commit)
+
+
+def _strongest() -> Patch:
+    """A post is as well off as the best of its recipients."""
+
+    def strongest(states: Any) -> Delivery:
+        return max(states, key=evidence.RANK.index, default=Delivery.QUEUED)
+
+    return mock.patch.object(transcript, "weakest", strongest)
+
+
+def _unknown_resent() -> Patch:
+    """Offering a message again turns ``unknown`` back into ``sent``."""
+    table = delivery.TRANSITIONS[Delivery.UNKNOWN]
+    return mock.patch.dict(table, {News.TRANSMITTED: Delivery.SENT})
+
+
+def _overdue_forgotten() -> Patch:
+    """That a deadline passed is known until the next restart only."""
+    true_offer = evidence.Evidence.offer
+    true_start = acks.Acks.start
+
+    def start(self: Any, now: Any) -> None:
+        kept = self._book.evidence
+        for fact, _, _ in list(kept._offered.values()):
+            true_offer(kept, evolve(fact, overdue=()))
+        true_start(self, now)
+
+    return mock.patch.object(acks.Acks, "start", start)
+
+
+def _acks_of_one_too_few() -> Patch:
+    """``of`` counts the members that are linked, not those for whom the post is."""
+    true_post = transcript.Transcript._post
+
+    def post(self: Any, held: Any, index: int) -> Any:
+        line = true_post(self, held, index)
+        return evolve(line, of=line.of - len(held.unsent)) if line.of else line
+
+    return mock.patch.object(transcript.Transcript, "_post", post)
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("ack before commit", ("I1",), _ack_before_commit),
     Planted("send before commit", ("I6",), _send_before_commit),
@@ -233,6 +308,11 @@ BUGS: tuple[Planted, ...] = (
     Planted("frontier claims its holes", ("I1",), _holes_claimed),
     Planted("order of arrival", ("I4", "L"), _by_arrival),
     Planted("recovery from the author only", ("L",), _authors_only),
+    Planted("sent inside the transaction", ("I6",), _inside_the_commit),
+    Planted("a post shows its strongest state", ("I1",), _strongest),
+    Planted("unknown goes back to sent", ("I1",), _unknown_resent),
+    Planted("a passed deadline forgotten over a restart", ("I1",), _overdue_forgotten),
+    Planted("k of the linked ones", ("I1",), _acks_of_one_too_few),
 )
 
 
