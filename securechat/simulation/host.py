@@ -217,13 +217,13 @@ class Host:
                 continue
             signed = self.on_disk(line.hash) if fresh else None
             to = line.to if isinstance(line, DirectLine) else None
+            own = () if line.state is None else messaging.delivery(line.id)
             lines.append(
                 Shown(line.id, self._text(line.hash, line.index, signed), to, line.state,
                       line.acked, signed, line.of, tuple((one.member, one.state) for one in own))
             )  # fmt: skip
         seats = tuple(
             Seat(member.member, member.state, member.epoch, member.incarnation)
-            own = () if line.state is None else messaging.delivery(line.id)
             for member in membership.members
         )
         digest = messaging.snapshot(node.now()).digest
