@@ -198,6 +198,8 @@ class World:
 
     def happened(self, host: Host, event: Any) -> None:
         """A node tells its watchers."""
+        if isinstance(event, DeliveryChanged):
+            self.checker.changed(host, event.id, event.member, (event.before, event.to))
         via = getattr(event, "via", None)
         author = getattr(getattr(event, "stream", None), "author", None)
         mark = marks.of_event(event, author_is_via=via is not None and via == author)
@@ -213,8 +215,6 @@ class World:
         host.powered = host.rng.random() < 0.7
         self.trace("end", host.index, host.powered)
         self.network.died(host, host.powered)
-        if isinstance(event, DeliveryChanged):
-            self.checker.changed(host, event.id, event.member, (event.before, event.to))
 
     def revive(self, host: Host) -> None:
         """Start a process if none runs."""
