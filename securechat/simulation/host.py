@@ -18,6 +18,7 @@ from attrs import define, field
 
 from securechat.ids import BootId, Hash, MemberId
 from securechat.journal.store import Store, StoreError
+from securechat.membership.presence import MembershipView
 from securechat.messaging.statements import texts_of
 from securechat.messaging.views import DirectLine, GapLine
 from securechat.node.dispatch import FACTS
@@ -204,11 +205,25 @@ class Host:
             return None
         return self.store.object(name)
 
+    @property
+    def shows(self) -> bool:
+        """
+        Whether what it shows of membership is what it holds.
+
+        While nothing can be written, a core may have gone further than the facts that were dropped.
+        """
+        return self.node is not None and self.node.ready
+
+    def presence(self) -> MembershipView:
+        """What the node shows of membership."""
+        assert self.node is not None
+        return self.node.cores.membership.snapshot(self.node.now())
+
     def view(self, fresh: bool = False) -> View:
         """What the node shows; with ``fresh`` every text is read from its disk again."""
         node = self.node
         assert node is not None
-        membership = node.cores.membership.snapshot(node.now())
+        membership = self.presence()
         messaging = node.cores.messaging
         lines: list[Line] = []
         for line in messaging.transcript(after="", limit=ALL_LINES).lines:

@@ -27,10 +27,12 @@ from securechat.inputs import Say, Tell
 from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
+from securechat.simulation.calm import Calm
 from securechat.simulation.chaos import Chaos
 from securechat.simulation.checker import Checker
 from securechat.simulation.clock import SimClock
 from securechat.simulation.host import Host
+from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
 from securechat.simulation.people import authority
@@ -41,7 +43,11 @@ SETTLE = 45.0
 SHORT_HISTORIES = 0.15
 """The part of all worlds in which posts are pruned."""
 LOOK = 5.0
-"""Seconds between looks at what each node shows."""
+"""Seconds between looks at what each node shows,"""
+CALM_LOOK = 0.25
+"""and at who could reach whom."""
+IDLE = 10.0
+"""Seconds at the end in which nobody has anything to say (P14)."""
 MAX_QUEUED = 3 * MIB
 MAX_PENDING = 400
 """Delayed calls of one process at most (I10)."""
@@ -99,6 +105,8 @@ class World:
     network: SimNetwork = field(init=False)
     checker: Checker = field(init=False)
     chaos: Chaos = field(init=False)
+    calm: Calm = field(init=False)
+    judge: Judge = field(init=False)
     marks: Counter[str] = field(factory=Counter)
     healed: float | None = None
     _hash: Any = field(factory=hashlib.sha256)
@@ -151,6 +159,11 @@ class World:
         self.checker.witness.prunes = self.prunes
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         self.chaos = Chaos(self, self._rng("chaos"))
+        self.calm = Calm(self.clock, self.network, self.hosts)
+        self.judge = Judge(
+            authority().room, self.clock.seconds, publics, self.checker.report, self.calm.lasted,
+            {host.member: host.index for host in self.hosts},
+        )  # fmt: skip
         for host in self.hosts:
             self.network.attach(host)
         plan = self.script
@@ -173,6 +186,8 @@ class World:
         for index, host in enumerate(self.hosts):
             later(LOOK * (1 + index / self.nodes), self._look, host)
         later(self.quiet + 0.5, self._compare)
+        later(self.seconds - IDLE, self._idle)
+        self.calm.watch(CALM_LOOK)
 
     # What the parts ask of the world.
 
@@ -202,6 +217,8 @@ class World:
             self.checker.changed(host, event.id, event.member, (event.before, event.to))
         via = getattr(event, "via", None)
         author = getattr(getattr(event, "stream", None), "author", None)
+        if host.shows:
+            self.judge.told(host, event, host.presence)
         mark = marks.of_event(event, author_is_via=via is not None and via == author)
         if mark:
             self.marks[mark] += 1
@@ -226,12 +243,16 @@ class World:
     def disk_replaced(self, host: Host, to: float | None) -> None:
         """Another disk is in: none, or that of then."""
         self.checker.set_back(host, to)
+        self.judge.set_back(host)
 
     # What happens.
 
     def _strike(self, fault: faults.Fault) -> None:
         self.trace("fault", str(fault))
         self.marks[f"fault: {fault.what}"] += 1
+        self.calm.struck(fault.what, fault.who, fault.other)
+        for host in (self.hosts[fault.who], self.hosts[fault.other]):
+            self.judge.troubled(host)
         self.chaos.strike(fault)
 
     def _act(self, act: Act) -> None:
@@ -261,6 +282,7 @@ class World:
         assert isinstance(source, Host)
         assert isinstance(target, Host)
         self.checker.witness.written(source, target.member, data)
+        self.judge.written(source, target, data)
         self.chaos.passed(source, target, data)
 
     # What is looked at.
@@ -269,6 +291,8 @@ class World:
         self.clock.callLater(LOOK, self._look, host)
         if host.node is not None and not host.clock.paused:
             self.checker.shown(host, host.view())
+            if host.shows:
+                self.judge.shown(host, host.presence())
             self._bounds(host)
 
     def _bounds(self, host: Host) -> None:
@@ -287,6 +311,11 @@ class World:
         else:
             self.healed = self.clock.now - self.quiet
 
+    def _idle(self) -> None:
+        """All have long been equal, if they are: from now on only probes are sent."""
+        if self.healed is not None and self.clock.now - self.quiet - self.healed > IDLE:
+            self.judge.count()
+
     def _compared(self, fresh: bool) -> str:
         down = [host.name for host in self.hosts if host.node is None]
         if down:
@@ -295,6 +324,9 @@ class World:
         if fresh:
             for host in self.hosts:
                 self.checker.shown(host, views[host.name])
+                self.judge.shown(host, host.presence())
+                self.judge.passed(host, host.presence())
+            self.judge.restless(IDLE, self.settings.period)
         return self.checker.difference(views, self.hosts)
 
     def _last_look(self) -> None:

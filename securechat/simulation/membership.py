@@ -1,0 +1,395 @@
+"""
+The judge of membership in a simulated world, by the properties of ``reference/membership.md`` 11.
+
+It reads what nodes write to each other and holds what they show against it and against what the world
+knows to be true.  It imports ids, values and message classes only, and decides for itself:
+
+- P1 the version that a node holds of a member never goes down. P2 every claim that is held or passed
+  on was signed and first said by its subject. P3 the epochs of the processes on one disk rise.
+- P5 who left comes back with a later epoch only. P6 posts of an earlier process do not come in live.
+- P7 nobody suspects, and nobody loses, a member that could be reached all the time. P11 a version rises
+  within an epoch only against an accusation of it, or for new addresses. P13 nobody is forgotten, and
+  no epoch rises without a start, a lost disk or a copy.
+- P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
+  gives the state that is shown (``grounds``). P20 an epoch passes all earlier ones of its member.
+- P22 lists and frames stay within what the members can make of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import define, field
+
+from securechat.ids import BootId, MemberId, Stream, Version
+from securechat.membership.messages import MESSAGES, STATEMENTS, Alive, AskClaims, Leave
+from securechat.messaging.messages import MESSAGES as MESSAGING
+from securechat.messaging.messages import Backfill
+from securechat.node.handshake import MESSAGES as HANDSHAKE
+from securechat.node.handshake import Hello
+from securechat.notices import Liveness, MemberChanged, PostShown
+from securechat.objects import Signed
+from securechat.signing import Verifier
+from securechat.simulation.grounds import Line, unfounded
+from securechat.wire import LENGTH, Codec
+
+NOT_SUSPECTED = 10.0
+"""Seconds of calm after which nobody has a reason to suspect the other,"""
+NOT_LOST = 40.0
+"""and to lose it: longer than the longest pause between dials, and a handshake."""
+HEARD = 1.0
+"""Seconds of calm after which a goodbye is heard."""
+MOST_LINES = 32
+"""Lines of evidence on one member (P22)."""
+CACHED = 512
+BACKFILL = next(code for code, kind in MESSAGING.items() if kind is Backfill)
+READ = frozenset({*HANDSHAKE, *MESSAGES, BACKFILL}) - {16, 17}
+"""The messages that are read; of pings and acks only that there was one."""
+
+
+class Site(Protocol):
+    """A node, by what tells it from the others."""
+
+    index: int
+    name: str
+    member: MemberId
+
+
+class Row(Protocol):
+    """One member as a node shows it."""
+
+    @property
+    def member(self) -> MemberId:
+        """Who."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """Its liveness."""
+        ...
+
+    @property
+    def epoch(self) -> int:
+        """Of its newest process."""
+        ...
+
+    @property
+    def incarnation(self) -> int:
+        """Within the epoch."""
+        ...
+
+    @property
+    def evidence(self) -> Sequence[Line]:
+        """Why."""
+        ...
+
+
+class Presence(Protocol):
+    """What a node shows of membership."""
+
+    @property
+    def epoch(self) -> int:
+        """Its own."""
+        ...
+
+    @property
+    def boot(self) -> BootId:
+        """Of the process that shows it."""
+        ...
+
+    @property
+    def members(self) -> Sequence[Row]:
+        """Everybody, itself included."""
+        ...
+
+
+@define
+class _Past:
+    """What one node has shown and written, on the disk that it has now."""
+
+    boot: BootId = BootId("")
+    highest: int = 0
+    """The highest epoch of any process on this disk."""
+    epoch: int = 0
+    """Of the process that runs."""
+    set_back: bool = False
+    """Its disk was lost or set back, or another has its key: an epoch may rise without a start."""
+    held: dict[MemberId, Version] = field(factory=dict)
+    asked: dict[MemberId, Version] = field(factory=dict)
+    """The same, as it tells others in its questions."""
+    since: dict[MemberId, tuple[int, float]] = field(factory=dict)
+    """The newest epoch of each member that it has shown, and when first."""
+    left: dict[MemberId, int] = field(factory=dict)
+    """The epoch in which each member was shown as left."""
+    expects: dict[MemberId, int] = field(factory=dict)
+    """Members whose goodbye it must have heard, with the epoch."""
+    said: Alive | None = None
+    """The newest Alive of its own that it wrote."""
+
+
+@define(eq=False)
+class Judge:
+    """Judges the membership of one world."""
+
+    _room: str
+    _now: Callable[[], float]
+    _publics: Mapping[MemberId, bytes]
+    _report: Callable[[str, str, str], None]
+    _calm: Callable[[int, int], float]
+    """Seconds for which nothing has stood between two machines."""
+    _indexes: Mapping[MemberId, int]
+    """The machine of each member."""
+    claims: dict[bytes, Signed] = field(factory=dict)
+    """All claims that were written, by statement, in the order of their first writing."""
+    counted: dict[tuple[str, str], int] | None = None
+    """From ``count`` on, how many of which message each node wrote."""
+    _issued: dict[MemberId, set[Version]] = field(factory=dict)
+    _left: dict[MemberId, set[int]] = field(factory=dict)
+    """Epochs that their subjects left."""
+    _accused: set[tuple[MemberId, Version]] = field(factory=set)
+    _pasts: dict[str, _Past] = field(factory=dict)
+    _brought: set[tuple[str, Stream, int]] = field(factory=set)
+    """To whom which post was written as history."""
+    _codec: Codec = field(
+        factory=lambda: Codec({**HANDSHAKE, **MESSAGES, BACKFILL: Backfill}, STATEMENTS)
+    )
+    _verifier: Verifier = field(init=False)
+    _read: dict[bytes, Any] = field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self._verifier = Verifier(self._room)
+
+    # What nodes write.
+
+    def written(self, site: Site, to: Site, data: bytes) -> None:
+        """A node writes whole frames."""
+        for body in _bodies(data):
+            code = body[1]
+            if self.counted is not None and code in MESSAGES:
+                key = (site.name, MESSAGES[code].__name__)
+                self.counted[key] = self.counted.get(key, 0) + 1
+            if code in READ:
+                self._wrote(site, to, self._message(body))
+
+    def _message(self, body: bytes) -> Any:
+        found = self._read.get(body)
+        if found is None:
+            if len(self._read) >= CACHED:
+                self._read.clear()
+            found = self._read[body] = self._codec.message(body)
+        return found
+
+    def _wrote(self, site: Site, to: Site, message: Any) -> None:
+        for signed in getattr(message, "objects", ()):
+            if signed.purpose in STATEMENTS:
+                self._claim(site, to, signed)
+        if isinstance(message, Hello):
+            self._process(site, message.epoch, BootId(message.boot))
+        elif isinstance(message, AskClaims):
+            self._asked(site, message)
+        elif isinstance(message, Backfill):
+            stream = Stream(message.author, message.epoch, message.boot)
+            seqs = range(message.first, message.last + 1)
+            self._brought.update((to.name, stream, seq) for seq in seqs)
+
+    def _claim(self, site: Site, to: Site, signed: Signed) -> None:
+        """P2, and what follows from a claim of the writer's own."""
+        said = self._codec.statement(signed.purpose, signed.statement)
+        if not isinstance(said, Alive | Leave):
+            return
+        self.claims.setdefault(signed.statement, signed)
+        if said.author == site.member:
+            self._own_claim(site, to, said)
+        elif not self._true(said, signed):
+            self._report("P2", site.name, f"passes on a claim {said.version} that nobody signed")
+
+    def _true(self, said: Alive | Leave, signed: Signed) -> bool:
+        if not self._verifier.passes(self._publics[said.author], signed):
+            return False
+        if isinstance(said, Leave):
+            return said.epoch in self._left.get(said.author, ())
+        return said.version in self._issued.get(said.author, ())
+
+    def _own_claim(self, site: Site, to: Site, said: Alive | Leave) -> None:
+        past = self._past(site)
+        if isinstance(said, Leave):
+            self._left.setdefault(said.author, set()).add(said.epoch)
+            if said.epoch == past.epoch and self._calm(site.index, to.index) > HEARD:
+                self._past(to).expects.setdefault(said.author, said.epoch)
+            return
+        self._issued.setdefault(said.author, set()).add(said.version)
+        if said.boot == past.boot:
+            self._raised(site, past, said)
+
+    # P11.
+
+    def accused(self, subject: MemberId, version: Version) -> None:
+        """Somebody says that it cannot reach this version of a member."""
+        self._accused.add((subject, version))
+
+    def _raised(self, site: Site, past: _Past, said: Alive) -> None:
+        before, past.said = past.said, said
+        if before is None or before.boot != said.boot or before.version >= said.version:
+            past.said = before if before is not None and before.version > said.version else said
+            return
+        if before.epoch == said.epoch and before.addresses == said.addresses:
+            steps = range(before.incarnation, said.incarnation)
+            passed = [Version(said.epoch, step) for step in steps]
+            if any((said.author, version) not in self._accused for version in passed):
+                text = f"raises {before.version} to {said.version}, which nobody accused"
+                self._report("P11", site.name, text)
+
+    # P1, P3.
+
+    def _asked(self, site: Site, ask: AskClaims) -> None:
+        past = self._past(site)
+        for row in ask.held:
+            version = Version(row.epoch, row.incarnation)
+            if version < past.asked.get(row.member, Version(0)) and row.member != site.member:
+                text = f"holds {row.member[:8]} at {version} after {past.asked[row.member]}"
+                self._report("P1", site.name, text)
+            past.asked[row.member] = version
+
+    def _process(self, site: Site, epoch: int, boot: BootId) -> None:
+        past = self._past(site)
+        if boot != past.boot:
+            if epoch <= past.highest and not past.set_back:
+                text = f"begins with epoch {epoch} after {past.highest}"
+                self._report("P3", site.name, text)
+            past.boot, past.epoch, past.said = boot, epoch, None
+            past.expects.clear()
+        elif epoch < past.epoch:
+            self._report("P3", site.name, f"goes back from epoch {past.epoch} to {epoch}")
+        elif epoch > past.epoch and not past.set_back:
+            text = f"raises its epoch from {past.epoch} to {epoch} without a cause"
+            self._report("P13", site.name, text)
+        past.epoch = epoch
+        past.highest = max(past.highest, epoch)
+
+    # What nodes show.
+
+    def shown(self, site: Site, view: Presence) -> None:
+        """All that a node shows of membership now."""
+        past = self._past(site)
+        self._process(site, view.epoch, view.boot)
+        for row in view.members:
+            if row.member != site.member:
+                self._row(site, past, row)
+        lost = past.held.keys() - {row.member for row in view.members}
+        if lost:
+            self._report("P13", site.name, f"has forgotten {sorted(lost)}")
+        if len(view.members) > len(self._publics):
+            self._report("P22", site.name, f"shows {len(view.members)} members")
+
+    def _row(self, site: Site, past: _Past, row: Row) -> None:
+        who, version = row.member[:8], Version(row.epoch, row.incarnation)
+        before = past.held.get(row.member)
+        if before is not None and version < before:
+            self._report("P1", site.name, f"shows {who} at {version} after {before}")
+        past.held[row.member] = version
+        if version not in self._issued.get(row.member, ()):
+            self._report("P2", site.name, f"shows {who} at {version}, which it never said")
+        if row.epoch > past.since.get(row.member, (0, 0.0))[0]:
+            past.since[row.member] = (row.epoch, self._now())
+        self._leaving(site, past, row)
+        problem = unfounded(row.state, row.evidence)
+        if problem:
+            self._report("P16", site.name, f"{who}: {problem}")
+        if len(row.evidence) > MOST_LINES:
+            self._report("P22", site.name, f"{who}: {len(row.evidence)} lines of evidence")
+
+    # P5, P15.
+
+    def _leaving(self, site: Site, past: _Past, row: Row) -> None:
+        if row.state == Liveness.LEFT:
+            if row.epoch > max(self._left.get(row.member, ()), default=0):
+                text = f"shows {row.member[:8]} as left in {row.epoch}, which it never said"
+                self._report("P17", site.name, text)
+            past.left[row.member] = row.epoch
+            past.expects.pop(row.member, None)
+        elif row.epoch <= past.left.get(row.member, 0):
+            text = f"shows {row.member[:8]} {row.state} again in epoch {row.epoch} that it left"
+            self._report("P5", site.name, text)
+
+    # What nodes tell.
+
+    def told(self, site: Site, event: Any, look: Callable[[], Presence]) -> None:
+        """A node tells its watchers something."""
+        if isinstance(event, PostShown):
+            self._posted(site, event)
+        elif isinstance(event, MemberChanged):
+            self._changed(site, event)
+            self.shown(site, look())
+
+    def _posted(self, site: Site, event: PostShown) -> None:
+        """P6."""
+        stream = event.id.stream
+        epoch, since = self._past(site).since.get(stream.author, (0, 0.0))
+        came_live = (site.name, stream, event.id.seq) not in self._brought
+        if came_live and stream.epoch < epoch and since < self._now():
+            text = f"takes {event.id} live, {self._now() - since:.2f} s after it saw epoch {epoch}"
+            self._report("P6", site.name, text)
+
+    def _changed(self, site: Site, event: MemberChanged) -> None:
+        """P7, P15."""
+        calm = self._calm(site.index, self._indexes[event.member])
+        who = event.member[:8]
+        lost = event.to is Liveness.UNREACHABLE
+        if (lost and calm > NOT_LOST) or (event.before is Liveness.ALIVE and _away(event, calm)):
+            text = f"{event.before} {who} becomes {event.to} after {calm:.1f} s of calm"
+            self._report("P7", site.name, f"{text}: {event.why}")
+        expects = self._past(site).expects
+        if event.to is Liveness.ALIVE or event.to is Liveness.LEFT:
+            expects.pop(event.member, None)
+        elif lost and expects.pop(event.member, None) is not None:
+            self._report("P15", site.name, f"{who} said goodbye and becomes unreachable")
+
+    # What the world does.
+
+    def troubled(self, site: Site) -> None:
+        """Something befell this node: it may not have heard what it should."""
+        self._past(site).expects.clear()
+
+    def set_back(self, site: Site) -> None:
+        """Its disk was lost, or an old one was put in, or copied."""
+        past = self._past(site)
+        self._pasts[site.name] = _Past(past.boot, past.highest, past.epoch, True)
+
+    def passed(self, site: Site, view: Presence) -> None:
+        """P20, at the end of all faults."""
+        highest = max((v.epoch for v in self._issued.get(site.member, ())), default=0)
+        if view.epoch < highest:
+            text = f"speaks in epoch {view.epoch} after {highest} was used"
+            self._report("P20", site.name, text)
+
+    def count(self) -> None:
+        """Count messages from now on (P14)."""
+        self.counted = {}
+
+    def restless(self, seconds: float, period: float) -> None:
+        """P14: in that time, since ``count``, nobody had anything to say but probes."""
+        for (name, kind), times in sorted((self.counted or {}).items()):
+            most = 0.0
+            if kind in ("Ping", "Ack"):
+                most = (len(self._publics) - 1) * (seconds / (0.85 * period) + 1)
+            if times > most:
+                text = f"{times} {kind} in {seconds:g} s, when nothing had changed"
+                self._report("P14", name, text)
+
+    def _past(self, site: Site) -> _Past:
+        return self._pasts.setdefault(site.name, _Past())
+
+
+def _away(event: MemberChanged, calm: float) -> bool:
+    return calm > NOT_SUSPECTED and event.to in (Liveness.SUSPECT, Liveness.UNREACHABLE)
+
+
+def _bodies(data: bytes) -> Iterator[bytes]:
+    """The bodies of whole frames."""
+    start = 0
+    while start < len(data):
+        length = int.from_bytes(data[start : start + LENGTH], "big")
+        start += LENGTH
+        yield data[start : start + length]
+        start += length
