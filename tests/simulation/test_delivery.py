@@ -62,8 +62,9 @@ class FatesTests(SynchronousTestCase):
 
     def test_direct(self) -> None:
         """A direct message has one recipient, and its state."""
-        self.assertEqual(self.look(direct("rejected")), [])
+        self.assertEqual(self.look(direct("sent")), [])
         self.assertEqual(len(self.look(evolve(direct("sent"), state="queued"))), 1)
+        self.assertEqual(self.look(direct("rejected")), [])
 
     def test_from_above(self) -> None:
         """Nobody is said to have it who never signed that."""
