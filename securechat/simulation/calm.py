@@ -20,7 +20,7 @@ from securechat.simulation.host import Host
 from securechat.simulation.network import SimNetwork
 from securechat.simulation.streams import Phase, SimLink
 
-HARMLESS = frozenset({Trouble.CLOCK, Trouble.REPLAY, Trouble.FORGERY, COPY})
+HARMLESS = frozenset({Trouble.CLOCK, Trouble.REPLAY, Trouble.FORGERY, Trouble.LEAVE, COPY})
 OVERDUE = 0.2
 """Seconds that bytes may still be under way on a network that is well."""
 

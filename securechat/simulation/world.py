@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
@@ -121,17 +122,11 @@ class World:
     def run(self) -> Outcome:
         """Let the world go by."""
         plan = self._prepare()
-        watcher = _Faults(lambda text: self.checker.report("I13", "log", text))
-        globalLogPublisher.addObserver(watcher)
-        try:
+        with self.watched():
             self.clock.run_until(self.quiet)
             self.chaos.heal()
             self.clock.run_until(self.seconds)
             self._last_look()
-        finally:
-            globalLogPublisher.removeObserver(watcher)
-            for host in self.hosts:
-                host.crash()
         kinds = tuple(sorted({fault.what for fault in plan} - {faults.COPY}))
         return Outcome(
             self.seed, self.nodes, self.seconds, tuple(self.checker.violations),
@@ -140,6 +135,18 @@ class World:
         )  # fmt: skip
 
     # Before it begins.
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While it goes by: what the log tells is judged, and nothing runs on afterwards."""
+        watcher = _Faults(lambda text: self.checker.report("I13", "log", text))
+        globalLogPublisher.addObserver(watcher)
+        try:
+            yield
+        finally:
+            globalLogPublisher.removeObserver(watcher)
+            for host in self.hosts:
+                host.crash()
+
 
     def _rng(self, purpose: str) -> Random:
         return Random(f"{self.seed} {purpose}")  # noqa: S311 - chance, not secrets
