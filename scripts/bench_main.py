@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import bench_fanout
 import bench_idle
+import bench_membership_main
 
 from securechat.settings import MAX_MEMBERS, MAX_TEXT, PRESETS
 
@@ -70,12 +71,15 @@ def parser() -> argparse.ArgumentParser:
     idle = commands.add_parser("idle", help="a room of three in which nobody speaks")
     idle.add_argument("--seconds", type=seconds(86_400), default=300.0)
     idle.add_argument("--preset", choices=list(PRESETS), default="lan")
+    bench_membership_main.add(commands, whole, seconds)
     return made
 
 
 def main() -> int:
     """Run what was asked for; the exit status."""
     asked = parser().parse_args()
+    if "run" in asked:
+        return int(asked.run(asked))
     if asked.command == "idle":
         return bench_idle.run(asked.seconds, asked.preset)
     plan = bench_fanout.Plan(
