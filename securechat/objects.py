@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     FRONTIER = "frontier"
     ALIVE = "alive"
     LEAVE = "leave"
+    ACK = "ack"
     REMOVAL = "removal"
     REQUEST = "request"
     ADMISSION = "admission"

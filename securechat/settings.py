@@ -70,13 +70,54 @@ class Settings:
         """T/2: how long a direct probe waits for its ack."""
         return self.period / 2
 
+    @property
+    def vouch_timeout(self) -> float:
+        """T/2 and two ticks of 50 ms: how long an answer through a go-between is awaited."""
+        return self.period / 2 + 0.1
+
+    @property
+    def nack_after(self) -> float:
+        """0.4 T, within what the asker waits: when a go-between gives up, so that it can say so."""
+        return 0.4 * self.period
+
+    @property
+    def cut_off_after(self) -> float:
+        """2 T: who hears nobody for so long is cut off."""
+        return 2 * self.period
+
+    @property
+    def mute_link(self) -> float:
+        """4 T: a link on which nothing comes, of a peer vouched for by others, is closed by then."""
+        return 4 * self.period
+
     def suspicion_min(self, members: int) -> float:
         """4 T x max(1, log10 n): the shortest suspicion."""
         return 4 * self.period * max(1.0, math.log10(max(1, members)))
 
     def suspicion_max(self, members: int) -> float:
-        """3 x the shortest up to 12 members, 4 x above: a lone observer's suspicion."""
+        """3 x the shortest up to 12 members, 4 x above: a lone observer's suspicion; 8 T for two."""
+        if members <= 2:
+            return 8 * self.period
         return (3 if members <= 12 else 4) * self.suspicion_min(members)
+
+    @staticmethod
+    def confirmations(members: int) -> int:
+        """K = min(2, n - 2) up to 12 members, 3 above: with so many a suspicion is the shortest."""
+        return max(0, min(2, members - 2)) if members <= 12 else 3
+
+    def suspicion(self, members: int, confirmed: int, score: int) -> float:
+        """
+        How long a suspicion lasts (Lifeguard).
+
+        max(Min, Max - (Max - Min) log(C + 1) / log(K + 1)) x (local health score + 1), where C others
+        have confirmed it.
+        """
+        longest, shortest = self.suspicion_max(members), self.suspicion_min(members)
+        most = self.confirmations(members)
+        if most == 0:
+            return longest * (score + 1)
+        part = math.log(min(confirmed, most) + 1) / math.log(most + 1)
+        return max(shortest, longest - (longest - shortest) * part) * (score + 1)
 
     @property
     def redial_first(self) -> float:
@@ -96,6 +137,26 @@ class Settings:
     def targets(self, members: int) -> int:
         """Peers probed in a period: all up to 12 members, 3 above."""
         return members if members <= 12 else 3
+
+    go_betweens: int = 3
+    """Peers asked to reach a member that did not answer."""
+    max_health: int = 7
+    """The worst local health score; interval, timeout and suspicion are multiplied by score + 1."""
+
+    def fan_out(self, members: int) -> int:
+        """Peers that others' claims are passed on to: all up to 12, above 4 x ceil(log10(n + 1))."""
+        return members if members <= 12 else 4 * math.ceil(math.log10(members + 1))
+
+    @property
+    def dial_back_first(self) -> float:
+        """T: an accepted link is dialled back within it, and within a second one."""
+        return self.period
+
+    dial_back_again: float = 3600.0
+    """The pause after all addresses of a linked member were tried in vain."""
+    claims_burst: float = 20.0
+    claims_per_second: float = 2.0
+    """Changed claims of one member taken from others; the excess is left to the next question."""
 
     # The node.
 

@@ -71,6 +71,8 @@ def status(view: NodeView) -> Fields:
         "digest": messaging.digest[:8],
         "posts": messaging.posts,
         "links": len(view.links),
+        "cut_off": membership.cut_off,
+        "local_health": membership.health,
         "peer_credentials": sys.platform == "linux",
     }
 
@@ -110,7 +112,19 @@ def who(names: Names, me: MemberId, found: MemberView) -> Fields:
         }
         for line in found.evidence
     ]
-    return {**member(names, me, found), "evidence": evidence}
+    return {**member(names, me, found), "suspicion": suspicion(found), "evidence": evidence}
+
+
+def suspicion(found: MemberView) -> Fields | None:
+    """How long a suspicion still lasts, and how many of how many confirm it."""
+    running = found.suspicion
+    if running is None:
+        return None
+    return {
+        "ends_in_s": round(running.ends_in, 3),
+        "confirmed": running.confirmed,
+        "of": running.of,
+    }
 
 
 def link(names: Names, view: NodeView, found: LinkView) -> Fields:

@@ -17,7 +17,7 @@ from securechat.membership.claims import Claim
 from securechat.membership.dialing import dialable
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
-from securechat.membership.messages import Alive, Leave, is_address
+from securechat.membership.messages import Alive, Leave, SignedAck, Vouch, is_address
 from securechat.objects import Purpose, Signed
 from securechat.settings import MAX_ADDRESSES
 from securechat.signing import Signer, object_hash
@@ -69,6 +69,16 @@ class Announce:
         if said is None or self.leaving or said.addresses == self.addresses():
             return []
         return [self.alive(said.epoch, said.incarnation + 1, now)]
+
+    def refuted(self, now: Instant) -> list[Record]:
+        """A new incarnation, against what is said of this one."""
+        said = self.said
+        return [] if said is None else [self.alive(said.epoch, said.incarnation + 1, now)]
+
+    def vouch(self, asker: MemberId, nonce: int) -> Vouch:
+        """An ack that goes through other hands."""
+        said = SignedAck(self.me, self._ledger.epoch, self.boot, asker, nonce)
+        return Vouch((self._signer.sign(Purpose.ACK, pack(said)),))
 
     def leave(self, now: Instant) -> list[Record]:
         """The fact of our goodbye, once."""

@@ -1,5 +1,5 @@
 """
-Links and dials as evidence (DESIGN 5; the study's section 5).
+Links as evidence (DESIGN 5; the study's section 5).
 
 A link of a member's newest process is contact, and so are any bytes on it.  The end of the last link
 by FIN, RST or timeout makes a member suspect at once; an end for bookkeeping, a breach of the protocol
@@ -14,25 +14,28 @@ from attrs import define
 from securechat.effects import Effect, Hangup, Record
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
-from securechat.inputs import DialFailed, DialOutcome, Ending, Greeted, Instant, LinkDown, LinkUp
+from securechat.inputs import Ending, Greeted, Instant, LinkDown, LinkUp
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Claim, Held, Told, compare
-from securechat.membership.dialing import Chance, Dialing
+from securechat.membership.dialback import DialBack
+from securechat.membership.dialing import Dialing
 from securechat.membership.dissemination import Dissemination
 from securechat.membership.facts import AddressesKnown
+from securechat.membership.gobetween import GoBetween
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
+from securechat.membership.liveness import Sign
+from securechat.membership.observers import Observers
 from securechat.membership.probing import Probing
 from securechat.membership.refusals import Refusals
 from securechat.membership.restart import Restart
-from securechat.membership.verdict import LATE, Sign, Verdicts
+from securechat.membership.verdict import Verdicts
+from securechat.notices import Via
 from securechat.settings import MAX_ADDRESSES
 
 COUNTED = frozenset({Ending.FIN, Ending.RST, Ending.TIMEOUT, Ending.GOODBYE})
 """Ends that speak about the process.  A goodbye with its signed leave was judged by the leave."""
 STALE = frozenset({Told.ALIVE_OLDER_EPOCH, Told.ALIVE_TWIN_BELOW})
-DEADLINES = 0.05
-"""Seconds between two ticks of the deadlines."""
 
 
 @define
@@ -44,11 +47,13 @@ class Contact:
     _verdicts: Verdicts
     _refusals: Refusals
     _dialing: Dialing
+    _dialback: DialBack
     _probing: Probing
+    _gobetween: GoBetween
+    _observers: Observers
     _announce: Announce
     _restart: Restart
     _claims: Dissemination
-    _rng: Chance
 
     def greeted(self, greeted: Greeted, now: Instant) -> list[Effect]:
         """A member is at the door: keep who it says it is before it is welcomed."""
@@ -63,6 +68,7 @@ class Contact:
         self._links.up(link)
         if self._restart.silent:
             return [Hangup(link.peer, "conflict")]
+        accusing = self._observers.link_up(link.peer)
         claim = Claim.of(link.alive)
         current = compare(claim, self._ledger.held.get(link.peer, Held())) not in STALE
         effects = self._claims.told((claim,), link.peer, now)
@@ -70,10 +76,11 @@ class Contact:
             how = "dialled" if link.dialled is not None else "accepted"
             self._verdicts.contact(link.peer, now, f"link {link.link} {how}, epoch {link.epoch}")
             self._refusals.link_up(link)
+            self._dialback.link_up(link, now.mono)
         self._dialing.link_up(link)
         effects += self._reached(link, now)
         effects += self._ourselves(link, now)
-        return [*effects, *self._claims.ask(link.peer, now)]
+        return [*accusing, *effects, *self._claims.ask(link.peer, now)]
 
     def _reached(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Remember where a dial of ours found it."""
@@ -98,7 +105,9 @@ class Contact:
             return []
         self._probing.link_down(down.peer)
         self._claims.link_down(down.peer)
+        self._observers.link_down(down.peer)
         self._refusals.link_down(down)
+        self._dialback.link_down(down.peer)
         self._dialing.link_down(down.peer, now.mono)
         what = f"link {down.link} ended: {down.how.value}" + (
             f", {down.reason}" * bool(down.reason)
@@ -109,9 +118,11 @@ class Contact:
             self._verdicts.note(down.peer, now, what, "it was a link of an earlier process")
         elif now.mono < self._probing.stalled_until:
             self._verdicts.note(down.peer, now, what, "read after a stall of ours")
+        elif self._verdicts.seen[down.peer].via is Via.INDIRECT:
+            self._verdicts.note(down.peer, now, what, "others vouch for it, not this link")
         else:
             self._verdicts.judge(down.peer, Sign.LINK_ENDED, now, what)
-        return []
+        return [*self._gobetween.link_down(down.peer), *self._probing.probe(down.peer, now)]
 
     def heard(self, peer: MemberId, number: int, now: Instant) -> None:
         """Bytes of a peer, whatever they say."""
@@ -122,40 +133,3 @@ class Contact:
     def _newest(self, link: LinkUp) -> bool:
         said = self._ledger.alive(link.peer)
         return said is not None and (said.epoch, said.boot) == (link.epoch, link.boot)
-
-    def dial_failed(self, failed: DialFailed, now: Instant) -> list[Effect]:
-        """A dial gave no link."""
-        self._dialing.dial_failed(failed)
-        said = self._ledger.alive(failed.peer) if failed.peer is not None else None
-        if said is None or self._links.linked(said.author):
-            return []
-        member, address = said.author, failed.address
-        what = f"dial of {address}: {failed.how.value}"
-        strong = failed.how is DialOutcome.REFUSED
-        if not strong or not self._refusals.counts(member, said.epoch, said.boot, address):
-            why = (
-                "a refusal counts where this process was reached" if strong else "no verdict alone"
-            )
-            self._verdicts.note(member, now, what, why)
-        elif self._refusals.second(member, now.mono):
-            self._verdicts.judge(member, Sign.REFUSED_TWICE, now, f"{what} twice")
-        else:
-            due = now.mono + self._refusals.apart * (1 + 0.1 * self._rng.random())
-            self._dialing.confirm(member, address, due)
-            self._verdicts.note(member, now, what, "the first of two")
-        return []
-
-    def due(self, mono: float) -> bool:
-        """Whether a dial is due or a suspicion ends."""
-        return self._dialing.due(mono) or self._verdicts.due(mono)
-
-    def tick(self, now: Instant) -> list[Effect]:
-        """Dials, and the end of suspicions: a link that stayed mute is closed, to dial anew."""
-        effects: list[Effect] = []
-        if self._verdicts.due(now.mono):
-            gone = self._verdicts.tick(now, DEADLINES + LATE)
-            mute = [member for member in gone if self._links.linked(member)]
-            effects += [Hangup(member, "silent") for member in mute]
-        if self._dialing.due(now.mono):
-            effects += self._dialing.tick(now.mono)
-        return effects

@@ -2,15 +2,16 @@
 Membership: who takes part, who seems reachable.  Routes; every rule is in the module it names.
 
 ``claims`` precedence · ``ledger`` what is known for good · ``verdict`` liveness from evidence ·
-``contact`` links and dials as evidence · ``refusals`` the strong refusal · ``probing`` ·
-``dialing`` · ``dissemination`` · ``announce`` our own claims · ``restart`` epochs and conflicts ·
-``presence`` what is shown.
+``contact`` links as evidence · ``redials`` failed dials, ``refusals`` the strong ones · ``probing`` ·
+``gobetween`` asking for others · ``observers`` rows of evidence · ``health`` our own · ``dialing``,
+``dialback`` · ``dissemination`` · ``announce`` our own claims · ``restart`` epochs and conflicts ·
+``deadlines`` · ``talk`` the messages · ``presence`` what is shown.
 """
 
 from __future__ import annotations
 
 from securechat.effects import Effect, Fact, Forget
-from securechat.ids import BootId, Hash, MemberId, Version
+from securechat.ids import Hash, MemberId, Version
 from securechat.inputs import (
     Asked,
     DialFailed,
@@ -29,28 +30,15 @@ from securechat.membership.parts import Person, assemble
 from securechat.membership.presence import MembershipView
 from securechat.objects import Signed
 from securechat.settings import Settings
-from securechat.signing import Signer
 
 
 class Membership:
     """The membership core of one process."""
 
-    def __init__(
-        self,
-        signer: Signer,
-        name: str,
-        certificate: bytes,
-        boot: BootId,
-        settings: Settings,
-        rng: Chance,
-        listen: str,
-        advertise: tuple[str, ...],
-        peers: tuple[str, ...],
-    ) -> None:
-        person = Person(signer, name, certificate, boot, listen, advertise, peers)
+    def __init__(self, person: Person, settings: Settings, rng: Chance) -> None:
         self._parts = parts = assemble(person, settings, rng)
-        self._due = {"probing": parts.probing.due, "deadlines": parts.contact.due}
-        self._tick = {"probing": parts.probing.tick, "deadlines": parts.contact.tick}
+        self._due = {"probing": parts.probing.due, "deadlines": parts.deadlines.due}
+        self._tick = {"probing": parts.probing.tick, "deadlines": parts.deadlines.tick}
 
     # What happens.
 
@@ -76,7 +64,8 @@ class Membership:
 
     def dial_failed(self, failed: DialFailed, now: Instant) -> list[Effect]:
         """A dial gave no link."""
-        return self._parts.contact.dial_failed(failed, now)
+        self._parts.redials.dial_failed(failed, now)
+        return []
 
     def refused(self, refused: Refused, now: Instant) -> list[Effect]:
         """A peer refused our handshake, perhaps with a proof of our own past."""
@@ -114,8 +103,7 @@ class Membership:
 
     def settle(self, now: Instant) -> list[Effect]:
         """The turn is over: tell what it changed."""
-        del now
-        return [*self._parts.verdicts.settle(), *self._parts.claims.settle()]
+        return self._parts.talk.settle(now)
 
     # What is asked.
 

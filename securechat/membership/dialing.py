@@ -144,7 +144,7 @@ class Dialing:
             address = pace.address or self._choose(self.candidates(member), pace.tries)
             pace.address = None
             self._again(pace, mono, self._ledger.left(member))
-            if address is not None and self._take(address, mono):
+            if address is not None and self.take(address, mono):
                 yield Dial(address, member)
 
     def _dial_seeds(self, mono: float) -> Iterator[Dial]:
@@ -154,10 +154,10 @@ class Dialing:
                 continue
             settled = address in known and address not in self._astray
             self._again(pace, mono, slow=settled)
-            if not settled and address not in self.own and self._take(address, mono):
+            if not settled and address not in self.own and self.take(address, mono):
                 yield Dial(address, None)
 
-    def _take(self, address: str, mono: float) -> bool:
+    def take(self, address: str, mono: float) -> bool:
         """Whether no dial is out to this address; from now on one is."""
         if address in self._out:
             return False

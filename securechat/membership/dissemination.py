@@ -1,10 +1,11 @@
 """
 How claims travel (DESIGN 5; the study's 6 and 7.8).
 
-What is new here is pushed at once to every linked peer that may not have it.  Each ping carries the
-digest of the view; if it differs from ours we ask that peer, at most once in 2 s, for what is newer
-than what we hold.  So claims spread by pushing and are mended by asking, and when all hold the same
-nothing is sent.  A stale claim is answered with the proof, once per (peer, version).
+What is new here is pushed at once to the linked peers that may not have it: our own claims to all,
+those of others to ``settings.fan_out`` of them, by chance.  Each ping carries the digest of the view;
+if it differs from ours we ask that peer, at most once in 2 s, for what is newer than what we hold.  So
+claims spread by pushing and are mended by asking, and when all hold the same nothing is sent.  A stale
+claim is answered with the proof, once per (peer, version).
 
 An Alive precedes a Leave and a newcomer's other objects, because it brings the key that checks them.
 """
@@ -19,6 +20,7 @@ from attrs import define, field
 from securechat.effects import Effect, Hangup, Notify, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import Instant
+from securechat.membership.bucket import Bucket
 from securechat.membership.claims import (
     HOLDS,
     Claim,
@@ -29,9 +31,10 @@ from securechat.membership.claims import (
     judge,
     merge,
 )
-from securechat.membership.dialing import Dialing
+from securechat.membership.dialing import Chance, Dialing
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
+from securechat.membership.liveness import Sign
 from securechat.membership.messages import (
     FIRST_ID,
     LAST_ID,
@@ -43,9 +46,10 @@ from securechat.membership.messages import (
     Row,
 )
 from securechat.membership.restart import Restart
-from securechat.membership.verdict import Sign, Verdicts
+from securechat.membership.verdict import Verdicts
 from securechat.notices import Conflict, Liveness
 from securechat.objects import Signed
+from securechat.settings import Settings
 
 SYNC_PAUSE = 2.0
 """Seconds between two questions of the same kind to one peer."""
@@ -70,6 +74,8 @@ class Dissemination:
     _verdicts: Verdicts
     _dialing: Dialing
     _restart: Restart
+    _settings: Settings
+    _rng: Chance
     _counters: Counter[str]
     _asked: dict[tuple[MemberId, MemberId], float] = field(factory=dict, init=False)
     """When each (peer, first id) was asked last."""
@@ -79,7 +85,30 @@ class Dissemination:
     _twins: set[tuple[MemberId, int]] = field(factory=set, init=False)
     """Members, and the epoch in which two processes of theirs were told of."""
 
+    _buckets: dict[MemberId, Bucket] = field(factory=dict, init=False)
+
     # Claims come in.
+
+    def passed_on(self, claims: Iterable[Claim], via: MemberId, now: Instant) -> list[Effect]:
+        """
+        Claims of a message, whoever's.
+
+        A member that changes its claim without end would make everybody write, and pass it on: what
+        is more than a bucket holds is not taken now, and comes with a later answer.
+        """
+        return self.told([claim for claim in claims if self._affordable(claim, now)], via, now)
+
+    def _affordable(self, claim: Claim, now: Instant) -> bool:
+        held = self._ledger.held.get(claim.member, Held())
+        if judge(STANDINGS[self._verdicts.state(claim.member)], compare(claim, held)) not in HOLDS:
+            return True
+        bucket = self._buckets.setdefault(
+            claim.member, Bucket(self._settings.claims_burst, now.mono)
+        )
+        if bucket.take(now.mono, self._settings):
+            return True
+        self._counters["claims.too-often"] += 1
+        return False
 
     def told(self, claims: Iterable[Claim], via: MemberId, now: Instant) -> list[Effect]:
         """Claims that passed the door, of one message."""
@@ -224,13 +253,24 @@ class Dissemination:
             return []
         effects: list[Effect] = []
         made: dict[frozenset[Hash], tuple[Claims, ...]] = {}
+        chosen = self._chosen()
         for peer in self._links.peers:
-            news = [claim for claim in changed.values() if not self._has(peer, claim)]
+            news = [
+                claim
+                for claim in changed.values()
+                if not self._has(peer, claim)
+                and (peer in chosen or claim.member == self._ledger.me)
+            ]
             name = frozenset(claim.hash for claim in news)
             if name not in made:
                 made[name] = parts_of(news)
             effects += [Send(peer, message) for message in made[name]]
         return effects
+
+    def _chosen(self) -> frozenset[MemberId]:
+        """The peers that claims of others are passed on to; digests mend what chance leaves out."""
+        peers = sorted(self._links.peers, key=lambda _: self._rng.random())
+        return frozenset(peers[: self._settings.fan_out(self._ledger.size)])
 
     def _has(self, peer: MemberId, claim: Claim) -> bool:
         return peer in (claim.member, self._ledger.told_by.get(claim.hash))

@@ -3,12 +3,14 @@ What members say to each other about members (DESIGN 5; docs/spec/wire.md).
 
 Alive and Leave are signed by their subject and by nobody else, so that no third party can change what
 is held of a member (``reference/membership.md`` 9).  Probes are unsigned: the link has proved who
-speaks, and an ack counts for the member at its other end only.
+speaks, and an ack counts for the member at its other end only.  An ack that comes through a go-between
+is signed by its subject, with the asker's name and nonce (ADR 8).  Observations are the sender's own;
+they are not passed on.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from attrs import frozen
 from msgspec import Meta
@@ -29,6 +31,7 @@ MAX_CERTIFICATE = 2048
 """Bytes of DER that an Alive may carry."""
 MAX_ROWS = 256
 """Members of one AskClaims; more go into further ones."""
+MAX_HEALTH = 7
 MAX_OBJECTS = 256
 """Claims of one message; its bytes are bounded by the frame."""
 
@@ -127,8 +130,95 @@ class AskClaims:
     held: Annotated[tuple[Row, ...], Meta(max_length=MAX_ROWS)] = ()
 
 
-MESSAGES: dict[int, type[Any]] = {16: Ping, 17: Ack, 18: Claims, 19: AskClaims}
-STATEMENTS: dict[Purpose, type[Any]] = {Purpose.ALIVE: Alive, Purpose.LEAVE: Leave}
+@frozen
+class SignedAck:
+    """I was there when ``asker`` wanted to know; the one ack that goes through other hands."""
+
+    author: Author
+    epoch: Annotated[int, Meta(ge=1, le=MAX_INT)]
+    boot: Boot
+    asker: Author
+    nonce: Count
+
+    def check(self, attachment: bytes) -> None:
+        """RemoteError unless it stands alone."""
+        if attachment:
+            raise RemoteError("malformed", "a signed ack carries nothing")
+
+
+@frozen
+class AskVouch:
+    """To a go-between: I do not hear ``subject``; do you?"""
+
+    subject: Author
+    nonce: Count
+
+
+@frozen
+class Challenge:
+    """From a go-between: ``asker`` does not hear you; sign its nonce."""
+
+    asker: Author
+    nonce: Count
+
+
+@frozen
+class Vouch:
+    """A SignedAck, on its way through the go-between to the asker."""
+
+    objects: Annotated[tuple[Signed, ...], Meta(min_length=1, max_length=1)]
+
+
+@frozen
+class Nack:
+    """From a go-between: I got no answer of ``subject`` either."""
+
+    subject: Author
+    nonce: Count
+
+
+@frozen
+class Observation:
+    """One member that the sender does not hear, although it was reached as this version."""
+
+    subject: Author
+    epoch: Count
+    incarnation: Count
+    state: Literal["suspect", "unreachable"]
+    refused: bool
+    """A redial was refused where this process was reached before."""
+
+    @property
+    def version(self) -> Version:
+        """Which claim of the subject this is about."""
+        return Version(self.epoch, self.incarnation)
+
+
+@frozen
+class Rows:
+    """Everything that the sender observes against others; replaces what it said before."""
+
+    health: Annotated[int, Meta(ge=0, le=MAX_HEALTH)]
+    """The sender's local health score: an observer that is not healthy does not count."""
+    rows: Annotated[tuple[Observation, ...], Meta(max_length=MAX_ROWS)] = ()
+
+
+MESSAGES: dict[int, type[Any]] = {
+    16: Ping,
+    17: Ack,
+    18: Claims,
+    19: AskClaims,
+    20: AskVouch,
+    21: Challenge,
+    22: Vouch,
+    23: Nack,
+    24: Rows,
+}
+STATEMENTS: dict[Purpose, type[Any]] = {
+    Purpose.ALIVE: Alive,
+    Purpose.LEAVE: Leave,
+    Purpose.ACK: SignedAck,
+}
 
 FIRST_ID = MemberId("2" * 52)
 LAST_ID = MemberId("z" * 52)

@@ -11,12 +11,18 @@ from attrs import frozen
 from securechat.ids import BootId
 from securechat.membership.announce import Announce
 from securechat.membership.contact import Contact
+from securechat.membership.deadlines import Deadlines
+from securechat.membership.dialback import DialBack
 from securechat.membership.dialing import Chance, Dialing
 from securechat.membership.dissemination import Dissemination
+from securechat.membership.gobetween import GoBetween
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
+from securechat.membership.observers import Observers
 from securechat.membership.presence import Presence
 from securechat.membership.probing import Probing
+from securechat.membership.redials import Redials
 from securechat.membership.refusals import Refusals
 from securechat.membership.restart import Restart
 from securechat.membership.talk import Talk
@@ -45,6 +51,8 @@ class Parts:
     ledger: Ledger
     verdicts: Verdicts
     probing: Probing
+    deadlines: Deadlines
+    redials: Redials
     claims: Dissemination
     contact: Contact
     presence: Presence
@@ -60,15 +68,35 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
         person.signer, person.certificate, person.boot, ledger, links, person.listen,
         person.advertise, own,
     )  # fmt: skip
-    verdicts = Verdicts(ledger, settings)
+    health, refusals = LocalHealth(settings), Refusals(settings)
+    verdicts = Verdicts(ledger, settings, health)
     dialing = Dialing(ledger, links, settings, rng, person.peers, own)
-    probing = Probing(ledger, links, verdicts, settings, rng)
+    dialback = DialBack(dialing, refusals, settings, rng)
+    probing = Probing(ledger, links, verdicts, health, settings, rng, counters)
+    gobetween = GoBetween(ledger, links, announce, settings, counters)
+    observers = Observers(ledger, links, verdicts, refusals, health, announce)
+    redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)
     restart = Restart(ledger, links, announce, dialing, probing)
-    claims = Dissemination(ledger, links, verdicts, dialing, restart, counters)
+    claims = Dissemination(ledger, links, verdicts, dialing, restart, settings, rng, counters)
     contact = Contact(
-        ledger, links, verdicts, Refusals(settings), dialing, probing, announce, restart, claims,
-        rng,
+        ledger, links, verdicts, refusals, dialing, dialback, probing, gobetween, observers,
+        announce, restart, claims,
     )  # fmt: skip
-    presence = Presence(person.name, ledger, links, verdicts, probing, announce, restart, counters)
-    talk = Talk(ledger, announce, restart, contact, probing, dialing, claims, verdicts, presence)
-    return Parts(ledger, verdicts, probing, claims, contact, presence, talk)
+    presence = Presence(
+        person.name,
+        ledger,
+        links,
+        verdicts,
+        probing,
+        announce,
+        restart,
+        health,
+        settings,
+        counters,
+    )
+    talk = Talk(
+        ledger, announce, restart, contact, probing, dialing, claims, verdicts, gobetween,
+        observers, redials, dialback, health, presence,
+    )  # fmt: skip
+    deadlines = Deadlines(links, verdicts, dialing, dialback, gobetween, redials)
+    return Parts(ledger, verdicts, probing, deadlines, redials, claims, contact, presence, talk)

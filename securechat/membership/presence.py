@@ -16,12 +16,26 @@ from securechat.ids import BootId, MemberId
 from securechat.inputs import Instant
 from securechat.membership.announce import Announce
 from securechat.membership.evidence import Evidence
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.probing import Probing
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Seen, Verdicts
 from securechat.notices import Liveness, Via
+from securechat.settings import Settings
+
+
+@frozen
+class Suspicion:
+    """The clock of a suspicion."""
+
+    ends_in: float
+    """Seconds."""
+    confirmed: int
+    """Others that do not hear it either."""
+    of: int
+    """So many make it the shortest."""
 
 
 @frozen
@@ -43,6 +57,8 @@ class MemberView:
     address: str | None
     """Where it is linked, else where it was last reached, else where it says that it listens."""
     evidence: tuple[Evidence, ...]
+    suspicion: Suspicion | None = None
+    """While it is suspect."""
 
 
 @frozen
@@ -62,6 +78,10 @@ class MembershipView:
     """Another process has our key: we stopped speaking."""
     leaving: bool
     """Goodbye was said."""
+    cut_off: bool
+    """Nobody at all is heard."""
+    health: int
+    """The local health score, from 0 (well) to 7."""
     conflict: str
     """What is known of another process with our key; empty if nothing."""
     counters: Mapping[str, int]
@@ -82,6 +102,8 @@ class Presence:
     _probing: Probing
     _announce: Announce
     _restart: Restart
+    _health: LocalHealth
+    _settings: Settings
     _counters: Counter[str]
     _since: int = 0
 
@@ -105,8 +127,10 @@ class Presence:
             digest=self._ledger.digest.hex(),
             silent=self._restart.silent,
             leaving=self._announce.leaving,
+            cut_off=self._health.cut_off,
+            health=self._health.score,
             conflict=conflict.words if conflict is not None else "",
-            counters={**self._counters, "probes.stalls": self._probing.stalls},
+            counters=dict(self._counters),
         )
 
     def _ourselves(self) -> MemberView:
@@ -134,7 +158,7 @@ class Presence:
             member=member,
             name=self._ledger.keyring.named(member),
             state=seen.state,
-            via=Via.DIRECT if seen.state is Liveness.ALIVE else Via.NONE,
+            via=seen.via,
             epoch=row.epoch,
             incarnation=row.incarnation,
             boot=said.boot if said is not None else BootId(""),
@@ -143,7 +167,14 @@ class Presence:
             rtt_ms=None if rtt is None else rtt * 1000,
             address=self._address(member),
             evidence=seen.ring.lines,
+            suspicion=self._suspicion(seen, now),
         )
+
+    def _suspicion(self, seen: Seen, now: Instant) -> Suspicion | None:
+        if seen.state is not Liveness.SUSPECT:
+            return None
+        left = max(0.0, seen.until - now.mono)
+        return Suspicion(left, seen.confirmations, self._settings.confirmations(self._ledger.size))
 
     def _address(self, member: MemberId) -> str | None:
         for link in reversed(self._links.of(member)):

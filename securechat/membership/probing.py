@@ -1,29 +1,36 @@
 """
-Probes: every linked peer once a period (SWIM; DESIGN 5).
+Probes: every linked peer once a period, and go-betweens for who does not answer (SWIM; DESIGN 5).
 
 A round starts each period T, with +-10 % jitter: a ping to every linked peer up to 12 members, above
 to three of a shuffled list, so that none waits longer than a turn of the list.  An ack counts if it
-quotes the nonce; whatever else a peer sent meanwhile counts as contact too.  A peer that was silent
-for the whole ping timeout has failed the round.  A member that is alive by contact but has no link
-any more is silent once nothing was heard of it for a period and a ping timeout.
+quotes the nonce; whatever else a peer sent meanwhile counts as contact too.  Of a peer that was silent
+for the whole ping timeout, and of a member without a link, up to three go-betweens are asked; a member
+that neither answers nor is vouched for by the end of that has failed the probe.  Members that nobody
+reaches are asked for one at a time, so that their number costs nothing.
 
-A round that is judged more than 100 ms late judges nobody: the acks may wait unread behind our own
-stall.
+A probe that is judged more than 100 ms late judges nobody: the acks may wait unread behind our own
+stall.  Interval and timeouts are multiplied by the local health score + 1 (``health``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 from attrs import define, field
 
-from securechat.effects import Effect, Send
+from securechat.effects import Effect, Hangup, Send
 from securechat.ids import MemberId
 from securechat.inputs import Instant
 from securechat.membership.dialing import Chance
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
-from securechat.membership.messages import Ack, Ping
-from securechat.membership.verdict import LATE, NEVER, Sign, Verdicts
-from securechat.notices import Liveness
+from securechat.membership.liveness import Sign
+from securechat.membership.messages import Ack, AskVouch, Nack, Ping
+from securechat.membership.verdict import LATE, NEVER, Seen, Verdicts
+from securechat.notices import Liveness, Via
+from securechat.objects import Admitted
 from securechat.settings import Settings
 
 JITTER = 0.2
@@ -31,79 +38,174 @@ NONCES = 2**53
 
 
 @define
+class Probe:
+    """One member that was asked whether it is there."""
+
+    nonce: int
+    sent: float
+    until: float
+    """When to ask go-betweens; once they are asked, when the probe has failed."""
+    direct: bool
+    """Whether it was pinged."""
+    asked: dict[MemberId, bool] | None = None
+    """Go-betweens that have not answered, and whether each was heard within a period then."""
+
+
+@define
 class Probing:
-    """The round of this period."""
+    """The probes that are out."""
 
     _ledger: Ledger
     _links: LinkTable
     _verdicts: Verdicts
+    _health: LocalHealth
     _settings: Settings
     _rng: Chance
+    _counters: Counter[str]
     rtt: dict[MemberId, float] = field(factory=dict, init=False)
     """Smoothed, in seconds."""
     stalled_until: float = field(default=-NEVER, init=False)
     """After a stall of ours, until then the end of a link is no evidence."""
-    stalls: int = field(default=0, init=False)
-    _out: dict[MemberId, tuple[int, float]] = field(factory=dict, init=False)
-    """Nonce and time of each ping that waits for its ack."""
+    _out: dict[MemberId, Probe] = field(factory=dict, init=False)
     _turns: list[MemberId] = field(factory=list, init=False)
+    _lost: list[MemberId] = field(factory=list, init=False)
+    """Members that nobody reaches, in the order in which they are asked for."""
+    _well: bool = field(default=False, init=False)
+    """Acks came in this round, and nothing spoke against ourselves."""
+    _ill: bool = field(default=False, init=False)
     _round: float = field(default=NEVER, init=False)
     """When the next round starts."""
-    _verdict: float = field(default=NEVER, init=False)
-    """When this one is judged."""
     _next: float = field(default=NEVER, init=False)
+    _started: float = field(default=0.0, init=False)
 
     def start(self, mono: float) -> None:
         """The first round comes within a period."""
-        self._round = mono + self._rng.random() * self._settings.period
-        self._next = self._round
+        self._round = self._next = mono + self._rng.random() * self._settings.period
+        self._started = mono
 
     def stop(self) -> None:
         """Probe nobody any more."""
         self._out.clear()
-        self._round = self._verdict = self._next = NEVER
+        self._round = self._next = NEVER
 
     def due(self, mono: float) -> bool:
-        """Whether a round starts or ends."""
+        """Whether a round starts or a probe is to be judged."""
         return mono >= self._next
 
     def tick(self, now: Instant) -> list[Effect]:
-        """Judge the round that ends, start the one that is due."""
+        """Judge the probes that end, start the round that is due."""
         self._watch_for_stall(now)
-        if now.mono >= self._verdict:
-            self._judge(now)
-        effects = self._start_round(now) if now.mono >= self._round else []
-        self._next = min(self._round, self._verdict)
+        effects: list[Effect] = []
+        for member in [member for member, out in self._out.items() if out.until <= now.mono]:
+            effects += self._judge(member, self._out.pop(member), now)
+        if now.mono >= self._round:
+            effects += self._start_round(now)
+        self._schedule()
         return effects
+
+    def _schedule(self) -> None:
+        self._next = min(self._round, *(out.until for out in self._out.values()), NEVER)
+
+    # Answers.
 
     def acked(self, member: MemberId, ack: Ack, now: Instant) -> None:
         """An ack: a round trip, if it quotes our nonce."""
-        nonce, sent = self._out.get(member, (-1, 0.0))
-        if ack.nonce != nonce:
+        out = self._out.get(member)
+        if out is None or ack.nonce != out.nonce or not out.direct:
             return
         del self._out[member]
-        took = now.mono - sent
+        self._well = True
+        took = now.mono - out.sent
         before = self.rtt.get(member, took)
         self.rtt[member] = before + (took - before) / 8
 
+    def vouched(self, admitted: Admitted[Any], via: MemberId, now: Instant) -> None:
+        """What a member signed, brought by a go-between."""
+        said = admitted.statement
+        out, alive = self._out.get(said.author), self._ledger.alive(said.author)
+        asked = out is not None and out.asked is not None and out.nonce == said.nonce
+        if not asked or alive is None or said.asker != self._ledger.me:
+            self._counters["refused.vouch-not-asked"] += 1
+        elif (said.epoch, said.boot) != (alive.epoch, alive.boot):
+            what = f"signed by its process of epoch {said.epoch}"
+            self._verdicts.note(said.author, now, what, "not its newest process", via)
+        else:
+            del self._out[said.author]
+            self._verdicts.vouch(said.author, via, now)
+
+    def nacked(self, peer: MemberId, nack: Nack, now: Instant) -> None:
+        """A go-between got no answer either."""
+        out = self._out.get(nack.subject)
+        if out is None or not out.asked or out.nonce != nack.nonce or peer not in out.asked:
+            self._counters["refused.nack-not-asked"] += 1
+            return
+        del out.asked[peer]
+        self._counters["probes.nacks"] += 1
+        self._verdicts.nack(nack.subject, peer, now)
+        if not out.asked:
+            out.until = now.mono
+            self._next = min(self._next, out.until)
+
+    def awaits(self, member: MemberId) -> bool:
+        """Whether a go-between may still bring word of it."""
+        out = self._out.get(member)
+        return out is not None and bool(out.asked)
+
     def link_down(self, member: MemberId) -> None:
-        """What was asked on its last link is not answered any more."""
-        self._out.pop(member, None)
+        """What was asked on its last link is not answered any more, neither is what it was asked."""
+        out = self._out.get(member)
+        if out is not None and out.direct:
+            del self._out[member]
+        for other in self._out.values():
+            if other.asked:
+                other.asked.pop(member, None)
         self.rtt.pop(member, None)
 
-    # A round.
+    # Probes.
+
+    def probe(self, member: MemberId, now: Instant) -> list[Effect]:
+        """Ask one member now, unless it is being asked."""
+        if member in self._out or self._round == NEVER:
+            return []
+        effects = (
+            [self._ping(member, now)] if self._links.linked(member) else self._ask(member, now)
+        )
+        self._schedule()
+        return effects
 
     def _watch_for_stall(self, now: Instant) -> None:
         """Coming late is our own fault, not the peers'."""
         if now.mono - self._next > self._settings.probing_interval + LATE:
-            self.stalls += 1
+            self._counters["probes.stalls"] += 1
+            self._health.worse()
+            self._ill = True
             self.stalled_until = now.mono + self._settings.ping_timeout
+            self._out.clear()
 
     def _start_round(self, now: Instant) -> list[Effect]:
+        self._weigh_ourselves(now)
         jitter = 1 - JITTER / 2 + JITTER * self._rng.random()
-        self._round = now.mono + self._settings.period * jitter
-        self._verdict = now.mono + self._settings.ping_timeout
-        return [self._ping(member, now) for member in self._targets()]
+        self._round = now.mono + self._settings.period * jitter * self._health.factor
+        effects: list[Effect] = []
+        for member in self._targets():
+            if member not in self._out:
+                effects += self._mute(member, now) or [self._ping(member, now)]
+        for member in self._unlinked():
+            if member not in self._out:
+                effects += self._ask(member, now)
+        return effects
+
+    def _weigh_ourselves(self, now: Instant) -> None:
+        if self._well and not self._ill:
+            self._health.better()
+        self._well = self._ill = False
+        seen = self._verdicts.seen.values()
+        since = now.mono - self._settings.cut_off_after
+        others = [one for one in seen if one.state is not Liveness.LEFT]
+        anybody = (
+            not others or since < self._started or any(one.heard_since(since) for one in others)
+        )
+        self._health.hears(anybody)
 
     def _targets(self) -> tuple[MemberId, ...]:
         peers = self._links.peers
@@ -119,27 +221,83 @@ class Probing:
                 chosen.append(member)
         return tuple(chosen)
 
+    def _unlinked(self) -> tuple[MemberId, ...]:
+        """Members without a link that are to be asked for: all that may be there, one that is lost."""
+        seen = self._verdicts.seen.items()
+        away = [(member, one) for member, one in seen if not self._links.linked(member)]
+        lost = [member for member, one in away if one.state is Liveness.UNREACHABLE]
+        self._lost = [member for member in self._lost if member in lost] or lost
+        present = [m for m, one in away if one.state in (Liveness.ALIVE, Liveness.SUSPECT)]
+        return (*present, *(self._lost.pop(0) for _ in self._lost[:1]))
+
     def _ping(self, member: MemberId, now: Instant) -> Effect:
-        nonce = int(self._rng.random() * NONCES)
-        self._out[member] = (nonce, now.mono)
-        return Send(member, Ping(nonce, self._ledger.digest))
+        patience = self._settings.ping_timeout * self._health.factor
+        patience = max(patience, 3 * self.rtt.get(member, 0.0))
+        out = Probe(self._nonce(), now.mono, now.mono + patience, direct=True)
+        self._out[member] = out
+        return Send(member, Ping(out.nonce, self._ledger.digest))
 
-    def _judge(self, now: Instant) -> None:
-        self._verdict = NEVER
-        waiting, self._out = self._out, {}
-        if now.mono < self.stalled_until:
-            return
-        for member, (_, sent) in waiting.items():
-            seen = self._verdicts.seen.get(member)
-            if seen is not None and (seen.heard is None or seen.heard < sent):
-                what = f"no ack within {self._settings.ping_timeout:g} s, nothing else heard"
-                self._verdicts.judge(member, Sign.SILENCE, now, what)
-        self._judge_unlinked(now)
+    def _nonce(self) -> int:
+        return int(self._rng.random() * NONCES)
 
-    def _judge_unlinked(self, now: Instant) -> None:
+    def _mute(self, member: MemberId, now: Instant) -> list[Effect]:
+        """A link on which nothing comes, of a member that others vouch for: close it, to dial anew."""
+        seen = self._verdicts.seen.get(member)
+        if seen is None or seen.heard is None or seen.via is not Via.INDIRECT:
+            return []
+        mute = now.mono - seen.heard > self._settings.mute_link
+        return [Hangup(member, "silent")] if mute else []
+
+    # Go-betweens.
+
+    def _ask(self, member: MemberId, now: Instant, out: Probe | None = None) -> list[Effect]:
+        """Ask go-betweens for a member; if there is none, the probe is judged at the next tick."""
+        if out is None:
+            out = Probe(self._nonce(), now.mono, now.mono, direct=False)
+        chosen = self._go_betweens(member)
+        out.asked = {peer: self._heard_lately(peer, now) for peer in chosen}
+        out.until = now.mono + self._settings.vouch_timeout * self._health.factor * bool(chosen)
+        self._out[member] = out
+        self._counters["probes.indirect"] += len(chosen)
+        return [Send(peer, AskVouch(member, out.nonce)) for peer in chosen]
+
+    def _go_betweens(self, member: MemberId) -> list[MemberId]:
+        peers = [peer for peer in self._links.peers if self._fit(peer) and peer != member]
+        peers.sort(key=lambda _: self._rng.random())
+        return peers[: self._settings.go_betweens]
+
+    def _fit(self, peer: MemberId) -> bool:
+        seen = self._verdicts.seen.get(peer)
+        return seen is not None and seen.via is Via.DIRECT
+
+    def _heard_lately(self, peer: MemberId, now: Instant) -> bool:
+        heard = self._verdicts.seen[peer].heard
+        return heard is not None and now.mono - heard <= self._settings.period
+
+    # Judging.
+
+    def _judge(self, member: MemberId, out: Probe, now: Instant) -> list[Effect]:
+        seen = self._verdicts.seen.get(member)
+        if seen is None or seen.heard_since(out.sent) or now.mono < self.stalled_until:
+            return []
+        if out.asked is None:
+            effects = self._ask(member, now, out)
+            if effects:
+                return effects
+            del self._out[member]
+        if any((out.asked or {}).values()):
+            self._counters["probes.nacks-missed"] += 1
+            self._health.worse()
+            self._ill = True
+        if out.direct or self._unheard(seen, now):
+            self._verdicts.judge(member, Sign.SILENCE, now, self._what(out))
+        return []
+
+    def _unheard(self, seen: Seen, now: Instant) -> bool:
+        """Whether a member without a link has been silent for a period and a ping timeout."""
         most = self._settings.period + self._settings.ping_timeout
-        for member, seen in self._verdicts.seen.items():
-            if seen.state is not Liveness.ALIVE or self._links.linked(member):
-                continue
-            if seen.heard is None or now.mono - seen.heard > most:
-                self._verdicts.judge(member, Sign.SILENCE, now, "no link, and nothing heard")
+        return not seen.heard_since(now.mono - most)
+
+    def _what(self, out: Probe) -> str:
+        waited = f"no ack within {self._settings.ping_timeout:g} s" if out.direct else "no link"
+        return f"{waited}, no word through others, nothing else heard"

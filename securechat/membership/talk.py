@@ -8,19 +8,38 @@ from __future__ import annotations
 
 from attrs import define
 
-from securechat.effects import Answer, Effect, Send
+from securechat.effects import Answer, Effect, Notify, Send
+from securechat.errors import RemoteError
+from securechat.ids import MemberId
 from securechat.inputs import Instant, Received, Refused
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Claim
 from securechat.membership.contact import Contact
+from securechat.membership.dialback import DialBack
 from securechat.membership.dialing import Dialing
 from securechat.membership.dissemination import Dissemination
+from securechat.membership.gobetween import GoBetween
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
-from securechat.membership.messages import Ack, AskClaims, Claims, Ping
+from securechat.membership.messages import (
+    Ack,
+    AskClaims,
+    AskVouch,
+    Challenge,
+    Claims,
+    Nack,
+    Ping,
+    Rows,
+    SignedAck,
+    Vouch,
+)
+from securechat.membership.observers import Observers
 from securechat.membership.presence import Presence
 from securechat.membership.probing import Probing
+from securechat.membership.redials import Redials
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Verdicts
+from securechat.notices import FaultNoticed
 
 
 @define
@@ -35,7 +54,14 @@ class Talk:
     _dialing: Dialing
     _claims: Dissemination
     _verdicts: Verdicts
+    _gobetween: GoBetween
+    _observers: Observers
+    _redials: Redials
+    _dialback: DialBack
+    _health: LocalHealth
     _presence: Presence
+    _cut_off: bool = False
+    """Whether watchers were told so last."""
 
     def start(self, now: Instant, fresh: bool) -> list[Effect]:
         """The epoch first, then the whole state for messaging; dials come with the first tick."""
@@ -63,10 +89,41 @@ class Talk:
             self._probing.acked(peer, message, now)
         elif isinstance(message, Claims):
             claims = [Claim.of(admitted) for admitted in received.admitted]
-            return self._claims.told(claims, peer, now)
+            return self._claims.passed_on(claims, peer, now)
         elif isinstance(message, AskClaims):
             return self._claims.answer(peer, message, now)
+        elif isinstance(message, AskVouch):
+            return self._gobetween.asked(peer, message, now)
+        elif isinstance(message, Challenge):
+            return self._gobetween.challenged(peer, message, now)
+        elif isinstance(message, Vouch):
+            return self._vouched(received, now)
+        elif isinstance(message, Nack):
+            self._probing.nacked(peer, message, now)
+            self._redials.weigh(now)
+        elif isinstance(message, Rows):
+            return self._rows(peer, message, now)
         return []
+
+    def _vouched(self, received: Received, now: Instant) -> list[Effect]:
+        """A signed ack: for us, or for somebody on whose behalf we asked."""
+        if not received.admitted:
+            return []
+        (admitted,) = received.admitted
+        if not isinstance(admitted.statement, SignedAck):
+            raise RemoteError("malformed", "a Vouch carries a signed ack")
+        if admitted.statement.asker != self._ledger.me:
+            return self._gobetween.vouched(received)
+        self._probing.vouched(admitted, received.peer, now)
+        return []
+
+    def _rows(self, peer: MemberId, rows: Rows, now: Instant) -> list[Effect]:
+        """What a peer holds against others, and perhaps against us."""
+        effects = self._observers.accused(rows, now)
+        for member in self._observers.told(peer, rows, now):
+            effects += self._probing.probe(member, now)
+        self._redials.weigh(now)
+        return effects
 
     def _pinged(self, received: Received, ping: Ping, now: Instant) -> list[Effect]:
         effects: list[Effect] = [Send(received.peer, Ack(ping.nonce))]
@@ -87,5 +144,20 @@ class Talk:
         """A signed leave, which goes out when the turn settles; then neither probes nor dials."""
         effects: list[Effect] = [*self._announce.leave(now)]
         self._dialing.stop()
+        self._dialback.stop()
         self._probing.stop()
         return [*effects, Answer(ticket, self._ledger.version(self._ledger.me))]
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """The turn is over: tell what it changed."""
+        if self._verdicts.suspects:
+            self._verdicts.retime(self._observers.confirming)
+        told = [*self._cut(), *self._verdicts.settle()]
+        return [*told, *self._observers.settle(), *self._claims.settle()]
+
+    def _cut(self) -> list[Effect]:
+        if self._cut_off == self._health.cut_off:
+            return []
+        self._cut_off = self._health.cut_off
+        what = "cut off: nobody is heard" if self._cut_off else "no longer cut off"
+        return [Notify(FaultNoticed(what))]

@@ -1,10 +1,12 @@
 """
 What this node believes of each member, from evidence (DESIGN 5; the study's section 5).
 
-``alive`` needs contact of our own with the member's newest process.  A member that was only heard of,
-in a claim or from our own disk, is ``suspect`` until it is reached.  A suspicion lasts
-``settings.suspicion_max`` and ends early by contact, by two refused redials, or by a leave.
-Only ``left`` is the member's own word; it wins its epoch, and a later epoch returns the member.
+``alive`` needs contact with the member's newest process: of our own, or through a go-between that
+brings what the member signed for us just now.  A member that was only heard of, in a claim or from our
+own disk, is ``suspect`` until it is reached.  A suspicion lasts ``settings.suspicion``: the longer the
+worse we do ourselves, the shorter the more others confirm it.  It ends early by contact, by refused
+redials, or by a leave.  Only ``left`` is the member's own word; it wins its epoch, and a later epoch
+returns the member.
 
 A timer that is judged late does not judge: after a stall each suspicion gets one more period, in
 which the members are dialled first.
@@ -12,8 +14,7 @@ which the members are dialled first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator
 
 from attrs import define, field
 
@@ -21,8 +22,10 @@ from securechat.effects import Notify
 from securechat.ids import MemberId
 from securechat.inputs import Instant
 from securechat.membership.evidence import Evidence, Ring
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
-from securechat.notices import Liveness, MemberChanged, Roster, Seat
+from securechat.membership.liveness import ACCUSES, RENEWS, TRANSITIONS, Sign
+from securechat.notices import Liveness, MemberChanged, Roster, Seat, Via
 from securechat.settings import Settings
 
 NEVER = float("inf")
@@ -30,65 +33,8 @@ LATE = 0.1
 """Seconds beyond one tick after which a deadline is late."""
 
 
-class Sign(Enum):
-    """What evidence says."""
-
-    CONTACT = "it was in contact with us, as its newest process"
-    LINK_ENDED = "its last link ended, and not for bookkeeping"
-    SILENCE = "a probe round brought no ack and nothing was heard meanwhile"
-    REFUSED_TWICE = "two redials were refused where it was reached before"
-    TIME_IS_UP = "the suspicion lasted its full time"
-    NEWS = "a newer claim of it came from others"
-    RESTARTED = "a claim of a later process of it came"
-    LEAVE = "its signed leave of its newest epoch is held"
-
-
+Confirming = Callable[[MemberId], Iterable[MemberId]]
 A, S, U, L = Liveness.ALIVE, Liveness.SUSPECT, Liveness.UNREACHABLE, Liveness.LEFT
-
-TRANSITIONS: dict[Liveness, dict[Sign, Liveness]] = {
-    A: {
-        Sign.CONTACT: A,
-        Sign.LINK_ENDED: S,
-        Sign.SILENCE: S,
-        Sign.REFUSED_TWICE: A,
-        Sign.TIME_IS_UP: A,
-        Sign.NEWS: A,
-        Sign.RESTARTED: S,
-        Sign.LEAVE: L,
-    },
-    S: {
-        Sign.CONTACT: A,
-        Sign.LINK_ENDED: S,
-        Sign.SILENCE: S,
-        Sign.REFUSED_TWICE: U,
-        Sign.TIME_IS_UP: U,
-        Sign.NEWS: S,
-        Sign.RESTARTED: S,
-        Sign.LEAVE: L,
-    },
-    U: {
-        Sign.CONTACT: A,
-        Sign.LINK_ENDED: U,
-        Sign.SILENCE: U,
-        Sign.REFUSED_TWICE: U,
-        Sign.TIME_IS_UP: U,
-        Sign.NEWS: S,
-        Sign.RESTARTED: S,
-        Sign.LEAVE: L,
-    },
-    L: {
-        Sign.CONTACT: L,
-        Sign.LINK_ENDED: L,
-        Sign.SILENCE: L,
-        Sign.REFUSED_TWICE: L,
-        Sign.TIME_IS_UP: L,
-        Sign.NEWS: L,
-        Sign.RESTARTED: S,
-        Sign.LEAVE: L,
-    },
-}
-RENEWS = frozenset({Sign.NEWS, Sign.RESTARTED})
-"""The signs after which a suspicion has its full time again."""
 
 
 @define
@@ -101,10 +47,35 @@ class Seen:
     told: Liveness | None = None
     """The state that watchers were told last."""
     heard: float | None = None
+    vouched: float | None = None
+    """When it signed a nonce of ours last, through a go-between."""
+    begun: float = 0.0
+    """When the suspicion began, or got its full time again."""
     until: float = NEVER
     """When the suspicion ends."""
-    graced: bool = False
+    graced: float = 0.0
+    """It does not end before this moment, after a stall of ours."""
+    accused: bool = False
+    """Whether we say something against it: it was reached once, or its suspicion has ended."""
+    confirmations: int = 0
+    """How many others confirm the suspicion, as it is timed now."""
+    confirmed: set[MemberId] = field(factory=set)
+    """Who confirmed it since it began."""
+    nacked: set[MemberId] = field(factory=set)
     ring: Ring = field(factory=Ring)
+
+    @property
+    def via(self) -> Via:
+        """How it is reached, if it is alive."""
+        if self.state is not Liveness.ALIVE:
+            return Via.NONE
+        if self.vouched is not None and (self.heard is None or self.heard < self.vouched):
+            return Via.INDIRECT
+        return Via.DIRECT
+
+    def heard_since(self, mono: float) -> bool:
+        """Whether it was in contact since then, directly or through others."""
+        return any(at is not None and at >= mono for at in (self.heard, self.vouched))
 
 
 @define
@@ -113,6 +84,7 @@ class Verdicts:
 
     _ledger: Ledger
     _settings: Settings
+    _health: LocalHealth
     seen: dict[MemberId, Seen] = field(factory=dict, init=False)
     _next: float = field(default=NEVER, init=False)
     _roster: Roster | None = field(default=None, init=False)
@@ -144,6 +116,34 @@ class Verdicts:
         if seen.state in (S, U):
             self.judge(member, Sign.CONTACT, now, what)
 
+    def vouch(self, member: MemberId, by: MemberId, now: Instant) -> None:
+        """It signed our nonce, and a go-between brought it."""
+        seen = self.seen.get(member)
+        if seen is None:
+            return
+        before = seen.via
+        seen.vouched = now.mono
+        if seen.state in (S, U) or before is Via.DIRECT:
+            self.judge(member, Sign.VOUCHED, now, "our nonce, signed by it", by)
+
+    def confirm(self, member: MemberId, by: MemberId, now: Instant, what: str) -> None:
+        """Another does not hear it either."""
+        seen = self.seen.get(member)
+        if seen is None:
+            return
+        if seen.state is not S:
+            self.note(member, now, what, f"it is {seen.state.value} already", by)
+        elif by not in seen.confirmed:
+            seen.confirmed.add(by)
+            self.judge(member, Sign.CONFIRMED, now, what, by)
+
+    def nack(self, member: MemberId, by: MemberId, now: Instant) -> None:
+        """A go-between got no answer of it: a confirmation, once for each."""
+        seen = self.seen.get(member)
+        if seen is not None and seen.state is S:
+            seen.nacked.add(by)
+            self.confirm(member, by, now, "no answer to it either")
+
     def judge(
         self, member: MemberId, sign: Sign, now: Instant, what: str, by: MemberId | None = None
     ) -> None:
@@ -154,20 +154,24 @@ class Verdicts:
         after = TRANSITIONS[seen.state][sign]
         line = Evidence(now.wall_ms, by or self._ledger.me, what, after, True, sign.value)
         if after is not seen.state:
+            seen.accused = sign in ACCUSES
             seen.state, seen.since, seen.why = after, now, what
             self._moved = True
             self._time(seen, now)
             seen.ring.add(line)
             return
+        seen.accused = seen.accused and sign not in RENEWS
         if after is S and sign in RENEWS:
             self._time(seen, now)
         seen.ring.repeat(line)
 
-    def note(self, member: MemberId, now: Instant, what: str, why: str) -> None:
+    def note(
+        self, member: MemberId, now: Instant, what: str, why: str, by: MemberId | None = None
+    ) -> None:
         """Evidence that does not count, and why."""
         seen = self.seen.get(member)
         if seen is not None:
-            line = Evidence(now.wall_ms, self._ledger.me, what, seen.state, False, why)
+            line = Evidence(now.wall_ms, by or self._ledger.me, what, seen.state, False, why)
             seen.ring.repeat(line)
 
     def state(self, member: MemberId) -> Liveness | None:
@@ -188,8 +192,7 @@ class Verdicts:
             if seen.until > now.mono:
                 continue
             if now.mono - seen.until > late and not seen.graced:
-                seen.until = now.mono + self._settings.period
-                seen.graced = True
+                seen.until = seen.graced = now.mono + self._settings.period
                 self.note(member, now, "suspicion ended during a stall of ours", "one more period")
                 continue
             self.judge(member, Sign.TIME_IS_UP, now, self._silence(seen, now))
@@ -204,11 +207,35 @@ class Verdicts:
 
     def _time(self, seen: Seen, now: Instant) -> None:
         """Start or stop the clock of a suspicion."""
-        seen.graced = False
-        seen.until = NEVER
+        seen.graced, seen.begun, seen.until = 0.0, now.mono, NEVER
+        seen.confirmed.clear()
+        seen.nacked.clear()
         if seen.state is S:
-            seen.until = now.mono + self._settings.suspicion_max(self._ledger.size)
-            self._next = min(self._next, seen.until)
+            self._set(seen, 0)
+
+    def _set(self, seen: Seen, confirmed: int) -> None:
+        score = self._health.score
+        lasts = self._settings.suspicion(self._ledger.size, confirmed, score)
+        seen.confirmations = confirmed
+        seen.until = max(seen.begun + lasts, seen.graced)
+        self._next = min(self._next, seen.until)
+
+    def retime(self, confirming: Confirming) -> None:
+        """Set the end of each suspicion anew, from who confirms it now and how we do ourselves."""
+        for member, seen in self.seen.items():
+            if seen.state is S:
+                nacks = {by for by in seen.nacked if self.state(by) is A}
+                self._set(seen, len(nacks.union(confirming(member))))
+
+    @property
+    def suspects(self) -> bool:
+        """Whether any suspicion runs."""
+        return any(seen.state is S for seen in self.seen.values())
+
+    @property
+    def accuses(self) -> bool:
+        """Whether we say something against anybody."""
+        return any(seen.accused for seen in self.seen.values())
 
     # Telling.
 

@@ -20,6 +20,7 @@ from securechat.ids import BootId, MemberId
 from securechat.inputs import Command, Instant, Tick
 from securechat.journal.store import Store
 from securechat.keyring import Keyring
+from securechat.membership import parts
 from securechat.membership.core import Membership
 from securechat.membership.presence import MembershipView
 from securechat.messaging.core import Messaging
@@ -288,17 +289,11 @@ class Node:
 
     def _make_cores(self) -> Cores:
         person, places = self.person, self.places
-        membership = Membership(
-            signer=person.signer,
-            name=person.name,
-            certificate=person.certificate,
-            boot=self.boot,
-            settings=self.settings,
-            rng=self._rng,
-            listen=places.listen,
-            advertise=places.advertise,
-            peers=places.peers,
-        )
+        member = parts.Person(
+            person.signer, person.name, person.certificate, self.boot, places.listen,
+            places.advertise, places.peers,
+        )  # fmt: skip
+        membership = Membership(member, self.settings, self._rng)
         messaging = Messaging(person.signer, self.boot, self.settings, self._rng)
         return Cores(membership, messaging)
 

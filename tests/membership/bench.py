@@ -32,6 +32,7 @@ from securechat.inputs import (
 )
 from securechat.membership.core import Membership
 from securechat.membership.messages import MESSAGES, STATEMENTS, Alive, Leave
+from securechat.membership.parts import Person
 from securechat.membership.presence import MemberView
 from securechat.node.door import Door
 from securechat.notices import Liveness
@@ -131,10 +132,10 @@ class Bench:
     def new(self) -> Membership:
         """A core that was told nothing."""
         me = self.me
-        return Membership(
-            me.signer, me.name, me.certificate, self.boot, Settings(preset=self.preset),
-            Random(self.seed), self.listen, self.advertise, self.peers,
-        )  # fmt: skip
+        person = Person(
+            me.signer, me.name, me.certificate, self.boot, self.listen, self.advertise, self.peers
+        )
+        return Membership(person, Settings(preset=self.preset), Random(self.seed))
 
     # As the turn does it.
 

@@ -61,17 +61,29 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(self.counts(), how in ENDS)
 
     def test_two(self) -> None:
-        """The second refusal makes the verdict, 0.3 T after the first and not earlier."""
-        self.assertFalse(self.refusals.second(BOB.id, 10.0))
-        self.assertFalse(self.refusals.second(BOB.id, 10.2))
-        self.assertTrue(self.refusals.second(BOB.id, 10.3))
+        """The second refusal counts 0.3 T after the first and not earlier."""
+        self.assertFalse(self.refusals.first(BOB.id))
+        for mono, again in ((10.0, True), (10.2, True), (10.3, False)):
+            self.assertEqual(self.refusals.refused(BOB.id, mono), again)
+            self.assertEqual(self.refusals.twice(BOB.id), not again)
+            self.assertTrue(self.refusals.first(BOB.id))
+        self.assertEqual(self.refusals.waiting, {BOB.id})
 
     def test_a_link_between(self) -> None:
         """A link between two refusals voids the first."""
-        self.refusals.second(BOB.id, 10.0)
+        self.refusals.refused(BOB.id, 10.0)
         self.up()
+        self.assertEqual(self.refusals.waiting, set())
         self.down(Ending.RST)
-        self.assertFalse(self.refusals.second(BOB.id, 20.0))
+        self.assertTrue(self.refusals.refused(BOB.id, 20.0))
+        self.assertFalse(self.refusals.twice(BOB.id))
+
+    def test_dialled(self) -> None:
+        """A process was reached by a dial of ours, or only ever came to us."""
+        self.assertTrue(self.refusals.dialled(BOB.id, 1, boot("a")))
+        self.assertFalse(self.refusals.dialled(BOB.id, 2, boot("a")))
+        self.up(2, "b", None)
+        self.assertFalse(self.refusals.dialled(BOB.id, 2, boot("b")))
 
     def test_strangers(self) -> None:
         """The end of a link that was never current is nothing."""

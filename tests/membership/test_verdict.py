@@ -8,8 +8,10 @@ from itertools import product
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.inputs import Instant
+from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
-from securechat.membership.verdict import NEVER, RENEWS, TRANSITIONS, Sign, Verdicts
+from securechat.membership.liveness import RENEWS, TRANSITIONS, Sign
+from securechat.membership.verdict import NEVER, Verdicts
 from securechat.notices import Liveness, MemberChanged, Roster
 from securechat.settings import Settings
 from tests.membership.bench import WALL, someone
@@ -20,9 +22,11 @@ STATES = (A, S, U, L)
 # One row for each sign: what an alive, suspect, unreachable, left member becomes.
 CELLS: dict[Sign, tuple[Liveness, ...]] = {
     Sign.CONTACT: (A, A, A, L),
+    Sign.VOUCHED: (A, A, A, L),
     Sign.LINK_ENDED: (S, S, U, L),
     Sign.SILENCE: (S, S, U, L),
-    Sign.REFUSED_TWICE: (A, U, U, L),
+    Sign.CONFIRMED: (A, S, U, L),
+    Sign.REFUSED: (A, U, U, L),
     Sign.TIME_IS_UP: (A, U, U, L),
     Sign.NEWS: (A, S, S, L),
     Sign.RESTARTED: (S, S, S, S),
@@ -38,7 +42,8 @@ def at(mono: float) -> Instant:
 
 def verdicts() -> Verdicts:
     """Verdicts on nobody yet."""
-    return Verdicts(Ledger(ME.id, ME.signer.room), Settings())
+    settings = Settings()
+    return Verdicts(Ledger(ME.id, ME.signer.room), settings, LocalHealth(settings))
 
 
 REACH: dict[Liveness, tuple[Sign, ...]] = {

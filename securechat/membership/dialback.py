@@ -1,0 +1,81 @@
+"""
+Dialling back: every pair of members has reached each other by a dial of either side (DESIGN 5).
+
+A link that we accepted proves that the peer reaches us, not that we reach it.  So a process that no
+dial of ours has reached is dialled once while it is linked; the link that is too many by then is
+closed by the rule for duplicates.  Afterwards we know at which address this very process listens: only
+there does a refused redial tell that it is gone, and only then do we know that new links can be made
+both ways.  Addresses are tried in turn, a period or two apart; after the last one the next turn is an
+hour later.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from securechat.effects import Dial
+from securechat.ids import MemberId
+from securechat.inputs import LinkUp
+from securechat.membership.dialing import Chance, Dialing
+from securechat.membership.refusals import Refusals
+from securechat.membership.verdict import NEVER
+from securechat.settings import Settings
+
+
+@define
+class Attempt:
+    """When to try which of a member's addresses next."""
+
+    due: float
+    tries: int = 0
+
+
+@define
+class DialBack:
+    """The linked members that no dial of ours has reached."""
+
+    _dialing: Dialing
+    _refusals: Refusals
+    _settings: Settings
+    _rng: Chance
+    _waiting: dict[MemberId, Attempt] = field(factory=dict, init=False)
+    _next: float = field(default=NEVER, init=False)
+
+    def link_up(self, link: LinkUp, mono: float) -> None:
+        """A link of a member's newest process came up."""
+        if self._refusals.dialled(link.peer, link.epoch, link.boot):
+            self._waiting.pop(link.peer, None)
+        elif not self._dialing.stopped:
+            due = mono + self._pause()
+            self._waiting[link.peer] = Attempt(due)
+            self._next = min(self._next, due)
+
+    def link_down(self, member: MemberId) -> None:
+        """Its last link ended: it is dialled as everybody is."""
+        self._waiting.pop(member, None)
+
+    def stop(self) -> None:
+        """Dial nobody any more."""
+        self._waiting.clear()
+
+    def due(self, mono: float) -> bool:
+        """Whether a dial may be due."""
+        return mono >= self._next
+
+    def tick(self, mono: float) -> list[Dial]:
+        """The dials that are due."""
+        dials = []
+        for member, attempt in self._waiting.items():
+            if attempt.due <= mono:
+                places = self._dialing.candidates(member)
+                address = places[attempt.tries % len(places)] if places else None
+                if address is not None and self._dialing.take(address, mono):
+                    dials.append(Dial(address, member))
+                attempt.tries += 1
+                turn = not places or attempt.tries % len(places) == 0
+                attempt.due = mono + (self._settings.dial_back_again if turn else self._pause())
+        self._next = min((attempt.due for attempt in self._waiting.values()), default=NEVER)
+        return dials
+
+    def _pause(self) -> float:
+        return self._settings.dial_back_first * (1 + self._rng.random())

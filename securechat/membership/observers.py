@@ -1,0 +1,150 @@
+"""
+Rows of evidence: what each observer says against others (Akka's idea; DESIGN 5).
+
+Every node owns one row: the members that it was in contact with and hears no more.  It sends the row to
+its linked peers whenever that changes, and to a peer when their link comes up; the latest replaces what
+was said before, and nobody passes on the row of somebody else.
+
+A row counts while its observer is alive in our own view, directly, and healthy, and for the version of
+the subject that we hold.  It confirms a suspicion of ours and shortens its timer; it never begins one
+and never ends one.  Of a member that we still hear it makes us ask at once.  An observation against
+ourselves raises our incarnation, once for each version: that refutes the whole set of accusations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import define, field, frozen
+
+from securechat.effects import Effect, Send
+from securechat.ids import MemberId, Version
+from securechat.inputs import Instant
+from securechat.membership.announce import Announce
+from securechat.membership.health import HEALTHY, LocalHealth
+from securechat.membership.ledger import Ledger
+from securechat.membership.links import LinkTable
+from securechat.membership.messages import MAX_ROWS, Observation, Rows
+from securechat.membership.refusals import Refusals
+from securechat.membership.verdict import Verdicts
+from securechat.notices import Liveness, Via
+
+
+@frozen
+class Row:
+    """One observer's row, by subject."""
+
+    health: int
+    against: dict[MemberId, Observation]
+
+
+@define
+class Observers:
+    """Our own row, and those of others."""
+
+    _ledger: Ledger
+    _links: LinkTable
+    _verdicts: Verdicts
+    _refusals: Refusals
+    _health: LocalHealth
+    _announce: Announce
+    _rows: dict[MemberId, Row] = field(factory=dict, init=False)
+    _sent: Rows = field(default=Rows(0), init=False)
+    _refuted: Version | None = field(default=None, init=False)
+
+    # Ours.
+
+    def settle(self) -> list[Effect]:
+        """Our row, to every linked peer, if it changed."""
+        if not self._verdicts.accuses and not self._sent.rows:
+            return []
+        row = self._own()
+        same = row.rows == self._sent.rows
+        if same and (row.health <= HEALTHY) == (self._sent.health <= HEALTHY):
+            return []
+        self._sent = row
+        return [Send(peer, row) for peer in self._links.peers]
+
+    def link_up(self, peer: MemberId) -> list[Effect]:
+        """What we hold against others and, from before this link, against the peer itself."""
+        row = self._own()
+        return [Send(peer, row)] if row.rows else []
+
+    def _own(self) -> Rows:
+        return Rows(self._health.score, tuple(self._observations())[:MAX_ROWS])
+
+    def _observations(self) -> Iterator[Observation]:
+        for member, seen in sorted(self._verdicts.seen.items()):
+            version = self._ledger.version(member)
+            if seen.accused and version is not None:
+                gone = seen.state is Liveness.UNREACHABLE
+                yield Observation(
+                    member,
+                    version.epoch,
+                    version.incarnation,
+                    "unreachable" if gone else "suspect",
+                    self._refusals.first(member),
+                )
+
+    # Those of others.
+
+    def told(self, peer: MemberId, rows: Rows, now: Instant) -> tuple[MemberId, ...]:
+        """A peer's row; the members of it that we still hear, and should ask now."""
+        self._rows[peer] = Row(rows.health, {row.subject: row for row in rows.rows})
+        ask = []
+        for row in rows.rows:
+            seen = self._verdicts.seen.get(row.subject)
+            if seen is None or row.subject == peer:
+                continue
+            why = self._void(peer, row)
+            what = f"{row.state} for it, version {row.version}"
+            if why:
+                self._verdicts.note(row.subject, now, what, why, peer)
+            elif seen.state is Liveness.ALIVE:
+                self._verdicts.note(
+                    row.subject, now, what, "a row begins no suspicion: asked", peer
+                )
+                ask.append(row.subject)
+            else:
+                self._verdicts.confirm(row.subject, peer, now, what)
+        return tuple(ask)
+
+    def accused(self, rows: Rows, now: Instant) -> list[Effect]:
+        """An observation against ourselves, as we are now, is refuted once."""
+        mine = self._ledger.version(self._ledger.me)
+        if mine is None or self._refuted == mine or self._announce.leaving:
+            return []
+        if not any(row.subject == self._ledger.me and row.version == mine for row in rows.rows):
+            return []
+        self._refuted = mine
+        self._health.worse()
+        return [*self._announce.refuted(now)]
+
+    def confirming(self, member: MemberId) -> frozenset[MemberId]:
+        """The observers whose rows count against this member now."""
+        return frozenset(
+            peer
+            for peer, row in self._rows.items()
+            if member in row.against and not self._void(peer, row.against[member])
+        )
+
+    def refused(self, member: MemberId) -> bool:
+        """Whether a redial of another observer was refused, too."""
+        return any(self._rows[peer].against[member].refused for peer in self.confirming(member))
+
+    def _void(self, peer: MemberId, row: Observation) -> str:
+        """Why an observation does not count; empty if it does."""
+        observer = self._verdicts.seen.get(peer)
+        if observer is None or observer.state is not Liveness.ALIVE:
+            return "its observer is not alive"
+        if observer.via is not Via.DIRECT:
+            return "its observer is not heard directly"
+        if self._rows[peer].health > HEALTHY:
+            return "its observer is not healthy"
+        if row.version != self._ledger.version(row.subject):
+            return "of another version than the one that is held"
+        return ""
+
+    def link_down(self, peer: MemberId) -> None:
+        """Its last link ended: it says all of it again on the next."""
+        self._rows.pop(peer, None)
