@@ -126,11 +126,13 @@ def _kill(room: Cluster, run: int, told: Told) -> None:
     room.sights.wait(lambda: room.sights.all_are(ALIVE, wanted), SEEN)
     back = firsts(room.sights.since(at), ALIVE, wanted)
     seen = [max(0.0, moment - listening) for moment in back.values()]
+    false = verdicts(room.sights.since(at), UNREACHABLE, wanted)
+    room.accuse(false)
     told.add(
         room, run, kill_suspect=suspected - at, kill_first=first - at, kill_last=last - at,
         alive_first=min(seen, default=math.inf),
         alive_last=max(seen) if len(seen) == len(wanted) else math.inf,
-        kill_false=len(verdicts(room.sights.since(at), UNREACHABLE, wanted)),
+        kill_false=len(false),
     )  # fmt: skip
     room.whole(SEEN)
 
@@ -177,6 +179,7 @@ def _told_false(room: Cluster, run: int, told: Told, test: str, at: float) -> No
     """Nobody was gone, so each verdict is false."""
     said = room.sights.since(at)
     false, doubts = verdicts(said, UNREACHABLE), verdicts(said, SUSPECT)
+    room.accuse(false)
     told.add(room, run, **{f"{test}_false": len(false), f"{test}_suspect": len(doubts)})
 
 

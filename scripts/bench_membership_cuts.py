@@ -80,8 +80,9 @@ class Cuts:
         gone = firsts(said, UNREACHABLE, wanted)
         first = min(gone.values(), default=math.inf)
         last = max(gone.values()) if len(gone) == len(wanted) else math.inf
-        false = len(verdicts(said, UNREACHABLE, wanted))
-        self._add(room, run, cut_first=first - at, cut_last=last - at, cut_false=false)
+        false = verdicts(said, UNREACHABLE, wanted)
+        room.accuse(false)
+        self._add(room, run, cut_first=first - at, cut_last=last - at, cut_false=len(false))
 
     def _heal(self, runs: dict[int, int], names: tuple[str, str]) -> None:
         """Mend, and wait until all views agree in every room, and still do a while later."""

@@ -145,13 +145,13 @@ def listens(pid: int, port: int) -> bool:
     return False
 
 
-def until_listening(pid: int, port: int, seconds: float) -> float:
+def until_listening(pid: int, port: int, seconds: float, poll: float) -> float:
     """When it listens; BenchError if it does not in time."""
     pause, end = Event(), time.monotonic() + seconds
     while not listens(pid, port):
         if time.monotonic() > end:
             raise BenchError(f"process {pid} does not listen on {port} within {seconds:g} s")
-        pause.wait(POLL)
+        pause.wait(poll)
     return time.monotonic()
 
 

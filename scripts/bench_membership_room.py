@@ -24,6 +24,8 @@ from bench_membership_rooms import Ours
 from bench_membership_views import ALIVE, SUSPECT, UNREACHABLE, everyone, firsts, verdicts
 
 GATHER = 300.0
+COARSE = 0.1
+"""Seconds between two looks at who listens: each reads a table of all connections."""
 GLANCES = 10
 """Times that the views are tallied while the room is left alone."""
 
@@ -80,11 +82,13 @@ class Watched:
         for member in range(1, room.members):
             room.start(member)
             pause.wait(self.plan.stagger)
-        self.last = max(room.listening(member) for member in range(room.members))
+        self.last = max(room.listening(member, COARSE) for member in range(room.members))
         wanted = everyone(room.members)
         if room.sights.wait(lambda: room.sights.all_are(ALIVE, wanted), GATHER):
             self.agreed = max(firsts(room.sights.since(self.first), ALIVE, set(wanted)).values())
-        self.early = len(verdicts(room.sights.since(self.first), UNREACHABLE))
+        early = verdicts(room.sights.since(self.first), UNREACHABLE)
+        room.accuse(early)
+        self.early = len(early)
         self._glance()
 
     def stay(self) -> None:
@@ -101,6 +105,7 @@ class Watched:
         before, at = self._cpu
         self._cpu = (used, now)
         said = room.sights.since(self.agreed if self.agreed is not None else self.first)
+        room.accuse(verdicts(room.sights.since(at or now), UNREACHABLE))
         glance = Glance(
             second=round(now - self.last, 1),
             views=room.sights.tally(everyone(room.members)),

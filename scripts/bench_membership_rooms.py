@@ -8,6 +8,7 @@ event streams (``watch types=member`` on the unix socket) and stamped by the dri
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,16 +16,17 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
 
-from attrs import define, field
-from bench_membership_places import Place, until_listening
+from attrs import asdict, define, field
+from bench_membership_places import POLL, Place, until_listening
 from bench_membership_views import Sight, Sights, everyone
 from bench_process import BenchError
 
-from securechat.admin.blocking import connect
+from securechat.admin.blocking import SOCKET, connect
 from securechat.admin.client import AdminError, DownError
 from securechat.drills.rig import free_ports, twistd
 from securechat.home.admission import consider, found, grant
@@ -33,7 +35,7 @@ from securechat.home.joining import install, request, request_text
 
 START = 60.0
 """Seconds that a start may take."""
-AGAIN = 0.005
+AGAIN = 0.02
 """Seconds between two knocks on an admin socket that is not there yet."""
 
 
@@ -94,9 +96,9 @@ class Cluster(ABC):
         self.processes[member] = process
         threading.Thread(target=self.watch, args=(member, process), daemon=True).start()
 
-    def listening(self, member: int) -> float:
+    def listening(self, member: int, poll: float = POLL) -> float:
         """Wait until it listens; when that was so."""
-        return until_listening(self.processes[member].pid, self.ports[member], START)
+        return until_listening(self.processes[member].pid, self.ports[member], START, poll)
 
     def gather(self, stagger: float = 0.0, seconds: float = START) -> None:
         """Start all and wait until each sees all alive."""
@@ -114,6 +116,12 @@ class Cluster(ABC):
         if not self.sights.wait(lambda: self.sights.all_are("alive", wanted), seconds):
             tally = self.sights.tally(wanted)
             raise BenchError(f"{self.name}: not all alive within {seconds:g} s but {tally}")
+
+    def accuse(self, false: Sequence[Sight]) -> None:
+        """Print each false verdict, with the observer's reason."""
+        for sight in false:
+            line = {"room": self.name, **asdict(sight)}
+            print(json.dumps({"false": line}), flush=True)
 
     def signal(self, member: int, number: signal.Signals) -> float:
         """Send a signal to one process; when."""
@@ -179,8 +187,9 @@ class Ours(Cluster):
         """Its members now, and each change from there."""
         pause = threading.Event()
         while process.poll() is None:
-            with suppress(DownError, AdminError, OSError):
-                self._follow(member)
+            if (self.home(member) / SOCKET).exists():
+                with suppress(DownError, AdminError, OSError):
+                    self._follow(member)
             pause.wait(AGAIN)
 
     def _follow(self, member: int) -> None:
@@ -192,9 +201,9 @@ class Ours(Cluster):
             talk.request("watch", **{"from": shot["cursor"], "types": "member"})
             for event in talk.events():
                 if event["event"] == "member":
-                    self._saw(member, event["name"], event["to"])
+                    self._saw(member, event["name"], event["to"], str(event.get("why")))
 
-    def _saw(self, member: int, name: str, state: str) -> None:
+    def _saw(self, member: int, name: str, state: str, why: str = "") -> None:
         with suppress(ValueError):
             subject = int(name.removeprefix("n"))
-            self.sights.add(Sight(time.monotonic(), member, subject, state))
+            self.sights.add(Sight(time.monotonic(), member, subject, state, why))

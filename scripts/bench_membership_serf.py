@@ -74,5 +74,5 @@ class Serf(Cluster):
                 continue
             state = WORDS[match[1] or match[3]]
             subject = int(match[2] or match[4])
-            sight = Sight(now, member, subject, state)
+            sight = Sight(now, member, subject, state, line.decode(errors="replace").strip())
             self.sights.add(sight, noted=state == SUSPECT)

@@ -28,6 +28,8 @@ class Sight:
     observer: int
     subject: int
     state: str
+    why: str = ""
+    """As the observer put it."""
 
 
 @define
