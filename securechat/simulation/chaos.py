@@ -33,6 +33,8 @@ STEPS = 40
 CRASH_WITHIN = 5.0
 GOODBYE = 2.0
 """Seconds that a goodbye gets to go out."""
+NOTICED = 3.0
+"""Seconds in which a node has noticed that its disk takes something again."""
 KEPT = 24
 """Frames kept for a replay, per direction."""
 FIRST_SPOKEN = min(MESSAGES)
@@ -241,6 +243,8 @@ class Chaos:
 
     def _disk_full(self, fault: Fault, who: Host, other: Host) -> None:
         who.disk_full = True
+        again = self._world.clock.now + fault.length + NOTICED
+        who.full_until = max(who.full_until, again)
         self._later(fault.length, lambda: setattr(who, "disk_full", False))
 
     def _clock_step(self, fault: Fault, who: Host, other: Host) -> None:

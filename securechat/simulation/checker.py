@@ -7,7 +7,8 @@ It holds what people said and what nodes then showed, as plain values, against t
 - I1 what an author shows of the fate of his messages rests on what recipients have truly signed, and
   shows what has reached him (``delivery``).
 - I2 nothing is shown twice. I3 what is shown was said by its author in these words, and verifies.
-- I4 within a stream the order never turns. I5 up to the highest shown post nothing is silently missing.
+- I4 within a stream the order never turns. I5 up to the highest post that is shown, or of which the
+  node was told by its author's signature, nothing is silently missing.
 - I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
 - I10 queues and tables stay within caps. I13 nothing fails unexpectedly.
 - L after the last fault all rosters, transcripts and digests become equal, and every accepted message
@@ -22,7 +23,8 @@ from attrs import define, field
 
 from securechat.ids import Kind, MemberId, MessageId, Stream, Version
 from securechat.signing import Verifier
-from securechat.simulation.delivery import Fates
+from securechat.simulation.arrivals import Arrivals, Known, Lasting
+from securechat.simulation.delivery import ACKED, Fates
 from securechat.simulation.observed import Missing, Shown, View, Violation
 from securechat.simulation.witness import Site, Witness
 
@@ -63,11 +65,13 @@ class Checker:
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
     _memories: dict[str, _Memory] = field(factory=dict, init=False)
     _fates: Fates = field(init=False)
+    _arrivals: Arrivals = field(init=False)
     _verifier: Verifier = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.witness = Witness(self._room, self.report)
+        self.witness = Witness(self._room, self.report, self._now)
         self._fates = Fates(self.report, self.witness.stored)
+        self._arrivals = Arrivals(self.witness, self._now)
         self._verifier = Verifier(self._room)
 
     def report(self, rule: str, node: str, text: str) -> None:
@@ -94,15 +98,21 @@ class Checker:
                 said.excused = True
         self._memories.pop(site.name, None)
         self._fates.forget(site.name)
-        self.witness.disk_changed(site)
+        self._arrivals.disk_changed(site)
+        self.witness.disk_changed(site, to)
+
+    def heard(self, site: Site, wire: Lasting, body: bytes) -> None:
+        """A frame has reached a process that can write to its disk."""
+        self._arrivals.heard(site, wire, body)
 
     def shown(self, site: Site, view: View) -> None:
         """What a node shows now, all of it."""
+        known = self._arrivals.known(site, view)
         self._words(site, view)
-        self._order(site, view)
+        self._order(site, view, known)
         self._versions(site, view)
         self._own(site, view)
-        self._fates.shown(site.name, view, ())
+        self._fates.shown(site.name, view, known)
 
     def changed(self, site: Site, id: MessageId, member: MemberId, states: tuple[str, str]) -> None:
         """A node tells what has become of one of its messages at one recipient: before, and now."""
@@ -130,7 +140,7 @@ class Checker:
 
     # I4, I5.
 
-    def _order(self, site: Site, view: View) -> None:
+    def _order(self, site: Site, view: View, known: Known) -> None:
         highest: dict[Stream, int] = {}
         covered: dict[Stream, set[int]] = {}
         for line in view.lines:
@@ -147,6 +157,10 @@ class Checker:
             lost = sorted(set(range(first, max(seqs))) - seqs)
             if lost:
                 self.report("I5", site.name, f"{stream}: {lost} neither shown nor a gap")
+        for stream, end in known.ends.items():
+            if end > max(covered.get(stream, {0})) and not view.floors:
+                text = f"was told that {stream} goes up to {end}, and shows nothing of that"
+                self.report("I5", site.name, text)
 
     # I7.
 
@@ -165,9 +179,7 @@ class Checker:
     # I9.
 
     def _own(self, site: Site, view: View) -> None:
-        own = [line for line in view.lines if isinstance(line, Shown)]
-        own = [line for line in own if line.id.author == site.member]
-        shown = {line.id: line.text for line in own}
+        shown = {line.id: line.text for line in _shown(view) if line.id.author == site.member}
         for said in self.accepted.values():
             if said.id.author == site.member and not said.excused and not view.floors:
                 if said.id not in shown:
@@ -196,24 +208,42 @@ class Checker:
                 return f"the digests of {name} and {names[0]} differ"
             elif _posts_of(view) != _posts_of(first):
                 return f"the transcripts of {name} and {names[0]} differ"
-        return self._undelivered(views, {site.member: site.name for site in sites})
+        members = {site.member: site for site in sites}
+        return self._undelivered(views, members) or self._untold(views, members)
 
-    def _undelivered(self, views: Mapping[str, View], names: Mapping[MemberId, str]) -> str:
+    def _undelivered(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:
         texts = {name: _texts_of(view) for name, view in views.items()}
         for said in self.accepted.values():
-            if said.excused or any(view.floors for view in views.values()):
-                continue
-            readers = names.values() if said.to is None else (names[said.to],)
-            for name in readers:
-                if name in views and said.text not in texts[name]:
-                    if said.to is not None and self._acked_once(said):
-                        continue
+            if any(view.floors for view in views.values()):
+                return ""
+            for member in sites if said.to is None else (said.to,):
+                name = sites[member].name
+                if said.text not in texts[name] and not self._excused(said):
                     return f"{said.id} has not come to {name}"
         return ""
 
-    def _acked_once(self, said: Said) -> bool:
-        """Its recipient had it once; losing a disk later is its own matter."""
-        return said.to is not None and said.id in self.witness.stored.get(said.to, ())
+    def _untold(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:
+        """Who shows a message has told its author so, and the author shows that."""
+        ids = {name: {line.id for line in _shown(view)} for name, view in views.items()}
+        for author in sites.values():
+            for line in _shown(views[author.name]):
+                said = self.accepted.get(line.id)
+                if said is None or said.at < author.full_until:
+                    # Who cannot write drops what he is told, and nobody tells him again.
+                    continue
+                for member, state in line.recipients:
+                    name = sites[member].name
+                    if state != ACKED and line.id in ids[name]:
+                        return f"{line.id} is shown by {name}, to {author.name} it is {state}"
+        return ""
+
+    def _excused(self, said: Said) -> bool:
+        """Whether it stands on no disk any more that was neither lost nor set back."""
+        if said.to is not None and said.id in self.witness.lost.get(said.to, ()):
+            # Its recipient had it once; what its own disk lost is its own matter.
+            return True
+        keeps = (self.witness.keeps(member, said.id) for member in self.publics)
+        return said.excused and not any(keeps)
 
 
 def _versions_of(view: View) -> list[tuple[MemberId, int, int]]:
@@ -257,5 +287,9 @@ def _by_author(view: View) -> dict[MemberId, list[tuple[Stream, int]]]:
     return {author: sorted(places) for author, places in found.items()}
 
 
+def _shown(view: View) -> list[Shown]:
+    return [line for line in view.lines if isinstance(line, Shown)]
+
+
 def _texts_of(view: View) -> set[str]:
-    return {line.text for line in view.lines if isinstance(line, Shown)}
+    return {line.text for line in _shown(view)}

@@ -10,7 +10,7 @@ What an author shows of the fate of his own messages, judged from above and from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 
 from attrs import define, field
 
@@ -31,7 +31,7 @@ GROWS: dict[str, frozenset[str]] = {
 """By what each state at one recipient may be followed."""
 
 Fate = dict[MemberId, str]
-Told = Collection[tuple[MessageId, MemberId]]
+Told = Container[tuple[MessageId, MemberId]]
 Report = Callable[[str, str, str], None]
 
 
@@ -45,7 +45,7 @@ class Fates:
     """What each node has shown of its own messages."""
 
     _report: Report
-    _signed: Mapping[MemberId, Collection[MessageId]]
+    _signed: Mapping[MemberId, Container[MessageId]]
     """What each member has truly signed to have stored."""
     _before: dict[str, dict[MessageId, Fate]] = field(factory=dict)
 

@@ -25,6 +25,7 @@ from securechat.node.dispatch import FACTS
 from securechat.node.node import Node, Person, Places
 from securechat.objects import Signed
 from securechat.settings import Settings
+from securechat.simulation.arrivals import Ears, Lasting
 from securechat.simulation.clock import HostClock, SimClock
 from securechat.simulation.network import PORT
 from securechat.simulation.observed import Line, Missing, Seat, Shown, View
@@ -59,6 +60,10 @@ class Around(Protocol):
         """Something came out of the product that should not have."""
         ...
 
+    def heard(self, host: Host, wire: Lasting, body: bytes) -> None:
+        """A whole frame has reached a process."""
+        ...
+
     def happened(self, host: Host, event: Any) -> None:
         """A node tells its watchers."""
         ...
@@ -79,6 +84,7 @@ class Host:
     powered: bool = True
     clock: HostClock = field(init=False)
     node: Node | None = None
+    ears: Ears | None = None
     store: Store | None = None
     disk: bytes = b""
     """What is on the disk while no process runs."""
@@ -87,6 +93,8 @@ class Host:
     countdown: int = 0
     """Steps until the process is killed; 0 for never."""
     disk_full: bool = False
+    full_until: float = 0.0
+    """Until then what arrives may be lost, since it could not be written."""
     starts: int = 0
     steps: Counter[str] = field(factory=Counter)
     """At which steps processes were killed."""
@@ -110,7 +118,7 @@ class Host:
     def owner(self) -> Any:
         """The Links of the process that listens."""
         node = self.node
-        return node.links if node is not None and node.listening and self.up else None
+        return self.ears if node is not None and node.listening and self.up else None
 
     def start(self) -> None:
         """Start a process on what is on the disk."""
@@ -129,6 +137,7 @@ class Host:
             self.person, places, self.world.settings, boot, self.store, self.clock, self.wall_ms,
             self.rng, self._dial, self._fatal,
         )  # fmt: skip
+        self.ears = Ears(self.node.links, self._heard)
         self.node.watchers.append(lambda event: self.world.happened(self, event))
         try:
             self.node.start()
@@ -186,6 +195,10 @@ class Host:
         self.step(name)
         if self.disk_full and name != "committed":
             raise StoreError("disk full")
+
+    def _heard(self, wire: Lasting, body: bytes) -> None:
+        if self.world.clock.now > self.full_until:
+            self.world.heard(self, wire, body)
 
     def _fatal(self, reason: str) -> None:
         self.world.failed(self, RuntimeError(f"the node gave up: {reason}"))

@@ -74,6 +74,11 @@ class SimLink:
         """Bytes that the network has not taken yet."""
         return max(0, self.pipe.size - WINDOW)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether it is open, at both ends, and its process lives."""
+        return self.clock.alive and {self.phase, self.other.phase} == {Phase.OPEN}
+
     def write(self, data: bytes) -> None:
         """Send whole frames, in order; nothing is sent after ``close``."""
         if self.phase is Phase.OPEN and self.clock.alive:

@@ -38,6 +38,8 @@ class Site(Protocol):
 
     name: str
     member: MemberId
+    full_until: float
+    """Until then it may have lost what it was told, since its disk was full."""
 
     def on_disk(self, name: Hash) -> Signed | None:
         """The object of this hash that is on this node's disk now, whole."""
@@ -59,12 +61,15 @@ class Witness:
 
     _room: str
     _report: Callable[[str, str, str], None]
+    _now: Callable[[], float]
     prunes: bool = False
     """Histories are so short that what was stored may be forgotten when that is said."""
     places: dict[MessageId, Hash] = field(factory=dict)
     """The object at each place, as its author signed it."""
-    stored: dict[MemberId, set[MessageId]] = field(factory=dict)
-    """What each member has signed to have stored: posts by frontier, directs by receipt."""
+    stored: dict[MemberId, dict[MessageId, float]] = field(factory=dict)
+    """What each member has signed to have stored, and when: posts by frontier, directs by receipt."""
+    lost: dict[MemberId, set[MessageId]] = field(factory=dict)
+    """What of that stood on a disk that was lost or set back since."""
     envelopes: dict[Stream, dict[int, tuple[Hash, int, int]]] = field(factory=dict)
     """Each post's envelope with its first and last seq."""
     _disks: dict[str, Disk] = field(factory=dict)
@@ -75,21 +80,28 @@ class Witness:
     def __attrs_post_init__(self) -> None:
         self._codec = Codec({**HANDSHAKE, **MEMBERSHIP, **MESSAGING}, {**CLAIMS, **STATEMENTS})
 
-    def disk_changed(self, site: Site) -> None:
-        """This node's disk was lost, or an old one was put in."""
+    def disk_changed(self, site: Site, to: float | None) -> None:
+        """This node's disk was lost (None), or is as it was at that time."""
         self._disks.pop(site.name, None)
+        stored = self.stored.get(site.member, {})
+        gone = {id for id, at in stored.items() if to is None or at > to}
+        self.lost.setdefault(site.member, set()).update(gone)
+
+    def keeps(self, member: MemberId, id: MessageId) -> bool:
+        """Whether a member has signed that it has this, and its disk is still that one."""
+        return id in self.stored.get(member, ()) and id not in self.lost.get(member, ())
 
     def written(self, site: Site, to: MemberId, data: bytes) -> None:
         """A node writes whole frames."""
         for body in _bodies(data):
             if body[1] == WELCOME or body[1] >= FIRST_SPOKEN:
-                message = self._message(body)
+                message = self.message(body)
                 if isinstance(message, Welcome):
                     self._welcomed(site, to, message.epoch)
                 for signed in getattr(message, "objects", ()):
                     self._object(site, to, signed)
 
-    def _message(self, body: bytes) -> Any:
+    def message(self, body: bytes) -> Any:
         """Decoded once, however many peers it goes to."""
         found = self._messages.get(body)
         if found is None:
@@ -98,15 +110,18 @@ class Witness:
             found = self._messages[body] = self._codec.message(body)
         return found
 
+    def read(self, signed: Signed) -> tuple[Hash, Any]:
+        """The hash of an object and what it says; RemoteError if it is none."""
+        known = self._objects.get(signed.statement)
+        if known is None:
+            statement = self._codec.statement(signed.purpose, signed.statement)
+            known = self._objects[signed.statement] = object_hash(self._room, signed), statement
+        return known
+
     def _object(self, site: Site, to: MemberId, signed: Signed) -> None:
         if signed.purpose not in STATEMENTS:
             return
-        known = self._objects.get(signed.statement)
-        if known is None:
-            name = object_hash(self._room, signed)
-            known = name, self._codec.statement(signed.purpose, signed.statement)
-            self._objects[signed.statement] = known
-        name, statement = known
+        name, statement = self.read(signed)
         mine = statement.author == site.member
         if isinstance(statement, Envelope):
             self._envelope(statement, name)
@@ -162,7 +177,7 @@ class Witness:
             text = f"signs a receipt for {receipt.id}, which is not on its disk"
             self._report("I1", site.name, text)
         elif self.places.get(receipt.id) == receipt.hash:
-            self.stored.setdefault(site.member, set()).add(receipt.id)
+            self._stores(site.member, [receipt.id])
 
     def _frontier(self, site: Site, frontier: Frontier) -> None:
         disk = self._disks.setdefault(site.name, Disk())
@@ -181,7 +196,11 @@ class Witness:
             text = f"signs that it has {stream} {fresh[0]} to {fresh[-1]}, not all on its disk"
             self._report("I1", site.name, text)
             return
-        self.stored.setdefault(site.member, set()).update(MessageId(stream, seq) for seq in fresh)
+        self._stores(site.member, [MessageId(stream, seq) for seq in fresh])
+
+    def _stores(self, member: MemberId, ids: list[MessageId]) -> None:
+        self.stored.setdefault(member, {}).update(dict.fromkeys(ids, self._now()))
+        self.lost.setdefault(member, set()).difference_update(ids)
 
     # I7.
 

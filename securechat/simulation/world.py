@@ -28,6 +28,7 @@ from securechat.inputs import Say, Tell
 from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
+from securechat.simulation.arrivals import Lasting
 from securechat.simulation.calm import Calm
 from securechat.simulation.chaos import Chaos
 from securechat.simulation.checker import Checker
@@ -217,6 +218,10 @@ class World:
     def failed(self, host: Host, problem: BaseException) -> None:
         """Something came out of the product that should not have (I13)."""
         self.checker.report("I13", host.name, Failure(problem).getTraceback())
+
+    def heard(self, host: Host, wire: Lasting, body: bytes) -> None:
+        """A whole frame has reached a process."""
+        self.checker.heard(host, wire, body)
 
     def happened(self, host: Host, event: Any) -> None:
         """A node tells its watchers."""

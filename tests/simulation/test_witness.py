@@ -39,7 +39,7 @@ class Site:
     """A node with a disk of its own."""
 
     def __init__(self, name: str, member: MemberId) -> None:
-        self.name, self.member = name, member
+        self.name, self.member, self.full_until = name, member, 0.0
         self.disk: dict[Hash, Signed] = {}
 
     def on_disk(self, name: Hash) -> Signed | None:
@@ -85,7 +85,10 @@ class WitnessTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.told: list[str] = []
-        self.witness = Witness(ROOM, lambda rule, node, text: self.told.append(rule))
+        self.now = 1.0
+        self.witness = Witness(
+            ROOM, lambda rule, node, text: self.told.append(rule), lambda: self.now
+        )
         self.ada, self.bob = Site("ada", ADA.member), Site("bob", BOB.member)
 
     def says(self, site: Site, to: MemberId, *messages: Any) -> list[str]:
@@ -132,7 +135,7 @@ class WitnessTests(SynchronousTestCase):
         self.assertEqual(self.says(self.bob, ADA.member, Receipts((receipt(name, 2),))), [])
         self.assertEqual(self.witness.stored, {})
         self.assertEqual(self.says(self.bob, ADA.member, Receipts((receipt(name),))), [])
-        self.assertEqual(self.witness.stored, {BOB.member: {wanted}})
+        self.assertEqual(self.witness.stored, {BOB.member: {wanted: 1.0}})
 
     def test_frontiers(self) -> None:
         """I1: every post of a range that is claimed is on disk, whole, not only its head."""
@@ -143,23 +146,43 @@ class WitnessTests(SynchronousTestCase):
             self.bob.keep(kept)
         claim = Frontiers((frontier((1, 3, last)),))
         self.assertEqual(self.says(self.bob, ADA.member, claim), ["I1"])
-        self.witness.disk_changed(self.bob)
+        self.witness.disk_changed(self.bob, None)
         self.bob.keep(evolve(posts[1], attachment=b""))
         self.assertEqual(self.says(self.bob, ADA.member, claim), ["I1"])
-        self.witness.disk_changed(self.bob)
+        self.witness.disk_changed(self.bob, None)
         self.bob.keep(posts[1])
         self.assertEqual(self.says(self.bob, ADA.member, claim), [])
         self.assertEqual(
-            self.witness.stored, {BOB.member: {MessageId(STREAM, seq) for seq in (1, 2, 3)}}
+            self.witness.stored, {BOB.member: {MessageId(STREAM, seq): 1.0 for seq in (1, 2, 3)}}
         )
         self.assertEqual(self.says(self.ada, CAROL.member, claim), [], "relayed, not said again")
+
+    def test_lost_disks(self) -> None:
+        """What a disk lost that was lost or set back is known, until its node signs for it again."""
+        first, second = MessageId(STREAM, 1), MessageId(STREAM, 2)
+        for at, seq in ((1.0, 1), (2.0, 2)):
+            one = post(seq)
+            self.now = at
+            self.bob.keep(one)
+            self.says(self.ada, BOB.member, Posts((one,)))
+            claim = frontier((seq, seq, object_hash(ROOM, one)))
+            self.says(self.bob, ADA.member, Frontiers((claim,)))
+        self.assertTrue(self.witness.keeps(BOB.member, first))
+        self.witness.disk_changed(self.bob, 1.5)
+        self.assertTrue(self.witness.keeps(BOB.member, first))
+        self.assertFalse(self.witness.keeps(BOB.member, second))
+        self.assertIn(second, self.witness.stored[BOB.member], "that it once had it stays true")
+        self.says(self.bob, ADA.member, Frontiers((claim,)))
+        self.assertTrue(self.witness.keeps(BOB.member, second))
+        self.witness.disk_changed(self.bob, None)
+        self.assertFalse(self.witness.keeps(BOB.member, first))
 
     def test_welcomes(self) -> None:
         """I7: nobody who welcomed one epoch of a member welcomes a lower one on the same disk."""
         self.assertEqual(self.says(self.ada, BOB.member, Welcome(5), Welcome(5), Welcome(6)), [])
         self.assertEqual(self.says(self.ada, CAROL.member, Welcome(2)), [])
         self.assertEqual(self.says(self.ada, BOB.member, Welcome(5)), ["I7"])
-        self.witness.disk_changed(self.ada)
+        self.witness.disk_changed(self.ada, None)
         self.assertEqual(self.says(self.ada, BOB.member, Welcome(1)), [])
 
 
