@@ -35,21 +35,22 @@ class Evidence:
 class Ring:
     """The latest evidence on one member."""
 
-    _lines: deque[Evidence] = field(factory=lambda: deque(maxlen=RING), init=False)
+    _lines: deque[tuple[Evidence, bool]] = field(factory=lambda: deque(maxlen=RING), init=False)
+    """Each with whether it changed the state."""
 
     def add(self, line: Evidence) -> None:
-        """The oldest line gives way."""
-        self._lines.append(line)
+        """Evidence that changed the state; the oldest line gives way."""
+        self._lines.append((line, True))
 
     def repeat(self, line: Evidence) -> None:
         """Evidence that changed nothing: it takes the place of the same, seen earlier."""
-        for old in self._lines:
-            if evolve(old, at=line.at) == line:
-                self._lines.remove(old)
+        for old, changed in self._lines:
+            if not changed and evolve(old, at=line.at) == line:
+                self._lines.remove((old, changed))
                 break
-        self._lines.append(line)
+        self._lines.append((line, False))
 
     @property
     def lines(self) -> tuple[Evidence, ...]:
         """Oldest first."""
-        return tuple(self._lines)
+        return tuple(line for line, _ in self._lines)

@@ -189,14 +189,14 @@ class Probing:
         effects: list[Effect] = []
         for member in self._targets():
             if member not in self._out:
-                effects += self._mute(member, now) or [self._ping(member, now)]
+                effects += self._probe_linked(member, now)
         for member in self._unlinked():
             if member not in self._out:
                 effects += self._ask(member, now)
         return effects
 
     def _weigh_ourselves(self, now: Instant) -> None:
-        if self._well and not self._ill:
+        if self._well and not self._ill and not any(out.asked for out in self._out.values()):
             self._health.better()
         self._well = self._ill = False
         seen = self._verdicts.seen.values()
@@ -240,13 +240,14 @@ class Probing:
     def _nonce(self) -> int:
         return int(self._rng.random() * NONCES)
 
-    def _mute(self, member: MemberId, now: Instant) -> list[Effect]:
-        """A link on which nothing comes, of a member that others vouch for: close it, to dial anew."""
+    def _probe_linked(self, member: MemberId, now: Instant) -> list[Effect]:
+        """A ping; a link on which nothing comes, while others vouch, is closed, to dial anew."""
         seen = self._verdicts.seen.get(member)
         if seen is None or seen.heard is None or seen.via is not Via.INDIRECT:
-            return []
-        mute = now.mono - seen.heard > self._settings.mute_link
-        return [Hangup(member, "silent")] if mute else []
+            return [self._ping(member, now)]
+        if now.mono - seen.heard <= self._settings.mute_link:
+            return [self._ping(member, now)]
+        return [Hangup(member, "silent"), *self._ask(member, now)]
 
     # Go-betweens.
 
@@ -272,7 +273,8 @@ class Probing:
 
     def _heard_lately(self, peer: MemberId, now: Instant) -> bool:
         heard = self._verdicts.seen[peer].heard
-        return heard is not None and now.mono - heard <= self._settings.period
+        lately = self._settings.period * self._health.factor
+        return heard is not None and now.mono - heard <= lately
 
     # Judging.
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Effect
 from securechat.inputs import Ending
-from securechat.membership.messages import Ack, Claims, Ping
-from securechat.notices import Liveness, MemberChanged
-from tests.membership.bench import Bench, Someone, dials, notices, sends, someone
+from securechat.membership.messages import Ack, AskVouch, Claims, Nack, Ping, SignedAck, Vouch
+from securechat.notices import FaultNoticed, Liveness, MemberChanged, Via
+from securechat.objects import Purpose
+from securechat.wire import pack
+from tests.membership.bench import Bench, Someone, boot, dials, hangups, notices, sends, someone
 
-BOB, CAROL = someone("bob"), someone("carol")
+BOB, CAROL, DAVE = someone("bob"), someone("carol"), someone("dave")
 
 
 def answer(bench: Bench, seconds: float, *links: tuple[Someone, int]) -> list[float]:
@@ -160,3 +164,156 @@ class PeerTests(SynchronousTestCase):
         bench.receive(BOB, Claims((BOB.leave().signed,)), number)
         answer(bench, 5, (BOB, number))
         self.assertIs(bench.state(BOB), Liveness.LEFT)
+
+
+class IndirectTests(SynchronousTestCase):
+    """Bob is linked and mute; carol and dave answer and may have word of him."""
+
+    def setUp(self) -> None:
+        """All three are linked to ada."""
+        self.bench = Bench(listen="10.0.0.1:7400").start()
+        self.links = {who: self.bench.link(who) for who in (BOB, CAROL, DAVE)}
+        self.answers: dict[Someone, str] = {CAROL: "nack", DAVE: "nack"}
+        self.asked: list[Someone] = []
+
+    def wait(self, seconds: float) -> list[Effect]:
+        """Time passes; go-betweens answer what they are told to."""
+        out: list[Effect] = []
+        for _ in range(round(seconds / 0.05)):
+            effects = self.bench.wait(0.05)
+            out += effects
+            for who in self.answers:
+                for ping in sends(effects, Ping, who):
+                    self.bench.receive(who, Ack(ping.nonce), self.links[who])
+                for ask in sends(effects, AskVouch, who):
+                    self.asked.append(who)
+                    out += self.answer(who, ask)
+        return out
+
+    def answer(self, who: Someone, ask: AskVouch) -> list[Effect]:
+        """One go-between answers one question."""
+        how = self.answers[who]
+        if how == "nothing":
+            return []
+        message: Any = Nack(ask.subject, ask.nonce)
+        if how != "nack":
+            epoch, word, nonce = {"late": (1, "a", 1), "old": (1, "b", 0), "yes": (1, "a", 0)}[how]
+            said = SignedAck(BOB.id, epoch, boot(word), self.bench.me.id, ask.nonce + nonce)
+            message = Vouch((BOB.signer.sign(Purpose.ACK, pack(said)),))
+        return self.bench.receive(who, message, self.links[who])
+
+    def health(self) -> int:
+        """Ada's local health score."""
+        return self.bench.core.snapshot(self.bench.now).health
+
+    def test_nobody_has_word(self) -> None:
+        """A member that does not answer, and of whom go-betweens have no word, is suspect."""
+        effects = self.wait(2)
+        self.assertEqual({CAROL, DAVE}, set(self.asked))
+        self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+        self.assertEqual([n.to for n in notices(effects, MemberChanged)], [Liveness.SUSPECT])
+        self.assertEqual(self.health(), 0)
+
+    def test_vouched(self) -> None:
+        """One go-between that brings its signature keeps it alive, period for period."""
+        self.answers[DAVE] = "yes"
+        effects = self.wait(3.9)
+        view = self.bench.member(BOB)
+        self.assertEqual((view.state, view.via), (Liveness.ALIVE, Via.INDIRECT))
+        self.assertEqual(notices(effects, MemberChanged), [])
+        self.answers[DAVE] = "nack"
+        self.wait(3)
+        self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+
+    def test_a_mute_link_is_closed(self) -> None:
+        """A link on which nothing comes is closed, to dial anew, while others vouch; no flapping."""
+        self.answers[DAVE] = "yes"
+        effects = self.wait(6)
+        self.assertEqual(hangups(effects)[:1], [(BOB.id, "silent")])
+        effects = self.bench.cut(BOB, self.links.pop(BOB), Ending.TIMEOUT)
+        for who in (CAROL, DAVE):
+            for ask in sends(effects, AskVouch, who):
+                self.answer(who, ask)
+        effects += self.wait(20)
+        self.assertEqual(notices(effects, MemberChanged), [])
+        self.assertEqual(self.bench.member(BOB).via, Via.INDIRECT)
+
+    def test_direct_again(self) -> None:
+        """Bytes of its own make it alive directly again."""
+        self.answers[DAVE] = "yes"
+        self.wait(3)
+        self.bench.heard(BOB, self.links[BOB])
+        self.assertEqual(self.bench.member(BOB).via, Via.DIRECT)
+
+    def test_words_that_do_not_count(self) -> None:
+        """A signature over another nonce, or of an earlier process, vouches for nothing."""
+        for how in ("late", "old"):
+            self.answers[CAROL] = self.answers[DAVE] = how
+            self.wait(6)
+            self.assertIs(self.bench.state(BOB), Liveness.SUSPECT, how)
+            self.bench.heard(BOB, self.links[BOB])
+
+    def test_missing_nacks_are_our_own_trouble(self) -> None:
+        """Go-betweens that were just heard and yet answer nothing speak against ourselves."""
+        self.answers[CAROL] = self.answers[DAVE] = "nothing"
+        self.wait(30)
+        self.assertGreaterEqual(self.health(), 2)
+        self.bench.heard(BOB, self.links[BOB])
+        self.answers[CAROL] = self.answers[DAVE] = "yes"
+        self.wait(60)
+        self.assertEqual(self.health(), 0)
+
+    def test_answers_that_nobody_asked_for(self) -> None:
+        """Acks, nacks and vouchers out of the blue are counted and change nothing."""
+        self.bench.receive(CAROL, Nack(BOB.id, 5), self.links[CAROL])
+        said = SignedAck(BOB.id, 1, boot("a"), self.bench.me.id, 5)
+        vouch = Vouch((BOB.signer.sign(Purpose.ACK, pack(said)),))
+        self.bench.receive(CAROL, vouch, self.links[CAROL])
+        counters = self.bench.core.snapshot(self.bench.now).counters
+        self.assertEqual(counters["refused.nack-not-asked"], 1)
+        self.assertEqual(counters["refused.vouch-not-asked"], 1)
+        self.assertEqual(self.bench.member(BOB).via, Via.DIRECT)
+
+    def test_heard_of_only(self) -> None:
+        """A member that was only heard of is asked for, and alive once its signature comes."""
+        eve = someone("eve")
+        self.bench.receive(CAROL, Claims((eve.alive().signed,)), self.links[CAROL])
+        for _ in range(40):
+            effects = self.bench.wait(0.05)
+            for who in (CAROL, DAVE):
+                for ask in sends(effects, AskVouch, who):
+                    if ask.subject == eve.id:
+                        said = SignedAck(eve.id, 1, boot("a"), self.bench.me.id, ask.nonce)
+                        vouch = Vouch((eve.signer.sign(Purpose.ACK, pack(said)),))
+                        self.bench.receive(who, vouch, self.links[who])
+        self.assertEqual(self.bench.member(eve).via, Via.INDIRECT)
+
+    def test_the_lost_cost_nothing(self) -> None:
+        """Of many members that nobody reaches, one is asked for in a period."""
+        lost = [someone(f"peer{number:02}") for number in range(8)]
+        claims = tuple(who.alive().signed for who in lost)
+        self.bench.receive(CAROL, Claims(claims), self.links[CAROL])
+        self.bench.heard(BOB, self.links[BOB])
+        self.answers[BOB] = "nack"
+        self.wait(60)
+        self.assertEqual({self.bench.state(who) for who in lost}, {Liveness.UNREACHABLE})
+        asked = sends(self.wait(20), AskVouch)
+        self.assertLess(len(asked), 3 * 25)
+        self.assertEqual({ask.subject for ask in asked}, {who.id for who in lost})
+
+    def test_cut_off(self) -> None:
+        """Who hears nobody for two periods says so once, and once when that is over."""
+        self.answers.clear()
+        effects = self.wait(8)
+        told = [notice.what for notice in notices(effects, FaultNoticed)]
+        self.assertEqual(told, ["cut off: nobody is heard"])
+        self.assertTrue(self.bench.core.snapshot(self.bench.now).cut_off)
+        self.assertEqual(self.health(), 0)
+        self.bench.heard(CAROL, self.links[CAROL])
+        told = [notice.what for notice in notices(self.wait(2), FaultNoticed)]
+        self.assertEqual(told, ["no longer cut off"])
+
+    def test_alone(self) -> None:
+        """Who knows nobody, or only members that left, is not cut off."""
+        alone = Bench().start()
+        self.assertEqual(notices(alone.wait(10), FaultNoticed), [])

@@ -1,0 +1,226 @@
+"""Rows of evidence: what each says against others, when it counts, and how it is refuted."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.effects import Effect
+from securechat.inputs import DialOutcome, Ending
+from securechat.membership.messages import Ack, AskVouch, Claims, Nack, Observation, Ping, Rows
+from securechat.notices import Liveness
+from tests.membership.bench import Bench, Someone, hangups, sends, someone
+
+ADA, BOB, CAROL, DAVE = (someone(name) for name in ("ada", "bob", "carol", "dave"))
+PLACE = "10.0.0.4:7400"
+
+
+def against(
+    who: Someone, incarnation: int = 0, refused: bool = False, epoch: int = 1, gone: bool = False
+) -> Observation:
+    """An observation against a member."""
+    state = "unreachable" if gone else "suspect"
+    return Observation(who.id, epoch, incarnation, state, refused)  # type: ignore[arg-type]
+
+
+class Room(SynchronousTestCase):
+    """Ada is linked to bob, carol and dave, who answer her pings, unless they are mute."""
+
+    def setUp(self) -> None:
+        """All links are up."""
+        self.bench = Bench(listen="10.0.0.1:7400").start()
+        self.links = {who: self.bench.link(who, dialled=PLACE) for who in (BOB, CAROL, DAVE)}
+        self.mute: set[Someone] = set()
+        self.bench.effects.clear()
+
+    def wait(self, seconds: float, nacks: bool = True) -> list[Effect]:
+        """Time passes; who is not mute answers probes, and has not reached whom it is asked for."""
+        out: list[Effect] = []
+        for _ in range(round(seconds / 0.05)):
+            effects = self.bench.wait(0.05)
+            out += effects
+            for who, number in self.links.items():
+                if who in self.mute:
+                    continue
+                for ping in sends(effects, Ping, who):
+                    self.bench.receive(who, Ack(ping.nonce), number)
+                for ask in sends(effects, AskVouch, who) if nacks else []:
+                    self.bench.receive(who, Nack(ask.subject, ask.nonce), number)
+        return out
+
+    def lose(self, who: Someone, how: Ending = Ending.FIN) -> list[Effect]:
+        """A member's link ends; go-betweens have no word of it."""
+        effects = self.bench.cut(who, self.links.pop(who), how)
+        for peer, number in self.links.items():
+            for ask in sends(effects, AskVouch, peer):
+                effects += self.bench.receive(peer, Nack(ask.subject, ask.nonce), number)
+        return effects
+
+    def row(self, who: Someone, *rows: Observation, health: int = 0) -> list[Effect]:
+        """A member tells its row."""
+        return self.bench.receive(who, Rows(health, rows), self.links[who])
+
+    def confirmed(self, who: Someone) -> int:
+        """How many confirm a suspicion."""
+        suspicion = self.bench.member(who).suspicion
+        assert suspicion is not None
+        return suspicion.confirmed
+
+
+class OursTests(Room):
+    """The row that a node tells."""
+
+    def test_told_to_all(self) -> None:
+        """A member that is lost is told to every linked peer; that it is back, as well."""
+        effects = self.lose(DAVE)
+        for who in (BOB, CAROL):
+            self.assertEqual(sends(effects, Rows, who), [Rows(0, (against(DAVE),))])
+        self.bench.effects.clear()
+        self.links[DAVE] = self.bench.link(DAVE)
+        self.assertEqual(sends(self.bench.effects, Rows, BOB), [Rows(0)])
+
+    def test_heard_of_is_no_accusation(self) -> None:
+        """Nobody is accused who was never reached, until its time is up."""
+        eve = someone("eve")
+        effects = self.bench.receive(BOB, Claims((eve.alive().signed,)), self.links[BOB])
+        self.assertIs(self.bench.state(eve), Liveness.SUSPECT)
+        self.assertEqual(sends(effects + self.wait(3), Rows), [])
+        told = [rows for rows in sends(self.wait(15), Rows, BOB) if rows.rows]
+        self.assertEqual(told, [Rows(0, (against(eve, gone=True),))])
+
+    def test_told_at_link_up(self) -> None:
+        """Who is linked anew hears what was held against it, and against others."""
+        self.lose(DAVE)
+        self.lose(CAROL)
+        self.bench.effects.clear()
+        self.links[DAVE] = self.bench.link(DAVE)
+        (first, *_) = sends(self.bench.effects, Rows, DAVE)
+        self.assertEqual({row.subject for row in first.rows}, {CAROL.id, DAVE.id})
+
+    def test_nothing_to_say(self) -> None:
+        """A room that is well sends no rows at all."""
+        self.assertEqual(sends(self.wait(30), Rows), [])
+
+
+class TheirsTests(Room):
+    """The rows that others tell."""
+
+    def test_no_row_begins_a_suspicion(self) -> None:
+        """A member that we hear stays alive, whoever accuses it; it is asked at once."""
+        self.wait(1.2)
+        effects = self.row(BOB, against(DAVE, gone=True))
+        self.row(CAROL, against(DAVE, gone=True))
+        self.assertIs(self.bench.state(DAVE), Liveness.ALIVE)
+        self.assertEqual(len(sends(effects, Ping, DAVE)), 1)
+
+    def test_confirmation(self) -> None:
+        """Each healthy observer, alive in our own view, confirms a suspicion once."""
+        self.lose(DAVE, Ending.TIMEOUT)
+        self.assertEqual(self.confirmed(DAVE), 2)
+        for _ in range(3):
+            self.row(BOB, against(DAVE))
+        self.assertEqual(self.confirmed(DAVE), 2)
+
+    def test_what_does_not_count(self) -> None:
+        """An unhealthy observer, another version, and an observer that is lost do not count."""
+        self.mute |= {BOB, CAROL}
+        effects = self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+        self.assertEqual(len(sends(effects, AskVouch)), 2)
+        self.assertEqual(self.confirmed(DAVE), 0)
+        self.row(BOB, against(DAVE), health=2)
+        self.row(CAROL, against(DAVE, incarnation=3))
+        self.assertEqual(self.confirmed(DAVE), 0)
+        whys = [line.why for line in self.bench.member(DAVE).evidence if not line.counted]
+        self.assertIn("its observer is not healthy", whys)
+        self.assertIn("of another version than the one that is held", whys)
+        self.row(BOB, against(DAVE), health=1)
+        self.assertEqual(self.confirmed(DAVE), 1)
+        self.lose(BOB)
+        self.assertEqual(self.confirmed(DAVE), 0)
+
+    def test_a_row_that_is_withdrawn(self) -> None:
+        """The latest row replaces what its observer said before."""
+        self.mute |= {BOB, CAROL}
+        self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+        self.row(BOB, against(DAVE))
+        self.assertEqual(self.confirmed(DAVE), 1)
+        self.row(BOB)
+        self.assertEqual(self.confirmed(DAVE), 0)
+
+    def test_strangers_and_oneself(self) -> None:
+        """A row about a member that is not known, or about its observer, says nothing."""
+        self.row(BOB, against(someone("eve")), against(BOB))
+        self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
+
+    def test_a_refusal_of_another(self) -> None:
+        """One refused redial of ours and one of another observer make a member unreachable."""
+        self.lose(DAVE)
+        self.bench.dial_failed(DAVE, PLACE, DialOutcome.REFUSED)
+        self.assertIs(self.bench.state(DAVE), Liveness.SUSPECT)
+        self.row(BOB, against(DAVE, refused=True))
+        self.assertIs(self.bench.state(DAVE), Liveness.UNREACHABLE)
+
+    def test_a_refusal_of_another_alone(self) -> None:
+        """The refusals of others judge nobody without one of our own."""
+        self.lose(DAVE)
+        self.row(BOB, against(DAVE, refused=True))
+        self.row(CAROL, against(DAVE, refused=True))
+        self.wait(1)
+        self.assertIs(self.bench.state(DAVE), Liveness.SUSPECT)
+
+    def test_our_refusal_is_told(self) -> None:
+        """A refused redial that counts goes into our row."""
+        self.lose(DAVE)
+        effects = self.bench.dial_failed(DAVE, PLACE, DialOutcome.REFUSED)
+        self.assertEqual(sends(effects, Rows, BOB), [Rows(0, (against(DAVE, refused=True),))])
+
+
+class RefutationTests(Room):
+    """Accusations against ourselves."""
+
+    def incarnation(self) -> int:
+        """Ours."""
+        return self.bench.core.snapshot(self.bench.now).incarnation
+
+    def test_once(self) -> None:
+        """All who accuse one version are refuted by one new incarnation (P11)."""
+        effects = self.row(BOB, against(ADA))
+        self.assertEqual(self.incarnation(), 1)
+        for who in (BOB, CAROL, DAVE):
+            (claims,) = sends(effects, Claims, who)
+            self.assertEqual(claims.objects, (self.bench.core.alive,))
+        for who in (CAROL, DAVE, BOB):
+            self.row(who, against(ADA))
+        self.assertEqual(self.incarnation(), 1)
+        self.row(CAROL, against(ADA, incarnation=1))
+        self.assertEqual(self.incarnation(), 2)
+        self.assertEqual(self.bench.core.epoch, 1)
+
+    def test_invented(self) -> None:
+        """An accusation of a version that we never said, or of an earlier epoch, is nothing."""
+        for row in (against(ADA, incarnation=2**62), against(ADA, epoch=7), against(BOB)):
+            self.row(CAROL, row)
+        self.assertEqual(self.incarnation(), 0)
+
+    def test_leaving(self) -> None:
+        """Who has said goodbye refutes nothing any more."""
+        self.bench.goodbye()
+        self.row(BOB, against(ADA))
+        self.assertEqual(self.incarnation(), 0)
+
+    def test_it_counts_against_ourselves(self) -> None:
+        """Having to refute is a sign that we are slow."""
+        self.row(BOB, against(ADA))
+        self.assertEqual(self.bench.core.snapshot(self.bench.now).health, 1)
+        self.wait(3)
+        self.assertEqual(self.bench.core.snapshot(self.bench.now).health, 0)
+
+    def test_the_sleeper_comes_back(self) -> None:
+        """Whoever refutes is suspect until it is reached: its claim alone proves the past."""
+        self.lose(DAVE, Ending.TIMEOUT)
+        self.wait(20)
+        self.assertIs(self.bench.state(DAVE), Liveness.UNREACHABLE)
+        effects = self.bench.receive(BOB, Claims((DAVE.alive(1, 1).signed,)), self.links[BOB])
+        self.assertIs(self.bench.state(DAVE), Liveness.SUSPECT)
+        self.assertEqual(hangups(effects), [])
+        self.links[DAVE] = self.bench.link(DAVE, DAVE.alive(1, 1))
+        self.assertIs(self.bench.state(DAVE), Liveness.ALIVE)
