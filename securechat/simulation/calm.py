@@ -21,6 +21,7 @@ from securechat.simulation.network import SimNetwork
 from securechat.simulation.streams import Phase, SimLink
 
 HARMLESS = frozenset({Trouble.CLOCK, Trouble.REPLAY, Trouble.FORGERY, Trouble.LEAVE, COPY})
+FOREVER = 1e9
 OVERDUE = 0.2
 """Seconds that bytes may still be under way on a network that is well."""
 
@@ -34,6 +35,8 @@ class Calm:
     _hosts: Sequence[Host]
     _since: dict[tuple[int, int], float] = field(factory=dict)
     _starts: dict[int, int] = field(factory=dict)
+    _asleep: dict[int, float] = field(factory=dict)
+    """When each process was last seen to stand still."""
 
     def watch(self, every: float) -> None:
         """Look at all pairs from now on."""
@@ -57,7 +60,14 @@ class Calm:
         self._look_at(a, b, self._busy())
         return self._clock.now - self._since.get((a, b), self._clock.now)
 
+    def awake(self, index: int) -> float:
+        """Seconds since the process there stood still last."""
+        return self._clock.now - self._asleep.get(index, -FOREVER)
+
     def _look(self, every: float) -> None:
+        for host in self._hosts:
+            if host.up and host.clock.paused:
+                self._asleep[host.index] = self._clock.now
         busy = self._busy()
         for one, other in combinations(range(len(self._hosts)), 2):
             self._look_at(one, other, busy)

@@ -10,6 +10,8 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 - P7 nobody suspects, and nobody loses, a member that could be reached all the time. P11 a version rises
   within an epoch only against an accusation of it, or for new addresses. P13 nobody is forgotten, and
   no epoch rises without a start, a lost disk or a copy.
+- P12 who is alive through others has just signed that it is there. P18 what an observer says that is
+  not alive itself counts for nothing.
 - P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
   gives the state that is shown (``grounds``). P20 an epoch passes all earlier ones of its member.
 - P22 lists and frames stay within what the members can make of them.
@@ -17,21 +19,30 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from attrs import define, field
 
 from securechat.ids import BootId, MemberId, Stream, Version
-from securechat.membership.messages import MESSAGES, STATEMENTS, Alive, AskClaims, Leave
+from securechat.membership.messages import (
+    MESSAGES,
+    STATEMENTS,
+    Alive,
+    AskClaims,
+    Leave,
+    Rows,
+    Vouch,
+)
 from securechat.messaging.messages import MESSAGES as MESSAGING
 from securechat.messaging.messages import Backfill
 from securechat.node.handshake import MESSAGES as HANDSHAKE
 from securechat.node.handshake import Hello
-from securechat.notices import Liveness, MemberChanged, PostShown
+from securechat.notices import Liveness, MemberChanged, PostShown, Via
 from securechat.objects import Signed
 from securechat.signing import Verifier
-from securechat.simulation.grounds import Line, unfounded
+from securechat.simulation.grounds import confirming, unfounded
+from securechat.simulation.shapes import Line, Presence, Row, Site
 from securechat.wire import LENGTH, Codec
 
 NOT_SUSPECTED = 10.0
@@ -40,68 +51,14 @@ NOT_LOST = 40.0
 """and to lose it: longer than the longest pause between dials, and a handshake."""
 HEARD = 1.0
 """Seconds of calm after which a goodbye is heard."""
+VOUCHED = 20.0
+"""Seconds within which who is alive through others has said so, were the asker ever so slow."""
 MOST_LINES = 32
 """Lines of evidence on one member (P22)."""
 CACHED = 512
 BACKFILL = next(code for code, kind in MESSAGING.items() if kind is Backfill)
 READ = frozenset({*HANDSHAKE, *MESSAGES, BACKFILL}) - {16, 17}
 """The messages that are read; of pings and acks only that there was one."""
-
-
-class Site(Protocol):
-    """A node, by what tells it from the others."""
-
-    index: int
-    name: str
-    member: MemberId
-
-
-class Row(Protocol):
-    """One member as a node shows it."""
-
-    @property
-    def member(self) -> MemberId:
-        """Who."""
-        ...
-
-    @property
-    def state(self) -> str:
-        """Its liveness."""
-        ...
-
-    @property
-    def epoch(self) -> int:
-        """Of its newest process."""
-        ...
-
-    @property
-    def incarnation(self) -> int:
-        """Within the epoch."""
-        ...
-
-    @property
-    def evidence(self) -> Sequence[Line]:
-        """Why."""
-        ...
-
-
-class Presence(Protocol):
-    """What a node shows of membership."""
-
-    @property
-    def epoch(self) -> int:
-        """Its own."""
-        ...
-
-    @property
-    def boot(self) -> BootId:
-        """Of the process that shows it."""
-        ...
-
-    @property
-    def members(self) -> Sequence[Row]:
-        """Everybody, itself included."""
-        ...
 
 
 @define
@@ -124,6 +81,10 @@ class _Past:
     """The epoch in which each member was shown as left."""
     expects: dict[MemberId, int] = field(factory=dict)
     """Members whose goodbye it must have heard, with the epoch."""
+    alive: set[MemberId] = field(factory=set)
+    """Whom it showed as alive last."""
+    lines: set[tuple[MemberId, Line]] = field(factory=set)
+    """Rows of others that it counted."""
     said: Alive | None = None
     """The newest Alive of its own that it wrote."""
 
@@ -138,6 +99,8 @@ class Judge:
     _report: Callable[[str, str, str], None]
     _calm: Callable[[int, int], float]
     """Seconds for which nothing has stood between two machines."""
+    _awake: Callable[[int], float]
+    """Seconds since a machine's process stood still."""
     _indexes: Mapping[MemberId, int]
     """The machine of each member."""
     claims: dict[bytes, Signed] = field(factory=dict)
@@ -148,7 +111,11 @@ class Judge:
     _left: dict[MemberId, set[int]] = field(factory=dict)
     """Epochs that their subjects left."""
     _accused: set[tuple[MemberId, Version]] = field(factory=set)
+    _vouches: dict[tuple[MemberId, MemberId], tuple[float, int]] = field(factory=dict)
+    """When a member last signed for an asker that it is there, and its epoch."""
     _pasts: dict[str, _Past] = field(factory=dict)
+    _copied: set[MemberId] = field(factory=set)
+    """Members of whom there are two."""
     _brought: set[tuple[str, Stream, int]] = field(factory=set)
     """To whom which post was written as history."""
     _codec: Codec = field(
@@ -188,6 +155,10 @@ class Judge:
             self._process(site, message.epoch, BootId(message.boot))
         elif isinstance(message, AskClaims):
             self._asked(site, message)
+        elif isinstance(message, Rows):
+            self._accused.update((row.subject, row.version) for row in message.rows)
+        elif isinstance(message, Vouch):
+            self._vouched(site, message)
         elif isinstance(message, Backfill):
             stream = Stream(message.author, message.epoch, message.boot)
             seqs = range(message.first, message.last + 1)
@@ -222,11 +193,15 @@ class Judge:
         if said.boot == past.boot:
             self._raised(site, past, said)
 
-    # P11.
+    # P11, P12.
 
-    def accused(self, subject: MemberId, version: Version) -> None:
-        """Somebody says that it cannot reach this version of a member."""
-        self._accused.add((subject, version))
+    def _vouched(self, site: Site, vouch: Vouch) -> None:
+        for signed in vouch.objects:
+            said = self._codec.statement(signed.purpose, signed.statement)
+            if said.author == site.member:
+                self._vouches[said.asker, said.author] = (self._now(), said.epoch)
+            elif not self._verifier.passes(self._publics[said.author], signed):
+                self._report("P12", site.name, "passes on a signed ack that nobody signed")
 
     def _raised(self, site: Site, past: _Past, said: Alive) -> None:
         before, past.said = past.said, said
@@ -276,8 +251,8 @@ class Judge:
         for row in view.members:
             if row.member != site.member:
                 self._row(site, past, row)
-        lost = past.held.keys() - {row.member for row in view.members}
-        if lost:
+        self._observers(site, past, view)
+        if lost := past.held.keys() - {row.member for row in view.members}:
             self._report("P13", site.name, f"has forgotten {sorted(lost)}")
         if len(view.members) > len(self._publics):
             self._report("P22", site.name, f"shows {len(view.members)} members")
@@ -293,11 +268,26 @@ class Judge:
         if row.epoch > past.since.get(row.member, (0, 0.0))[0]:
             past.since[row.member] = (row.epoch, self._now())
         self._leaving(site, past, row)
-        problem = unfounded(row.state, row.evidence)
-        if problem:
+        if row.via == Via.INDIRECT:
+            at, epoch = self._vouches.get((site.member, row.member), (-VOUCHED, 0))
+            age = min(self._now() - at, self._awake(site.index))
+            if epoch != row.epoch or age > VOUCHED:
+                self._report("P12", site.name, f"shows {who} alive, which it did not say lately")
+        if problem := unfounded(row.state, row.evidence):
             self._report("P16", site.name, f"{who}: {problem}")
         if len(row.evidence) > MOST_LINES:
             self._report("P22", site.name, f"{who}: {len(row.evidence)} lines of evidence")
+
+    def _observers(self, site: Site, past: _Past, view: Presence) -> None:
+        """P18; who became alive and something else within one turn was alive in between."""
+        since = {row.member: row.since for row in view.members}
+        alive = {row.member for row in view.members if row.state == Liveness.ALIVE}
+        lines = {(row.member, line) for row in view.members for line in confirming(row.evidence)}
+        for member, line in lines - past.lines:
+            if line.by not in alive | past.alive and since.get(line.by) != line.at:
+                text = f"{member[:8]}: counts a row of {line.by[:8]}, which is not alive"
+                self._report("P18", site.name, text)
+        past.lines, past.alive = lines, alive
 
     # P5, P15.
 
@@ -334,6 +324,8 @@ class Judge:
     def _changed(self, site: Site, event: MemberChanged) -> None:
         """P7, P15."""
         calm = self._calm(site.index, self._indexes[event.member])
+        if event.member in self._copied or site.member in self._copied:
+            calm = 0.0
         who = event.member[:8]
         lost = event.to is Liveness.UNREACHABLE
         if (lost and calm > NOT_LOST) or (event.before is Liveness.ALIVE and _away(event, calm)):
@@ -356,12 +348,25 @@ class Judge:
         past = self._past(site)
         self._pasts[site.name] = _Past(past.boot, past.highest, past.epoch, True)
 
+    def copied(self, site: Site) -> None:
+        """Another process will have its key: what becomes of two is no matter of one's version."""
+        self.set_back(site)
+        self._copied.add(site.member)
+
     def passed(self, site: Site, view: Presence) -> None:
         """P20, at the end of all faults."""
         highest = max((v.epoch for v in self._issued.get(site.member, ())), default=0)
         if view.epoch < highest:
             text = f"speaks in epoch {view.epoch} after {highest} was used"
             self._report("P20", site.name, text)
+
+    def claims_of(self, member: MemberId) -> list[Signed]:
+        """All claims that a member made, in the order in which they were first written."""
+        return [
+            signed
+            for statement, signed in self.claims.items()
+            if self._codec.statement(signed.purpose, statement).author == member
+        ]
 
     def count(self) -> None:
         """Count messages from now on (P14)."""
