@@ -170,7 +170,7 @@ class World:
         self.calm = Calm(self.clock, self.network, self.hosts)
         self.judge = Judge(
             authority().room, self.clock.seconds, publics, self.checker.report, self.calm.lasted,
-            {host.member: host.index for host in self.hosts},
+            self.calm.awake, {host.member: host.index for host in self.hosts},
         )  # fmt: skip
         for host in self.hosts:
             self.network.attach(host)
