@@ -27,6 +27,7 @@ from securechat.membership.links import LinkTable
 from securechat.membership.liveness import Sign
 from securechat.membership.observers import Observers
 from securechat.membership.probing import Probing
+from securechat.membership.questions import Questions
 from securechat.membership.refusals import Refusals
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Verdicts
@@ -54,6 +55,7 @@ class Contact:
     _announce: Announce
     _restart: Restart
     _claims: Dissemination
+    _questions: Questions
 
     def greeted(self, greeted: Greeted, now: Instant) -> list[Effect]:
         """A member is at the door: keep who it says it is before it is welcomed."""
@@ -80,7 +82,7 @@ class Contact:
         self._dialing.link_up(link)
         effects += self._reached(link, now)
         effects += self._ourselves(link, now)
-        return [*accusing, *effects, *self._claims.ask(link.peer, now)]
+        return [*accusing, *effects, *self._questions.ask(link.peer, now)]
 
     def _reached(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Remember where a dial of ours found it."""
@@ -105,6 +107,7 @@ class Contact:
             return []
         self._probing.link_down(down.peer)
         self._claims.link_down(down.peer)
+        self._questions.link_down(down.peer)
         self._observers.link_down(down.peer)
         self._refusals.link_down(down)
         self._dialback.link_down(down.peer)

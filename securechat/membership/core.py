@@ -82,7 +82,7 @@ class Membership:
 
     def unknown(self, received: Received, now: Instant) -> list[Effect]:
         """Objects of members whose key we lack were dropped: ask who sent them."""
-        return self._parts.claims.ask_for(received.peer, received.unknown, now)
+        return self._parts.questions.ask_for(received.peer, received.unknown, now)
 
     def asked(self, asked: Asked, now: Instant) -> list[Effect]:
         """The operator says goodbye."""

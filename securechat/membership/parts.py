@@ -22,6 +22,7 @@ from securechat.membership.links import LinkTable
 from securechat.membership.observers import Observers
 from securechat.membership.presence import Presence
 from securechat.membership.probing import Probing
+from securechat.membership.questions import Questions
 from securechat.membership.redials import Redials
 from securechat.membership.refusals import Refusals
 from securechat.membership.restart import Restart
@@ -53,7 +54,7 @@ class Parts:
     probing: Probing
     deadlines: Deadlines
     redials: Redials
-    claims: Dissemination
+    questions: Questions
     contact: Contact
     presence: Presence
     talk: Talk
@@ -78,9 +79,10 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
     redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)
     restart = Restart(ledger, links, announce, dialing, probing)
     claims = Dissemination(ledger, links, verdicts, dialing, restart, settings, rng, counters)
+    questions = Questions(ledger, counters)
     contact = Contact(
         ledger, links, verdicts, refusals, dialing, dialback, probing, gobetween, observers,
-        announce, restart, claims,
+        announce, restart, claims, questions,
     )  # fmt: skip
     presence = Presence(
         person.name,
@@ -95,8 +97,8 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
         counters,
     )
     talk = Talk(
-        ledger, announce, restart, contact, probing, dialing, claims, verdicts, gobetween,
+        ledger, announce, restart, contact, probing, dialing, claims, questions, verdicts, gobetween,
         observers, redials, dialback, health, presence,
     )  # fmt: skip
     deadlines = Deadlines(links, verdicts, dialing, dialback, gobetween, redials)
-    return Parts(ledger, verdicts, probing, deadlines, redials, claims, contact, presence, talk)
+    return Parts(ledger, verdicts, probing, deadlines, redials, questions, contact, presence, talk)

@@ -36,6 +36,7 @@ from securechat.membership.messages import (
 from securechat.membership.observers import Observers
 from securechat.membership.presence import Presence
 from securechat.membership.probing import Probing
+from securechat.membership.questions import Questions
 from securechat.membership.redials import Redials
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Verdicts
@@ -53,6 +54,7 @@ class Talk:
     _probing: Probing
     _dialing: Dialing
     _claims: Dissemination
+    _questions: Questions
     _verdicts: Verdicts
     _gobetween: GoBetween
     _observers: Observers
@@ -91,7 +93,7 @@ class Talk:
             claims = [Claim.of(admitted) for admitted in received.admitted]
             return self._claims.passed_on(claims, peer, now)
         elif isinstance(message, AskClaims):
-            return self._claims.answer(peer, message, now)
+            return self._questions.answer(peer, message, now)
         elif isinstance(message, AskVouch):
             return self._gobetween.asked(peer, message, now)
         elif isinstance(message, Challenge):
@@ -128,7 +130,7 @@ class Talk:
     def _pinged(self, received: Received, ping: Ping, now: Instant) -> list[Effect]:
         effects: list[Effect] = [Send(received.peer, Ack(ping.nonce))]
         if ping.digest != self._ledger.digest:
-            effects += self._claims.ask(received.peer, now)
+            effects += self._questions.ask(received.peer, now)
         return effects
 
     def refused(self, refused: Refused, now: Instant) -> list[Effect]:

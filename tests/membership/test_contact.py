@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.errors import RemoteError
-from securechat.inputs import DialOutcome, Ending
+from securechat.inputs import DialOutcome, Ending, Greeted
 from securechat.membership.messages import AskClaims, Claims
 from securechat.notices import Liveness, MemberChanged
 from securechat.settings import Settings
@@ -28,6 +28,26 @@ class LinkTests(SynchronousTestCase):
         self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
         self.assertEqual(len(sends(self.bench.effects, AskClaims, BOB)), 1)
         self.assertEqual(self.bench.member(BOB).address, PLACE)
+
+    def test_at_the_door(self) -> None:
+        """Who says HELLO is known before it is welcomed, and alive only once the link is up."""
+        bench = Bench().start()
+        bench.turn(bench.core.greeted(Greeted(BOB.id, 1, BOB.alive(4)), bench.now))
+        self.assertEqual(bench.member(BOB).epoch, 4)
+        self.assertIs(bench.state(BOB), Liveness.SUSPECT)
+        mine = bench.me.alive(9, 0, "f")
+        bench.turn(bench.core.greeted(Greeted(bench.me.id, 2, mine), bench.now))
+        self.assertEqual(bench.core.epoch, 1)
+
+    def test_vouched_for(self) -> None:
+        """The end of a link is no evidence while others vouch for the member."""
+        bench = Bench().start()
+        number = bench.link(BOB)
+        bench.mono += 1
+        bench.core._parts.verdicts.vouch(BOB.id, CAROL.id, bench.now)
+        bench.cut(BOB, number, Ending.RST)
+        self.assertIs(bench.state(BOB), Liveness.ALIVE)
+        self.assertFalse(bench.member(BOB).evidence[-1].counted)
 
     def test_ends(self) -> None:
         """FIN, RST and timeout make a member suspect; bookkeeping, breach and our stop do not."""

@@ -1,29 +1,18 @@
-"""How claims travel: pushed when new, asked for when views differ, and then nothing more."""
+"""How claims travel: pushed when new, proved to who holds an older one."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.membership import dissemination
-from securechat.membership.claims import Claim
-from securechat.membership.dissemination import PART, parts_of, questions
 from securechat.membership.messages import (
-    FIRST_ID,
-    LAST_ID,
-    MAX_ROWS,
-    AskClaims,
     AskVouch,
     Claims,
-    Leave,
     Nack,
-    Ping,
-    Row,
+    Observation,
+    Rows,
 )
 from securechat.notices import Conflict, Liveness
-from securechat.objects import Purpose
 from tests.membership.bench import Bench, boot, hangups, notices, objects, sends, someone
 
 BOB, CAROL, DAVE = someone("bob"), someone("carol"), someone("dave")
@@ -161,7 +150,7 @@ class StaleTests(SynchronousTestCase):
             for word in "ab":
                 claim = CAROL.alive(epoch, 0, word)
                 self.bench.receive(BOB, Claims((claim.signed,)), self.bob)
-        self.assertLessEqual(len(self.bench.core._parts.claims._twins), 4)
+        self.assertLessEqual(len(self.bench.core._parts.talk._claims._twins), 4)
 
     def test_relayed_restart_of_a_linked_member(self) -> None:
         """News that a linked member restarted ends the links of its earlier process."""
@@ -177,143 +166,49 @@ class StaleTests(SynchronousTestCase):
         self.assertEqual(counters["refused.roster-full"], 1)
 
 
-class AskTests(SynchronousTestCase):
-    """Views that differ are mended by asking."""
+class FanOutTests(SynchronousTestCase):
+    """Large rooms."""
 
-    def setUp(self) -> None:
-        """Ada is linked to bob and knows carol."""
-        self.bench = Bench().start()
-        self.bob = self.bench.link(BOB)
-        self.bench.receive(BOB, Claims((CAROL.alive(3, 1, "c").signed,)), self.bob)
-        self.bench.mono += 2
-
-    def ask(self, *rows: Row, first: str = FIRST_ID, last: str = LAST_ID) -> list[bytes]:
-        """Bob asks; the statements he gets."""
-        self.bench.mono += 2
-        message = AskClaims(type(BOB.id)(first), type(BOB.id)(last), rows)
-        effects = self.bench.receive(BOB, message, self.bob)
-        return [signed.statement for signed in objects(sends(effects, Claims, BOB))]
-
-    def test_differing_digest(self) -> None:
-        """A ping with another digest is answered with a question, at most once in 2 s."""
-        ping = Ping(1, b"otherone")
-        (ask,) = sends(self.bench.receive(BOB, ping, self.bob), AskClaims, BOB)
-        self.assertEqual((ask.first, ask.last, len(ask.held)), (FIRST_ID, LAST_ID, 3))
-        self.assertEqual(sends(self.bench.receive(BOB, ping, self.bob), AskClaims), [])
-        self.bench.mono += 2
-        self.assertEqual(len(sends(self.bench.receive(BOB, ping, self.bob), AskClaims)), 1)
-
-    def test_equal_digest(self) -> None:
-        """A ping with our own digest is acked and nothing more."""
-        digest = bytes.fromhex(self.bench.core.snapshot(self.bench.now).digest)
-        self.assertEqual(len(self.bench.receive(BOB, Ping(1, digest), self.bob)), 1)
-
-    def test_what_is_newer(self) -> None:
-        """Who asks gets exactly what is newer than what it holds."""
-        all_three = self.ask()
-        self.assertEqual(len(all_three), 3)
-        me = self.bench.core.version_of(self.bench.me.id)
-        assert me is not None
-        known = (Row(BOB.id, 1, 0, False), Row(self.bench.me.id, me.epoch, me.incarnation, False))
-        newer = CAROL.alive(3, 1, "c").signed.statement
-        self.assertEqual(self.ask(*known), [newer])
-        self.assertEqual(self.ask(*known, Row(CAROL.id, 3, 0, False)), [newer])
-        self.assertEqual(self.ask(*known, Row(CAROL.id, 3, 1, False)), [])
-        self.assertEqual(self.ask(*known, Row(CAROL.id, 4, 0, False)), [])
-
-    def test_leaves(self) -> None:
-        """A leave is sent to who does not know of it."""
-        leave = CAROL.leave(3, 1)
-        self.bench.receive(BOB, Claims((leave.signed,)), self.bob)
-        row = Row(CAROL.id, 3, 1, False)
-        span = {"first": CAROL.id, "last": CAROL.id}
-        self.assertEqual(self.ask(row, **span), [leave.signed.statement])
-        self.assertEqual(self.ask(evolve(row, left=True), **span), [])
-        self.assertEqual(len(self.ask(evolve(row, epoch=2, left=True), **span)), 2)
-
-    def test_a_span(self) -> None:
-        """A question about one member is answered with that member."""
-        statements = self.ask(first=BOB.id, last=BOB.id)
-        self.assertEqual(statements, [BOB.alive().signed.statement])
-
-    def test_too_often(self) -> None:
-        """A peer that repeats its question at once is not answered, and counted."""
-        message = AskClaims(FIRST_ID, LAST_ID)
-        self.bench.receive(BOB, message, self.bob)
-        self.assertEqual(self.bench.receive(BOB, message, self.bob), [])
-        counters = self.bench.core.snapshot(self.bench.now).counters
-        self.assertEqual(counters["refused.asks-too-often"], 1)
-
-    def test_bounded_memory(self) -> None:
-        """A peer that asks for ever new spans, or names ever new strangers, fills no memory."""
-        self.patch(dissemination, "MAX_OBJECTS", 4)
-        for number in range(40):
-            member = someone(f"peer{number:02}")
-            self.bench.receive(BOB, AskClaims(member.id, member.id), self.bob)
-            self.bench.receive(BOB, Claims((member.leave().signed,)), self.bob)
-        claims = self.bench.core._parts.claims
-        self.assertLessEqual(len(claims._answered), 16)
-        self.assertLessEqual(len(claims._asked), 16)
-
-    def test_two_nodes_converge(self) -> None:
-        """Two nodes whose views differ both ways hold the same after one question each."""
-        other = Bench("bob", boot=boot("9")).start()
-        other.link(someone("ada"))
-        other.receive(someone("ada"), Claims((DAVE.alive(7, 0, "d").signed,)))
-        ada, bob = someone("ada"), someone("bob")
-        nodes = {"ada": self.bench, "bob": other}
-        nodes["bob"].mono += 100
-        nodes["ada"].mono += 100
-        nodes["ada"].link(bob, bob.alive(1, 0, "9"))
-        for _ in range(3):
-            for name, peer in (("ada", bob), ("bob", ada)):
-                there = nodes["bob" if name == "ada" else "ada"]
-                here = nodes[name]
-                here.mono += 3
-                there.mono += 3
-                digest = bytes.fromhex(there.core.snapshot(there.now).digest)
-                for ask in sends(here.receive(peer, Ping(1, digest), 1), AskClaims):
-                    for claims in sends(there.receive(someone(name), ask, 1), Claims):
-                        here.receive(peer, claims, 1)
-        held = [set(node.core.keyring.keys) for node in nodes.values()]
-        self.assertEqual(held[0], held[1])
-        self.assertEqual(len(held[0]), 4)
+    def test_not_everybody_tells_everybody(self) -> None:
+        """Above twelve members a claim of another is passed on to some; our own goes to all."""
+        bench = Bench(listen="10.0.0.1:7400").start()
+        others = [someone(f"peer{number:02}") for number in range(30)]
+        links = {who: bench.link(who) for who in others}
+        first = others[0]
+        news = bench.receive(first, Claims((first.alive(2, 0, "b").signed,)), links[first])
+        told = [who for who in others if sends(news, Claims, who)]
+        self.assertIn(len(told), range(6, 9))
+        accused = Observation(bench.me.id, 1, 0, "suspect", refused=False)
+        mine = bench.receive(first, Rows(0, (accused,)), links[first])
+        self.assertEqual(len([who for who in others if sends(mine, Claims, who)]), 30)
 
 
-class PartTests(SynchronousTestCase):
-    """Large rooms are told in parts."""
+class BucketTests(SynchronousTestCase):
+    """A member that changes its claim without end."""
 
-    def test_parts(self) -> None:
-        """Parts stay within 32 KiB, every Alive precedes every Leave, and nothing is lost."""
-        people = [someone(f"peer{number:02}") for number in range(90)]
-        claims = [Claim.of(c) for who in people for c in (who.leave(), who.alive())]
-        parts = parts_of(claims)
-        told = objects(list(parts))
-        self.assertEqual(len(told), len(claims))
-        kinds = [signed.purpose for signed in told]
-        self.assertEqual(kinds, sorted(kinds))
-        for part in parts:
-            self.assertLessEqual(sum(signed.size for signed in part.objects), PART)
-            self.assertEqual(len({signed.purpose for signed in part.objects}), 1)
-        self.assertIs(told[-1].purpose, Purpose.LEAVE)
+    def test_flood(self) -> None:
+        """What is more than the bucket holds is not taken now, costs no disk, and comes later."""
+        bench = Bench().start()
+        bob, carol = bench.link(BOB), bench.link(CAROL)
+        facts = len(bench.facts)
+        for incarnation in range(1, 501):
+            bench.receive(CAROL, Claims((BOB.alive(1, incarnation).signed,)), carol)
+        self.assertLessEqual(len(bench.facts) - facts, 21)
+        counters = bench.core.snapshot(bench.now).counters
+        self.assertGreater(counters["claims.too-often"], 470)
+        for _ in range(6):
+            bench.wait(0.5)
+            bench.heard(BOB, bob)
+        bench.receive(CAROL, Claims((BOB.alive(1, 500).signed,)), carol)
+        self.assertEqual(bench.member(BOB).incarnation, 500)
 
-    def test_leaves_only(self) -> None:
-        """Leaves alone make parts too; nothing makes none."""
-        claims = [Claim.of(BOB.leave())]
-        self.assertIsInstance(claims[0].statement, Leave)
-        self.assertEqual(len(parts_of(claims)), 1)
-        self.assertEqual(parts_of([]), ())
-
-    def test_questions(self) -> None:
-        """A question in parts leaves no gap between them, and names every row."""
-        ids = sorted(type(BOB.id)(("234567abcdefghijklmnopqrstuvwxyz"[n // 32]
-                     + "234567abcdefghijklmnopqrstuvwxyz"[n % 32]) + "2" * 50)
-                     for n in range(1000))  # fmt: skip
-        rows = tuple(Row(member, 1, 0, False) for member in ids)
-        for count in (0, 1, MAX_ROWS, MAX_ROWS + 1, 1000):
-            asked = list(questions(rows[:count]))
-            self.assertEqual((asked[0].first, asked[-1].last), (FIRST_ID, LAST_ID))
-            for one, two in pairwise(asked):
-                self.assertEqual(one.last, two.first)
-            self.assertEqual({row for ask in asked for row in ask.held}, set(rows[:count]))
-            self.assertTrue(all(len(ask.held) <= MAX_ROWS for ask in asked))
+    def test_others_are_taken(self) -> None:
+        """The flood of one member costs no other its claims, and a repeated claim costs nothing."""
+        bench = Bench().start()
+        carol = bench.link(CAROL)
+        for incarnation in range(100):
+            bench.receive(CAROL, Claims((BOB.alive(1, incarnation).signed,)), carol)
+            bench.receive(CAROL, Claims((DAVE.alive().signed,)), carol)
+        self.assertEqual(bench.member(DAVE).incarnation, 0)
+        held = bench.member(BOB).incarnation
+        self.assertLess(held, 30)
