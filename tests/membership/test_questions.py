@@ -100,7 +100,7 @@ class AskTests(SynchronousTestCase):
             member = someone(f"peer{number:02}")
             self.bench.receive(BOB, AskClaims(member.id, member.id), self.bob)
             self.bench.receive(BOB, Claims((member.leave().signed,)), self.bob)
-        claims = self.bench.core._parts.claims
+        claims = self.bench.core._parts.questions
         self.assertLessEqual(len(claims._answered), 16)
         self.assertLessEqual(len(claims._asked), 16)
 
