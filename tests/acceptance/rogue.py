@@ -2,7 +2,7 @@
 A rogue: a peer with a valid certificate of the room that speaks the wire protocol as it pleases.
 
 It has a member's home and no node.  A ``Line`` is one TLS connection to a real node, served by a
-thread: what comes in is kept in ``heard``, pings are answered so that the rogue passes for alive, and
+thread: what comes in is kept in ``heard``, probes are answered so that the rogue passes for well, and
 what the rogue wants to say goes out as it is, over the product's own codec or as raw bytes.
 """
 
@@ -26,7 +26,7 @@ from securechat.drills.rig import until
 from securechat.errors import RemoteError
 from securechat.home.identity import Identity, load_identity
 from securechat.ids import BootId, MemberId
-from securechat.membership.messages import Ack, Alive, Leave, Ping
+from securechat.membership.messages import Ack, Alive, AskVouch, Leave, Nack, Ping
 from securechat.node.dispatch import codec
 from securechat.node.handshake import PROTOCOL, Close, Hello, Welcome
 from securechat.node.tls import ALPN
@@ -103,7 +103,8 @@ class Rogue:
         theirs: Hello = line.gets(Hello)
         line.say(Welcome(theirs.epoch))
         line.gets(Welcome)
-        until(lambda: line.pings or line.closed, f"{name or 'the node'} probes its new peer")
+        # What comes behind the WELCOME comes from a node for which the link is up.
+        until(lambda: line.pings or line.heard[2:], f"{name or 'the node'} talks to its new peer")
         return line
 
     def hang_up(self) -> None:
@@ -135,7 +136,7 @@ class Line:
     _tls: ssl.SSLSocket
     name: str = ""
     answers: bool = True
-    """Whether pings are acked."""
+    """Whether pings are acked, and what is asked about others is answered with a nack."""
     heard: list[Any] = field(factory=list, init=False)
     """All messages of the node, pings and acks left out."""
     acks: int = field(default=0, init=False)
@@ -221,13 +222,18 @@ class Line:
     def _message(self, message: Any) -> None:
         if isinstance(message, Ping):
             self.pings.append(message)
-            if self.answers:
-                with self._lock:
-                    self._out += CODEC.frame(Ack(message.nonce))
+            self._answer(Ack(message.nonce))
         elif isinstance(message, Ack):
             self.acks += 1
         else:
             self.heard.append(message)
+            if isinstance(message, AskVouch):
+                self._answer(Nack(message.subject, message.nonce))
+
+    def _answer(self, message: Any) -> None:
+        if self.answers:
+            with self._lock:
+                self._out += CODEC.frame(message)
 
     def _write(self) -> bool:
         """Whether there is more to write."""

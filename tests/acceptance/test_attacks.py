@@ -20,7 +20,20 @@ from twisted.trial.unittest import TestCase
 from securechat.certificates import found_authority
 from securechat.drills.rig import Room, until
 from securechat.ids import MAX_INT, BootId, MemberId
-from securechat.membership.messages import FIRST_ID, LAST_ID, Ack, AskClaims, Claims, Ping
+from securechat.membership.messages import (
+    FIRST_ID,
+    LAST_ID,
+    Ack,
+    AskClaims,
+    AskVouch,
+    Claims,
+    Nack,
+    Observation,
+    Ping,
+    Rows,
+    SignedAck,
+    Vouch,
+)
 from securechat.node.handshake import Close, Hello, Welcome
 from securechat.objects import Purpose, Signed
 from securechat.wire import pack
@@ -31,6 +44,8 @@ from tests.zoo import NOW_MS, good_member
 NAMES = ("ada", "bob", "carol")
 DIGITS = str.maketrans("0189", "abcd")
 """Numbers as base32, which has neither 0, 1, 8 nor 9."""
+LAN = '"lan"'
+"""A machine with much to do answers within its timeouts: nobody is suspected meanwhile."""
 ELSEWHERE = "127.0.0.9:9"
 """Where the rogue would have others look for its victim."""
 HIGHEST = (2**32 - 1, MAX_INT)
@@ -67,6 +82,11 @@ class Witness:
             if line["by"] == NAME and line["counted"]
         ]
 
+    def moved(self) -> str:
+        """What the nodes logged of each other, to explain a view that changed."""
+        lines = [line for name in NAMES for line in self.room[name].log.read_text().splitlines()]
+        return "\n".join(line for line in lines if "member-changed" in line)
+
     def refused(self) -> dict[str, int]:
         """Ada's refusals by reason."""
         found: dict[str, int] = self.room["ada"].ask("counters")["refused"]
@@ -93,7 +113,7 @@ class Witness:
         for reason in reasons:
             self.case.assertIn(f"reason={reason}", told)
         self.serves()
-        self.case.assertEqual(self.views(), before)
+        self.case.assertEqual(self.views(), before, self.moved())
         self.case.assertEqual(self.evidence(), [])
         for name in NAMES:
             self.case.assertNotIn("Traceback", self.room[name].log.read_text())
@@ -112,6 +132,7 @@ class AttackCase(RoomCase):
     """Three nodes that have met, and a rogue that knows bob's Alive."""
 
     names = NAMES
+    config = {"preset": LAN}  # noqa: RUF012 - never changed
 
     def setUp(self) -> None:
         """A later process of the rogue for each test."""
@@ -336,13 +357,130 @@ class Floods(AttackCase):
         answers = [one for one in line.heard if isinstance(one, Claims)]
         self.assertLess(len(answers), 500)
 
+    def test_a_new_incarnation_each_moment(self) -> None:
+        """Five thousand incarnations of its own: few reach bob through ada, the rest is counted."""
+        taken = self.room["bob"].ask("counters")["claims"]
+        with self.witness.nothing_changes():
+            line = self.link()
+            for number in range(1, 5001):
+                line.say(Claims((self.rogue.alive(0, number),)))
+            until(lambda: self.claims("ada").get("too-often", 0) > 4000, "counted")
+        raised = self.claims("bob").get("raised", 0) - taken.get("raised", 0)
+        self.assertLess(raised, 500)
+
+    def claims(self, name: str) -> dict[str, int]:
+        """What became of claims at a node."""
+        found: dict[str, int] = self.room[name].ask("counters")["claims"]
+        return found
+
+
+class LyingObservers(AttackCase):
+    """Rows, nacks and vouches of one who lies about others (S13)."""
+
+    def rows(self, *against: tuple[MemberId, int, int]) -> Rows:
+        """All of these are gone and refused its dials, says the rogue, and that it is well."""
+        return Rows(0, tuple(Observation(m, e, i, "unreachable", True) for m, e, i in against))
+
+    def test_a_row_against_everybody(self) -> None:
+        """For six periods the rogue accuses bob and carol as they are: both stay alive for ada."""
+        carol = self.witness.id_of("carol")
+        with self.witness.nothing_changes():
+            line = self.link()
+            start = len(line.pings)
+
+            def six() -> bool:
+                line.say(self.rows((self.bob, 1, 0), (carol, 1, 0)))
+                return len(line.pings) > start + 6
+
+            until(six, "six periods")
+        evidence = self.room["ada"].ask("who", name="bob")["evidence"]
+        lines = [one for one in evidence if one["by"] == NAME]
+        self.assertTrue(lines, "what it said is shown, and why it did not count")
+        self.assertFalse([one for one in lines if one["counted"]])
+
+    def test_versions_that_nobody_signed(self) -> None:
+        """Of bob and of ada herself at versions of the rogue's own making: ada refutes nothing."""
+        ada = self.witness.id_of("ada")
+        with self.witness.nothing_changes():
+            line = self.link()
+            for version in ((1, 999), (1, 2**32 - 1), (1, MAX_INT), (2**62, 0), (MAX_INT, MAX_INT)):
+                line.say(self.rows((self.bob, *version), (ada, *version)))
+            line.flushed()
+            until(lambda: len(line.pings) > 3, "it was read")
+
+    def test_what_cannot_be_said_of_a_version(self) -> None:
+        """A negative epoch, one beyond 63 bits, a third state: malformed."""
+        for observation in (
+            Observation(self.bob, -1, 0, "suspect", False),
+            Observation(self.bob, MAX_INT + 1, 0, "suspect", False),
+            Observation(self.bob, 1, 0, "dead", False),  # type: ignore[arg-type]
+        ):
+            with self.witness.nothing_changes("malformed"):
+                line = self.link()
+                line.say(Rows(0, (observation,)))
+                self.assertEqual(line.refused(), "malformed")
+
+    def test_one_accusation_of_ada_a_thousand_times(self) -> None:
+        """Ada refutes it once: her incarnation rises by one, and nobody believes worse of her."""
+        said = CODEC.statement(Purpose.ALIVE, self.alive_of("ada").statement)
+        line = self.link()
+        for _ in range(1000):
+            line.say(self.rows((said.author, said.epoch, said.incarnation)))
+        line.flushed()
+        for name in NAMES:
+            until(lambda n=name: incarnation(self.room, n, "ada") > said.incarnation, name)  # type: ignore[misc]
+        with self.witness.nothing_changes():
+            line.say(self.rows((said.author, said.epoch, said.incarnation)))
+        self.assertEqual(incarnation(self.room, "bob", "ada"), said.incarnation + 1)
+
+    def test_vouches_and_nacks_that_nobody_asked_for(self) -> None:
+        """Of bob, with every nonce that ada sent: signed by the rogue refused, else not asked for."""
+        said = CODEC.statement(Purpose.ALIVE, self.alive_of("bob").statement)
+        ada = self.witness.id_of("ada")
+        false = SignedAck(self.bob, said.epoch, said.boot, ada, 7)
+        with self.witness.nothing_changes("bad-signature"):
+            line = self.link()
+            line.say(Vouch((self.rogue.sign(false, Purpose.ACK),)))
+            self.assertEqual(line.refused(), "bad-signature")
+        before = self.witness.refused()
+        with self.witness.nothing_changes():
+            line = self.link()
+            own = SignedAck(self.rogue.id, self.rogue.epoch, self.rogue.boot, ada, 0)
+            until(lambda: len(line.pings) > 3, "pings")
+            for ping in line.pings:
+                mine = evolve(own, nonce=ping.nonce)
+                line.say(Vouch((self.rogue.sign(mine, Purpose.ACK),)), Nack(self.bob, ping.nonce))
+            line.flushed()
+            for reason in ("vouch-not-asked", "nack-not-asked"):
+                until(lambda r=reason: self.witness.refused().get(r, 0) > before.get(r, 0), reason)  # type: ignore[misc]
+
+    def test_a_vouch_is_good_for_one_asker_and_one_question(self) -> None:
+        """What bob signs for the rogue, through ada, is refused as an answer to anybody else."""
+        before = self.witness.refused().get("vouch-not-asked", 0)
+        with self.witness.nothing_changes():
+            line = self.link()
+            line.say(AskVouch(self.bob, 4711))
+            vouch: Vouch = line.gets(Vouch)
+            said = CODEC.statement(Purpose.ACK, vouch.objects[0].statement)
+            self.assertEqual((said.author, said.asker, said.nonce), (self.bob, self.rogue.id, 4711))
+            for _ in range(10):
+                line.say(vouch)
+            until(
+                lambda: self.witness.refused().get("vouch-not-asked", 0) >= before + 10, "counted"
+            )
+
+
+def incarnation(room: Room, at: str, name: str) -> int:
+    """A member's incarnation as a node holds it."""
+    return next(int(r["incarnation"]) for r in room[at].items("members") if r["name"] == name)
+
 
 class OwnVersion(OwnRoomCase):
     """What a member says of itself is its own affair."""
 
     def test_its_own_highest_version_harms_nobody_else(self) -> None:
         """Incarnation 2^32-1, then 2^63-1, then epoch 2^63-1: held of the rogue, and of nobody else."""
-        room = self.make(*NAMES)
+        room = self.make(*NAMES, preset=LAN)
         room.start(*NAMES)
         room.meet(*NAMES)
         witness, one = Witness(self, room), rogue(1)
@@ -367,9 +505,9 @@ def version_of(room: Room, name: str) -> tuple[int, int]:
 class Replays(OwnRoomCase):
     """True statements at the wrong time."""
 
-    def setUp(self) -> None:
-        """Three nodes, and a rogue linked to ada that keeps what it hears."""
-        self.room = self.make(*NAMES)
+    def begin(self, **config: str) -> None:
+        """Three nodes that have met, and a rogue."""
+        self.room = self.make(*NAMES, **config)
         self.room.start(*NAMES)
         self.room.meet(*NAMES)
         self.witness = Witness(self, self.room)
@@ -379,6 +517,7 @@ class Replays(OwnRoomCase):
 
     def test_the_leave_and_the_alive_of_an_earlier_epoch(self) -> None:
         """Bob left and is back: his old words change nothing, and ada answers with his newer one."""
+        self.begin(preset=LAN)
         line = self.rogue.link(self.room["ada"].port, "ada")
         old = alive_of(self.rogue, self.room["bob"].port)
         self.room.end("bob")
@@ -404,6 +543,7 @@ class Replays(OwnRoomCase):
 
     def test_nobody_keeps_a_stopped_member_alive(self) -> None:
         """Bob sleeps: the rogue shows his Alive and acks every nonce, ada sees him unreachable."""
+        self.begin()
         line = self.rogue.link(self.room["ada"].port, "ada")
         his = alive_of(self.rogue, self.room["bob"].port)
         self.room.signal("bob", SIGSTOP)
@@ -419,4 +559,3 @@ class Replays(OwnRoomCase):
         self.room.signal("bob", SIGCONT)
         self.room.meet(*NAMES)
         self.witness.serves()
-        self.assertEqual(self.witness.evidence(), [])
