@@ -119,6 +119,10 @@ class Settings:
         part = math.log(min(confirmed, most) + 1) / math.log(most + 1)
         return max(shortest, longest - (longest - shortest) * part) * (score + 1)
 
+    def herd(self, members: int) -> float:
+        """T x n/32, at most T: within this, by chance, a member is dialled on fresh news of it."""
+        return self.period * min(1.0, members / 32)
+
     @property
     def redial_first(self) -> float:
         """0.2 T: the first redial after a link ended."""

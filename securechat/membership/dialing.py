@@ -70,7 +70,7 @@ class Dialing:
     _next: float = field(default=NEVER, init=False)
 
     def start(self, mono: float) -> None:
-        """Configured addresses at once, known members within a period."""
+        """Configured addresses at once, known members within a period, in a small room sooner."""
         for address in self._peers:
             self._seeds[address] = Pace(mono, mono)
         self._next = mono
@@ -88,7 +88,7 @@ class Dialing:
         """Fresh news of a member: if it has no link, dial it at once, jittered against a herd."""
         if self.stopped or self._links.linked(member) or member == self._ledger.me:
             return
-        most = self._settings.period if within is None else within
+        most = self._settings.herd(self._ledger.size) if within is None else within
         due = mono + self._rng.random() * most
         pace = self._members.get(member)
         if pace is None or pace.due > due:

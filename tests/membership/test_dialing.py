@@ -93,17 +93,23 @@ class MemberTests(SynchronousTestCase):
         self.assertEqual((dial.address, dial.peer), (OTHER, CAROL.id))
 
     def test_no_herd(self) -> None:
-        """Many nodes that hear of a member at once spread their dials over the period."""
-        times = set()
-        for seed in range(20):
-            bench = Bench(seed=seed).start()
-            bench.link(BOB)
-            bench.receive(BOB, Claims((CAROL.alive(1, 0, "c", OTHER).signed,)))
-            start = bench.mono
-            while not dials(bench.wait(0.05)):
-                self.assertLess(bench.mono - start, 1.1)
-            times.add(round(bench.mono - start, 2))
-        self.assertGreater(len(times), 8)
+        """The larger the room, the wider those who hear of a member at once spread their dials."""
+        spread = []
+        for others in (1, 12, 40):
+            times = set()
+            for seed in range(20):
+                bench = Bench(seed=seed).start()
+                bench.link(BOB)
+                known = tuple(someone(f"peer{n:02}").alive().signed for n in range(others))
+                bench.receive(BOB, Claims(known))
+                bench.receive(BOB, Claims((CAROL.alive(1, 0, "c", OTHER).signed,)))
+                start = bench.mono
+                while not dials(bench.wait(0.05)):
+                    self.assertLess(bench.mono - start, 1.1)
+                times.add(round(bench.mono - start, 2))
+            spread.append(len(times))
+        self.assertEqual(spread, sorted(set(spread)))
+        self.assertGreater(spread[-1], 8)
 
     def test_addresses_in_turn(self) -> None:
         """Where it was reached comes first, then every address that it tells."""
