@@ -20,12 +20,15 @@ from securechat.errors import RemoteError
 from securechat.ids import Kind, MemberId, MessageId, Stream
 from securechat.messaging.messages import MESSAGES, Backfill, Frontiers, Posts, Receipts
 from securechat.messaging.statements import STATEMENTS, Envelope, Frontier, Receipt
+from securechat.objects import Purpose, Signed
 from securechat.simulation.observed import View
 from securechat.simulation.witness import Site, Witness
 from securechat.wire import LENGTH
 
-GRACE = 3.0
+GRACE = 0.25
 """Seconds for which a link must stay up after something came on it."""
+MANY = 20
+"""Posts at once of which a node may leave some for later."""
 TELLING = frozenset(
     code for code, kind in MESSAGES.items() if kind in (Posts, Backfill, Frontiers, Receipts)
 )
@@ -94,6 +97,8 @@ class News:
     receipts: list[tuple[MessageId, MemberId]] = field(factory=list)
     ends: list[tuple[Stream, int]] = field(factory=list)
     """How far streams go."""
+    soon: bool = False
+    """Whether it may tell of posts that are still to come."""
 
 
 @define
@@ -105,6 +110,8 @@ class Known:
     roster: dict[MemberId, float] = field(factory=dict)
     """Whom it has shown as a member, and since when."""
     ends: dict[Stream, int] = field(factory=dict)
+    bodies: dict[Stream, int] = field(factory=dict)
+    """Up to which post of each stream any came."""
     _posts: dict[tuple[Stream, MemberId], set[int]] = field(factory=dict)
     _directs: set[tuple[MessageId, MemberId]] = field(factory=set)
 
@@ -138,19 +145,22 @@ class Arrivals:
         """This node's disk was lost, or an old one was put in."""
         self._known.pop(site.name, None)
 
-    def heard(self, site: Site, wire: Lasting, body: bytes) -> None:
-        """A whole frame has reached a process that can write."""
+    def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
+        """A whole frame has reached a process that can write: whether that is worth a look soon."""
         if body[1] not in TELLING:
-            return
+            return False
         news = News(self._now(), wire)
         try:
             for signed in self._witness.message(body).objects:
                 if signed.purpose in STATEMENTS:
                     self._told(site, news, *self._witness.read(signed))
+                    if signed.purpose is Purpose.ENVELOPE:
+                        self._body(site, news, signed)
         except RemoteError:
-            return  # It was forged, and costs its link.
+            return False  # It was forged, and costs its link.
         if news.acks or news.receipts or news.ends:
             self._known.setdefault(site.name, Known()).news.append(news)
+        return news.soon
 
     def known(self, site: Site, view: View) -> Known:
         """What a node must know by now."""
@@ -163,6 +173,15 @@ class Arrivals:
         for seat in view.seats:
             known.roster.setdefault(seat.member, self._now())
         return known
+
+    def _body(self, site: Site, news: News, signed: Signed) -> None:
+        """Notes which posts came, and heads of others."""
+        _, envelope = self._witness.read(signed)
+        bodies = self._known.setdefault(site.name, Known()).bodies
+        if signed.attachment:
+            bodies[envelope.stream] = max(envelope.last, bodies.get(envelope.stream, 0))
+        if envelope.count >= MANY or envelope.last > bodies.get(envelope.stream, 0):
+            news.soon = True
 
     def _told(self, site: Site, news: News, name: bytes, statement: Any) -> None:
         places = self._witness.places

@@ -101,9 +101,9 @@ class Checker:
         self._arrivals.disk_changed(site)
         self.witness.disk_changed(site, to)
 
-    def heard(self, site: Site, wire: Lasting, body: bytes) -> None:
-        """A frame has reached a process that can write to its disk."""
-        self._arrivals.heard(site, wire, body)
+    def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
+        """A frame has reached a process that can write to its disk: whether to look at it soon."""
+        return self._arrivals.heard(site, wire, body)
 
     def shown(self, site: Site, view: View) -> None:
         """What a node shows now, all of it."""

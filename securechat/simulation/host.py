@@ -85,6 +85,7 @@ class Host:
     clock: HostClock = field(init=False)
     node: Node | None = None
     ears: Ears | None = None
+    settings: Settings = field(init=False)
     store: Store | None = None
     disk: bytes = b""
     """What is on the disk while no process runs."""
@@ -104,6 +105,7 @@ class Host:
         self.person = person(self.index)
         self.name, self.member = self.person.name, self.person.signer.member
         self.address = f"10.0.0.{self.index + 1}:{PORT}"
+        self.settings = self.world.settings
         self.clock = HostClock(self.world.clock, self.guard)
         self.clock.die()
 
@@ -134,7 +136,7 @@ class Host:
         boot = BootId(f"{self.rng.getrandbits(128):032x}")
         places = Places(f"0.0.0.0:{PORT}", (), self.peers)
         self.node = Node(
-            self.person, places, self.world.settings, boot, self.store, self.clock, self.wall_ms,
+            self.person, places, self.settings, boot, self.store, self.clock, self.wall_ms,
             self.rng, self._dial, self._fatal,
         )  # fmt: skip
         self.ears = Ears(self.node.links, self._heard)

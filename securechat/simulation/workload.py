@@ -38,6 +38,11 @@ def acquaintances(rng: Random, nodes: int) -> tuple[tuple[int, ...], ...]:
     return tuple((rng.randrange(0, index),) if index else () for index in range(nodes))
 
 
+def _burst(rng: Random) -> int:
+    """Posts said at once; the longest are more than a slow reader takes."""
+    return rng.randint(2, 30) if rng.random() < 0.5 else rng.randint(65, 95)
+
+
 def acts(rng: Random, nodes: int, faults: tuple[Fault, ...], until: float) -> tuple[Act, ...]:
     """Single posts, bursts and direct messages, some of them just around a fault."""
     found: list[Act] = []
@@ -47,7 +52,7 @@ def acts(rng: Random, nodes: int, faults: tuple[Fault, ...], until: float) -> tu
             at = max(1.0, rng.choice(faults).at + rng.uniform(-0.5, 1.5))
         who, other = rng.sample(range(nodes), 2)
         to = other if rng.random() < 0.35 else None
-        many = rng.randint(2, 30) if to is None and rng.random() < 0.06 else 1
+        many = _burst(rng) if to is None and rng.random() < 0.06 else 1
         for part in range(many):
             to_whom = "the room" if to is None else f"node{to + 1}"
             text = f"node{who + 1} to {to_whom}, {len(found)}, part {part} of {many}."

@@ -44,8 +44,12 @@ SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal, not judged where there are fewer."""
 SHORT_HISTORIES = 0.15
 """The part of all worlds in which posts are pruned."""
+SLOW_READER = 0.5
+"""The part in which one node is given more posts than it takes."""
 LOOK = 5.0
 """Seconds between looks at what each node shows,"""
+SOON = 0.3
+"""and before what it was told of has come,"""
 CALM_LOOK = 0.25
 """and at who could reach whom."""
 IDLE = 10.0
@@ -135,7 +139,6 @@ class World:
             tuple(str(fault) for fault in plan), self._said,
         )  # fmt: skip
 
-    # Before it begins.
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While it goes by: what the log tells is judged, and nothing runs on afterwards."""
@@ -148,6 +151,7 @@ class World:
             for host in self.hosts:
                 host.crash()
 
+    # Before it begins.
 
     def _rng(self, purpose: str) -> Random:
         return Random(f"{self.seed} {purpose}")  # noqa: S311 - chance, not secrets
@@ -162,6 +166,7 @@ class World:
         for index in range(self.nodes):
             peers = tuple(f"10.0.0.{known + 1}:{PORT}" for known in knows[index])
             self.hosts.append(Host(index, self, self._rng(f"host {index}"), peers))
+        self._limit(self._rng("limits"))
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
         self.checker.witness.prunes = self.prunes
@@ -180,6 +185,13 @@ class World:
         acts = workload.acts(people, self.nodes, plan, self.quiet + 5.0)
         self._schedule(plan, acts, workload.arrivals(people, self.nodes, self.quiet))
         return plan
+
+    def _limit(self, rng: Random) -> None:
+        """In some worlds one node takes few posts at a time: of the others it has heads only."""
+        if rng.random() < SLOW_READER:
+            host = rng.choice(self.hosts)
+            host.settings = evolve(host.settings, posts_per_second=0.2, burst=10.0)
+            self.marks["a world with a slow reader"] += 1
 
     def _schedule(
         self, plan: tuple[faults.Fault, ...], acts: tuple[Act, ...], arrivals: tuple[float, ...]
@@ -221,7 +233,8 @@ class World:
 
     def heard(self, host: Host, wire: Lasting, body: bytes) -> None:
         """A whole frame has reached a process."""
-        self.checker.heard(host, wire, body)
+        if self.checker.heard(host, wire, body):
+            self.clock.callLater(SOON, self._look_soon, host)
 
     def happened(self, host: Host, event: Any) -> None:
         """A node tells its watchers."""
@@ -306,6 +319,10 @@ class World:
             if host.shows:
                 self.judge.shown(host, host.presence())
             self._bounds(host)
+
+    def _look_soon(self, host: Host) -> None:
+        if host.node is not None and not host.clock.paused:
+            self.checker.shown(host, host.view())
 
     def _bounds(self, host: Host) -> None:
         ends = [end for pair in self.network.connections for end in pair if end.machine is host]

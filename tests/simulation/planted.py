@@ -21,12 +21,14 @@ from securechat.ids import BootId
 from securechat.membership import restart
 from securechat.messaging import (
     acks,
+    announcing,
     delivery,
     evidence,
     frontier,
     inbox,
     outbox,
     recovery,
+    taking,
     transcript,
 )
 from securechat.messaging.delivery import News
@@ -291,6 +293,41 @@ def _acks_of_one_too_few() -> Patch:
     return mock.patch.object(transcript.Transcript, "_post", post)
 
 
+def _frontiers_ignored() -> Patch:
+    """What others say to have stored of our posts is not looked at."""
+    return mock.patch.object(acks.Acks, "frontier", return_value=[])
+
+
+def _first_receipt_only() -> Patch:
+    """Of the receipts of one message the first is taken, the others are lost."""
+    true_receipts = outbox.Outbox.receipts
+
+    def receipts(self: Any, objects: Any, now: Any) -> list[Effect]:
+        effects: list[Effect] = true_receipts(self, list(objects)[:1], now)
+        return effects
+
+    return mock.patch.object(outbox.Outbox, "receipts", receipts)
+
+
+def _recovered_not_told() -> Patch:
+    """Whoever got a post late keeps that to itself."""
+    return mock.patch.object(announcing.Announcing, "recovered")
+
+
+def _tails_hidden() -> Patch:
+    """What is missing at the end of a stream is not shown."""
+
+    def nothing(self: Any, *_: Any) -> Iterator[Any]:
+        return iter(())
+
+    return mock.patch.object(transcript.Transcript, "_tails", nothing)
+
+
+def _heads_ignored() -> Patch:
+    """An author's word for how far his stream goes is not kept."""
+    return mock.patch.object(taking.Taking, "head", return_value=[])
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("ack before commit", ("I1",), _ack_before_commit),
     Planted("send before commit", ("I6",), _send_before_commit),
@@ -313,6 +350,11 @@ BUGS: tuple[Planted, ...] = (
     Planted("unknown goes back to sent", ("I1",), _unknown_resent),
     Planted("a passed deadline forgotten over a restart", ("I1",), _overdue_forgotten),
     Planted("k of the linked ones", ("I1",), _acks_of_one_too_few),
+    Planted("frontiers never taken as receipts", ("I1",), _frontiers_ignored),
+    Planted("the first receipt of several only", ("I1",), _first_receipt_only),
+    Planted("recovered posts not told", ("L",), _recovered_not_told),
+    Planted("tail gaps hidden", ("I5",), _tails_hidden),
+    Planted("heads ignored", ("I5",), _heads_ignored),
 )
 
 

@@ -100,6 +100,20 @@ class ArrivalsTests(SynchronousTestCase):
         ends = self.hears(self.bob, Frontiers((signed,))).ends
         self.assertEqual(ends, {Stream(ADA.member, 2, BOOT): 1, STREAM: 7})
 
+    def test_soon(self) -> None:
+        """A header beyond all posts that came, or many posts at once, are worth a look soon."""
+        head = evolve(post(2), attachment=b"")
+        cases = (
+            (Posts((post(1),)), False),
+            (Frontiers((head,)), True),
+            (Posts((post(2),)), False),
+            (Frontiers((head,)), False),
+            (Posts((post(3, count=40),)), True),
+        )
+        for message, soon in cases:
+            found = self.arrivals.heard(self.bob, self.wire, CODEC.frame(message)[4:])
+            self.assertIs(found, soon, message)
+
     def test_links_that_fall(self) -> None:
         """What came on a link that fell soon after, or came just now, may not have been read."""
         self.wrote(self.ada, Posts((post(1),)))
