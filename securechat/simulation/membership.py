@@ -42,7 +42,8 @@ from securechat.notices import Liveness, MemberChanged, PostShown, Via
 from securechat.objects import Signed
 from securechat.signing import Verifier
 from securechat.simulation.grounds import confirming, unfounded
-from securechat.simulation.shapes import Line, Presence, Row, Site
+from securechat.simulation.past import Past
+from securechat.simulation.shapes import Presence, Row, Site
 from securechat.wire import LENGTH, Codec
 
 NOT_SUSPECTED = 10.0
@@ -58,35 +59,7 @@ MOST_LINES = 32
 CACHED = 512
 BACKFILL = next(code for code, kind in MESSAGING.items() if kind is Backfill)
 READ = frozenset({*HANDSHAKE, *MESSAGES, BACKFILL}) - {16, 17}
-"""The messages that are read; of pings and acks only that there was one."""
-
-
-@define
-class _Past:
-    """What one node has shown and written, on the disk that it has now."""
-
-    boot: BootId = BootId("")
-    highest: int = 0
-    """The highest epoch of any process on this disk."""
-    epoch: int = 0
-    """Of the process that runs."""
-    set_back: bool = False
-    """Its disk was lost or set back, or another has its key: an epoch may rise without a start."""
-    held: dict[MemberId, Version] = field(factory=dict)
-    asked: dict[MemberId, Version] = field(factory=dict)
-    """The same, as it tells others in its questions."""
-    since: dict[MemberId, tuple[int, float]] = field(factory=dict)
-    """The newest epoch of each member that it has shown, and when first."""
-    left: dict[MemberId, int] = field(factory=dict)
-    """The epoch in which each member was shown as left."""
-    expects: dict[MemberId, int] = field(factory=dict)
-    """Members whose goodbye it must have heard, with the epoch."""
-    alive: set[MemberId] = field(factory=set)
-    """Whom it showed as alive last."""
-    lines: set[tuple[MemberId, Line]] = field(factory=set)
-    """Rows of others that it counted."""
-    said: Alive | None = None
-    """The newest Alive of its own that it wrote."""
+"""The messages that are read; pings and acks are only counted."""
 
 
 @define(eq=False)
@@ -113,7 +86,7 @@ class Judge:
     _accused: set[tuple[MemberId, Version]] = field(factory=set)
     _vouches: dict[tuple[MemberId, MemberId], tuple[float, int]] = field(factory=dict)
     """When a member last signed for an asker that it is there, and its epoch."""
-    _pasts: dict[str, _Past] = field(factory=dict)
+    _pasts: dict[str, Past] = field(factory=dict)
     _copied: set[MemberId] = field(factory=set)
     """Members of whom there are two."""
     _brought: set[tuple[str, Stream, int]] = field(factory=set)
@@ -156,7 +129,7 @@ class Judge:
         elif isinstance(message, AskClaims):
             self._asked(site, message)
         elif isinstance(message, Rows):
-            self._accused.update((row.subject, row.version) for row in message.rows)
+            self.accused(message)
         elif isinstance(message, Vouch):
             self._vouched(site, message)
         elif isinstance(message, Backfill):
@@ -195,6 +168,10 @@ class Judge:
 
     # P11, P12.
 
+    def accused(self, rows: Rows) -> None:
+        """Somebody says this against others."""
+        self._accused.update((row.subject, row.version) for row in rows.rows)
+
     def _vouched(self, site: Site, vouch: Vouch) -> None:
         for signed in vouch.objects:
             said = self._codec.statement(signed.purpose, signed.statement)
@@ -203,7 +180,7 @@ class Judge:
             elif not self._verifier.passes(self._publics[said.author], signed):
                 self._report("P12", site.name, "passes on a signed ack that nobody signed")
 
-    def _raised(self, site: Site, past: _Past, said: Alive) -> None:
+    def _raised(self, site: Site, past: Past, said: Alive) -> None:
         before, past.said = past.said, said
         if before is None or before.boot != said.boot or before.version >= said.version:
             past.said = before if before is not None and before.version > said.version else said
@@ -257,7 +234,7 @@ class Judge:
         if len(view.members) > len(self._publics):
             self._report("P22", site.name, f"shows {len(view.members)} members")
 
-    def _row(self, site: Site, past: _Past, row: Row) -> None:
+    def _row(self, site: Site, past: Past, row: Row) -> None:
         who, version = row.member[:8], Version(row.epoch, row.incarnation)
         before = past.held.get(row.member)
         if before is not None and version < before:
@@ -278,7 +255,7 @@ class Judge:
         if len(row.evidence) > MOST_LINES:
             self._report("P22", site.name, f"{who}: {len(row.evidence)} lines of evidence")
 
-    def _observers(self, site: Site, past: _Past, view: Presence) -> None:
+    def _observers(self, site: Site, past: Past, view: Presence) -> None:
         """P18; who became alive and something else within one turn was alive in between."""
         since = {row.member: row.since for row in view.members}
         alive = {row.member for row in view.members if row.state == Liveness.ALIVE}
@@ -291,7 +268,7 @@ class Judge:
 
     # P5, P15.
 
-    def _leaving(self, site: Site, past: _Past, row: Row) -> None:
+    def _leaving(self, site: Site, past: Past, row: Row) -> None:
         if row.state == Liveness.LEFT:
             if row.epoch > max(self._left.get(row.member, ()), default=0):
                 text = f"shows {row.member[:8]} as left in {row.epoch}, which it never said"
@@ -346,7 +323,7 @@ class Judge:
     def set_back(self, site: Site) -> None:
         """Its disk was lost, or an old one was put in, or copied."""
         past = self._past(site)
-        self._pasts[site.name] = _Past(past.boot, past.highest, past.epoch, True)
+        self._pasts[site.name] = Past(past.boot, past.highest, past.epoch, True)
 
     def copied(self, site: Site) -> None:
         """Another process will have its key: what becomes of two is no matter of one's version."""
@@ -382,8 +359,8 @@ class Judge:
                 text = f"{times} {kind} in {seconds:g} s, when nothing had changed"
                 self._report("P14", name, text)
 
-    def _past(self, site: Site) -> _Past:
-        return self._pasts.setdefault(site.name, _Past())
+    def _past(self, site: Site) -> Past:
+        return self._pasts.setdefault(site.name, Past())
 
 
 def _away(event: MemberChanged, calm: float) -> bool:

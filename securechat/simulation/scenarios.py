@@ -1,0 +1,78 @@
+"""
+Scripted worlds for what random ones seldom reach, by the properties of ``reference/membership.md`` 11.
+
+Each scene takes a stage whose nodes do not run yet, lets things happen in a fixed order and says what
+must be seen.  The judges of every world look on all the time, so that each is also one for P1 to P22.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from attrs import field, frozen
+
+from securechat.settings import Settings
+from securechat.simulation import scenes_life as life
+from securechat.simulation import scenes_network as network
+from securechat.simulation.observed import Violation
+from securechat.simulation.scenes import DAY
+from securechat.simulation.stage import Stage
+
+
+@frozen
+class Scenario:
+    """One script."""
+
+    name: str
+    rules: tuple[str, ...]
+    """What it is about."""
+    nodes: int
+    play: Callable[[Stage], None]
+    long: bool = False
+    """Takes too long for every day."""
+    settings: Settings = field(factory=Settings)
+
+
+def perform(scenario: Scenario, seed: int) -> list[Violation]:
+    """What is broken in it."""
+    stage = Stage(seed, scenario.nodes, settings=scenario.settings)
+    with stage.watched():
+        scenario.play(stage)
+        for host in stage.hosts:
+            if host.shows:
+                stage.judge.shown(host, host.presence())
+    return stage.violations
+
+
+LOCAL = Settings(preset="local")
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("quiet minutes", ("P7", "P14"), 4, life.quiet),
+    Scenario("clocks step", ("P21",), 3, life.clock_steps),
+    Scenario("simultaneous dials", ("P19",), 3, life.simultaneous_dials),
+    Scenario("a process is killed", ("P8", "P3"), 5, life.killed),
+    Scenario("a process is killed, local", ("P8", "P3"), 5, life.killed, settings=LOCAL),
+    Scenario("a machine vanishes", ("P8",), 5, life.vanished),
+    Scenario("all restart at once", ("P3", "P13"), 5, life.mass_restart),
+    Scenario("churn", ("P22",), 3, life.churn),
+    Scenario("a pause of 3 s", ("P9", "P10"), 5, life.paused),
+    Scenario("a pause of 30 s", ("P9", "P10"), 5, life.paused_long),
+    Scenario("a one-way cut", ("P12",), 3, network.one_way),
+    Scenario("two cut from each other", ("P12", "P18"), 4, network.pair_cut),
+    Scenario("a partition", ("P13",), 5, network.partition),
+    Scenario("a bridge", ("P13",), 5, network.bridge),
+    Scenario("a goodbye", ("P5", "P15"), 4, life.goodbye),
+    Scenario("a goodbye in a partition", ("P15",), 4, life.goodbye_apart),
+    Scenario("a lost disk", ("P20",), 3, life.lost_disk),
+    Scenario("an old disk", ("P20",), 3, life.old_disk),
+    Scenario("a copied home", ("P6", "P20"), 3, life.copied_home),
+    Scenario("slander", ("P17",), 3, network.slander),
+    Scenario("claims come again", ("P1", "P5"), 4, network.replayed),
+    Scenario("cut off", ("P10", "P13"), 4, network.cut_off),
+    Scenario("accusers that vanish", ("P18",), 5, network.silent_accusers),
+    Scenario("accusations of the living", ("P11",), 4, network.refuted),
+    Scenario("late frames", ("P6",), 3, network.late_frames),
+    Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
+    Scenario("a day apart", ("P13",), 4, partial(network.partition, seconds=DAY + 3600), long=True),
+)
