@@ -10,7 +10,8 @@ It holds what people said and what nodes then showed, as plain values, against t
 - I4 within a stream the order never turns. I5 up to the highest post that is shown, or of which the
   node was told by its author's signature, nothing is silently missing.
 - I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
-- I10 queues and tables stay within caps. I13 nothing fails unexpectedly.
+- I10 queues and tables stay within caps. I13 nothing fails unexpectedly. G8 ``left`` is a fact from
+  the member itself.
 - L after the last fault all rosters, transcripts and digests become equal, and every accepted message
   is everywhere; excused is only what stood on a disk that was lost or set back.
 """
@@ -162,13 +163,17 @@ class Checker:
                 text = f"was told that {stream} goes up to {end}, and shows nothing of that"
                 self.report("I5", site.name, text)
 
-    # I7.
+    # I7, G8.
 
     def _versions(self, site: Site, view: View) -> None:
         memory = self._memories.setdefault(site.name, _Memory())
         for seat in view.seats:
             version = Version(seat.epoch, seat.incarnation)
             before = memory.versions.get(seat.member)
+            left = seat.state == "left" and seat.member != site.member
+            if left and (seat.member, seat.epoch) not in self.witness.leaves:
+                text = f"shows {seat.member[:8]} as left in {seat.epoch}, which it never said"
+                self.report("G8", site.name, text)
             if seat.member == site.member:
                 before = None if before is None else Version(before.epoch, 0)
             if before is not None and version < before:

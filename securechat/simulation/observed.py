@@ -65,7 +65,7 @@ class View:
 
 @frozen
 class Violation:
-    """A promise that was broken; ``rule`` is an invariant of ``reference`` 4.2 or L for liveness."""
+    """A promise that was broken: an invariant of ``reference`` 4.2, L for liveness, or a guarantee."""
 
     rule: str
     at: float

@@ -8,6 +8,7 @@ The witness decodes what each node writes at the moment it writes it, and asks t
 - I6: an author's own envelope or direct message is on his disk before its first byte leaves.
 - I7: whom a node has welcomed with one epoch it never welcomes with a lower one.
 - I8: one place of a stream never has two objects signed by its author.
+- G8: a goodbye counts once its member has said it itself.
 - I12: a direct message travels on a link of its author to its recipient only.
 """
 
@@ -21,6 +22,7 @@ from attrs import define, field
 from securechat.ids import Hash, MemberId, MessageId, Stream
 from securechat.membership.messages import MESSAGES as MEMBERSHIP
 from securechat.membership.messages import STATEMENTS as CLAIMS
+from securechat.membership.messages import Claims
 from securechat.messaging.messages import MESSAGES as MESSAGING
 from securechat.messaging.statements import STATEMENTS, Direct, Envelope, Frontier, Receipt
 from securechat.node.handshake import MESSAGES as HANDSHAKE
@@ -31,6 +33,7 @@ from securechat.wire import LENGTH, Codec
 
 CACHED = 512
 WELCOME, FIRST_SPOKEN = 2, 32
+CLAIMS_TOLD = next(code for code, kind in MEMBERSHIP.items() if kind is Claims)
 
 
 class Site(Protocol):
@@ -72,6 +75,8 @@ class Witness:
     """What of that stood on a disk that was lost or set back since."""
     envelopes: dict[Stream, dict[int, tuple[Hash, int, int]]] = field(factory=dict)
     """Each post's envelope with its first and last seq."""
+    leaves: set[tuple[MemberId, int]] = field(factory=set)
+    """Who has said goodbye, and in which epoch."""
     _disks: dict[str, Disk] = field(factory=dict)
     _codec: Codec = field(init=False)
     _messages: dict[bytes, Any] = field(factory=dict)
@@ -94,7 +99,7 @@ class Witness:
     def written(self, site: Site, to: MemberId, data: bytes) -> None:
         """A node writes whole frames."""
         for body in _bodies(data):
-            if body[1] == WELCOME or body[1] >= FIRST_SPOKEN:
+            if body[1] in (WELCOME, CLAIMS_TOLD) or body[1] >= FIRST_SPOKEN:
                 message = self.message(body)
                 if isinstance(message, Welcome):
                     self._welcomed(site, to, message.epoch)
@@ -119,6 +124,10 @@ class Witness:
         return known
 
     def _object(self, site: Site, to: MemberId, signed: Signed) -> None:
+        if signed.purpose is Purpose.LEAVE:
+            _, leave = self.read(signed)
+            if leave.author == site.member:
+                self.leaves.add((leave.author, leave.epoch))
         if signed.purpose not in STATEMENTS:
             return
         name, statement = self.read(signed)

@@ -31,6 +31,7 @@ from securechat.simulation import faults, marks, workload
 from securechat.simulation.arrivals import Lasting
 from securechat.simulation.calm import Calm
 from securechat.simulation.chaos import Chaos
+from securechat.simulation.chatter import Chatter
 from securechat.simulation.checker import Checker
 from securechat.simulation.clock import SimClock
 from securechat.simulation.host import Host
@@ -110,6 +111,7 @@ class World:
     hosts: list[Host] = field(factory=list)
     network: SimNetwork = field(init=False)
     checker: Checker = field(init=False)
+    chatter: Chatter = field(init=False)
     chaos: Chaos = field(init=False)
     calm: Calm = field(init=False)
     judge: Judge = field(init=False)
@@ -170,6 +172,7 @@ class World:
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
         self.checker.witness.prunes = self.prunes
+        self.chatter = Chatter(self.checker.report)
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         self.chaos = Chaos(self, self._rng("chaos"))
         self.calm = Calm(self.clock, self.network, self.hosts)
@@ -307,6 +310,7 @@ class World:
         assert isinstance(source, Host)
         assert isinstance(target, Host)
         self.checker.witness.written(source, target.member, data)
+        self.chatter.written(source.name, data)
         self.judge.written(source, target, data)
         self.chaos.passed(source, target, data)
 
@@ -344,6 +348,10 @@ class World:
         """All have long been equal, if they are: from now on only probes are sent."""
         if self.healed is not None and self.clock.now - self.quiet - self.healed > IDLE:
             self.judge.count()
+            self.chatter.begin(self.clock.now, self._commits())
+
+    def _commits(self) -> dict[str, int]:
+        return {host.name: host.node.counters["commits"] for host in self.hosts if host.node}
 
     def _compared(self, fresh: bool) -> str:
         down = [host.name for host in self.hosts if host.node is None]
@@ -356,6 +364,7 @@ class World:
                 self.judge.shown(host, host.presence())
                 self.judge.passed(host, host.presence())
             self.judge.restless(IDLE, self.settings.period)
+            self.chatter.judge(self.clock.now, self.settings.period, self._commits())
         return self.checker.difference(views, self.hosts)
 
     def _last_look(self) -> None:

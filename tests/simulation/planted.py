@@ -16,9 +16,10 @@ from unittest import mock
 
 from attrs import evolve, frozen
 
-from securechat.effects import Answer, Effect, Send
+from securechat.effects import Answer, Effect, Record, Send
 from securechat.ids import BootId
 from securechat.membership import restart
+from securechat.membership.core import Membership
 from securechat.messaging import (
     acks,
     announcing,
@@ -31,11 +32,12 @@ from securechat.messaging import (
     taking,
     transcript,
 )
+from securechat.messaging.core import Messaging
 from securechat.messaging.delivery import News
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.node import door, greeting, handshake, turn
 from securechat.node.node import Node
-from securechat.notices import Delivery
+from securechat.notices import Delivery, Liveness
 from securechat.signing import Verifier
 from securechat.simulation import run
 from securechat.simulation.observed import Violation
@@ -328,6 +330,42 @@ def _heads_ignored() -> Patch:
     return mock.patch.object(taking.Taking, "head", return_value=[])
 
 
+def _unreachable_left() -> Patch:
+    """Who cannot be reached has left, it seems."""
+    true_snapshot = Membership.snapshot
+
+    def snapshot(self: Any, now: Any) -> Any:
+        view = true_snapshot(self, now)
+        gone = Liveness.UNREACHABLE
+        members = [evolve(m, state=Liveness.LEFT) if m.state is gone else m for m in view.members]
+        return evolve(view, members=tuple(members))
+
+    return mock.patch.object(Membership, "snapshot", snapshot)
+
+
+def _full_each_period() -> Patch:
+    """Everybody is told everything in every period."""
+    true_all = announcing.Announcing._tell_all
+
+    def tell_all(self: Any, now: Any) -> list[Effect]:
+        effects: list[Effect] = true_all(self, now)
+        return effects + [e for peer in self._peers.linked for e in self._full(peer, now)]
+
+    return mock.patch.object(announcing.Announcing, "_tell_all", tell_all)
+
+
+def _ticks_recorded() -> Patch:
+    """A tick with nothing due is written down, too."""
+    true_tick = Messaging.tick
+
+    def tick(self: Any, tick: Any, now: Any) -> list[Effect]:
+        effects: list[Effect] = true_tick(self, tick, now)
+        begun = self.parts.book.begun
+        return [*effects, Record(begun)] if begun is not None else effects
+
+    return mock.patch.object(Messaging, "tick", tick)
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("ack before commit", ("I1",), _ack_before_commit),
     Planted("send before commit", ("I6",), _send_before_commit),
@@ -355,6 +393,9 @@ BUGS: tuple[Planted, ...] = (
     Planted("recovered posts not told", ("L",), _recovered_not_told),
     Planted("tail gaps hidden", ("I5",), _tails_hidden),
     Planted("heads ignored", ("I5",), _heads_ignored),
+    Planted("unreachable told as left", ("G8",), _unreachable_left),
+    Planted("a full frontier in each period", ("I10",), _full_each_period),
+    Planted("an idle room that writes", ("I10",), _ticks_recorded),
 )
 
 

@@ -119,6 +119,16 @@ class CheckerTests(SynchronousTestCase):
         self.checker.set_back(self.bob, None)
         self.assertEqual(self.look(self.bob, view=older), [])
 
+    def test_left(self) -> None:
+        """G8: nobody is shown as left in an epoch in which it never said so; oneself may be leaving."""
+        gone = View((Seat(ADA.member, "left", 2, 0),), "", ())
+        self.assertEqual(self.look(self.bob, view=gone), ["G8"])
+        self.assertEqual(self.look(self.ada, view=gone), [])
+        self.checker.witness.leaves.add((ADA.member, 1))
+        self.assertEqual(self.look(self.bob, view=gone), ["G8"])
+        self.checker.witness.leaves.add((ADA.member, 2))
+        self.assertEqual(self.look(self.bob, view=gone), [])
+
     def test_accepted(self) -> None:
         """I9: what was accepted is shown by its author, in its words, unless its disk was lost."""
         self.checker.answered(MessageId(STREAM, 1), "post 1")

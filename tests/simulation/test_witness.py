@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.membership.messages import Claims, Leave
 from securechat.messaging.messages import Backfill, Directs, Frontiers, Posts, Receipts
 from securechat.messaging.statements import (
     Direct,
@@ -176,6 +177,14 @@ class WitnessTests(SynchronousTestCase):
         self.assertTrue(self.witness.keeps(BOB.member, second))
         self.witness.disk_changed(self.bob, None)
         self.assertFalse(self.witness.keeps(BOB.member, first))
+
+    def test_leaves(self) -> None:
+        """G8: a goodbye counts for the epoch in which its member said it, not what others pass on."""
+        leave = ADA.sign(Purpose.LEAVE, pack(Leave(ADA.member, 3, 1)))
+        self.says(self.bob, CAROL.member, Claims((leave,)))
+        self.assertEqual(self.witness.leaves, set())
+        self.says(self.ada, BOB.member, Claims((leave,)))
+        self.assertEqual(self.witness.leaves, {(ADA.member, 3)})
 
     def test_welcomes(self) -> None:
         """I7: nobody who welcomed one epoch of a member welcomes a lower one on the same disk."""
