@@ -6,6 +6,7 @@ Nothing is missed between two looks: a node keeps its events, and ``watch from=C
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from datetime import datetime
@@ -20,6 +21,7 @@ from securechat.drills.rig import Member, Room, until
 from tests.acceptance.rooms import template
 
 FIVE = ("ada", "bob", "carol", "dave", "eve")
+LINK_UP = re.compile(r" direction=(?P<direction>in|out) .*\bepoch=(?P<epoch>\d+)")
 Step = tuple[str, str, str]
 """Of whom, from which state, to which."""
 
@@ -103,8 +105,26 @@ def both_say(member: Member, name: str, state: str) -> bool:
     return member.state_of(name) == state and member.ask("who", name=name)["state"] == state
 
 
+def let_in(member: Member, peer: str) -> list[tuple[int, str]]:
+    """The links to a peer (its id) in the order in which they came up: its epoch, and who dialled."""
+    lines = member.log.read_text().splitlines()
+    found = [LINK_UP.search(line) for line in lines if f"link-up peer={peer} " in line]
+    return [(int(one["epoch"]), one["direction"]) for one in found if one]
+
+
 def rules(member: Member, name: str, verdict: str, since: str) -> list[str]:
     """The rules by which evidence counted towards a verdict since a moment, oldest first."""
     lines = member.ask("who", name=name)["evidence"]
     found = [line for line in lines if line["counted"] and line["verdict"] == verdict]
     return [line["why"] for line in found if line["at"] >= since]
+
+
+def story(member: Member, name: str) -> str:
+    """Every line of ``who``, for whoever reads why a test failed."""
+    lines = member.ask("who", name=name)["evidence"]
+    told = (
+        f"{x['at'][14:]} {x['by']}: {x['what']} -> {x['verdict']}, {x['why']}"
+        + " (not counted)" * (not x["counted"])
+        for x in lines
+    )
+    return f"\n{member.name} of {name}:\n" + "\n".join(told)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
 from securechat.drills.rig import Room, until
+from securechat.membership.liveness import Sign
 from tests.acceptance.rooms import RoomCase
 from tests.acceptance.sightings import (
     FIVE,
     Sightings,
     both_say,
+    let_in,
     made,
     pause,
+    rules,
+    story,
 )
 
 OTHERS = tuple(name for name in FIVE if name != "bob")
@@ -25,6 +29,14 @@ def agreed(room: Room) -> None:
     for name in FIVE:
         for other in FIVE:
             until(lambda n=name, o=other: both_say(room[n], o, "alive"), f"{name}: {other} alive")  # type: ignore[misc]
+
+
+def reached(room: Room) -> None:
+    """Wait until a dial of each other node has reached bob's process: only then refusals tell much."""
+    bob = room["bob"].ask("status")
+    wanted = (bob["epoch"], "out")
+    for name in OTHERS:
+        until(lambda n=name: wanted in let_in(room[n], bob["id"]), f"{name} has dialled bob")  # type: ignore[misc]
 
 
 class FiveNodes(RoomCase):
@@ -52,6 +64,18 @@ class FiveNodes(RoomCase):
         """Nobody told anything of the other four."""
         for observer in OTHERS:
             self.assertEqual({whom for whom, *_ in self.told.steps(observer)}, {"bob"})
+
+    def test_kill_9_is_seen_by_refused_redials_and_nobody_else_is_accused(self) -> None:
+        """Suspect, then unreachable because the redial was refused, not because time went by."""
+        reached(self.room)
+        self.room.end("bob", SIGKILL)
+        self.told.told_of("bob", "unreachable")
+        for observer in OTHERS:
+            self.assertEqual(self.told.of(observer, "bob"), ["suspect", "unreachable"])
+            why = rules(self.room[observer], "bob", "unreachable", self.told.since)
+            self.assertNotIn(Sign.TIME_IS_UP.value, why, story(self.room[observer], "bob"))
+            self.assertTrue(any("refused" in rule for rule in why), why)
+        self.only_bob()
 
     def test_a_restart_is_seen_alive_in_the_next_epoch(self) -> None:
         """After kill -9 the same member comes back, one epoch further, everywhere."""
@@ -125,3 +149,16 @@ class FiveNodesOfALan(RoomCase):
         self.room.signal("bob", SIGCONT)
         agreed(self.room)
         self.assertEqual(told.called("unreachable"), [])
+
+    def test_kill_9_is_seen_by_refused_redials(self) -> None:
+        """Also with ``lan`` it takes no timer: the kernel refuses the redials."""
+        reached(self.room)
+        told = Sightings(self.room, OTHERS)
+        self.room.end("bob", SIGKILL)
+        told.told_of("bob", "unreachable")
+        for observer in OTHERS:
+            why = rules(self.room[observer], "bob", "unreachable", told.since)
+            self.assertNotIn(Sign.TIME_IS_UP.value, why, story(self.room[observer], "bob"))
+            self.assertEqual({whom for whom, *_ in told.steps(observer)}, {"bob"})
+        self.room.start("bob")
+        agreed(self.room)

@@ -1,0 +1,176 @@
+"""A home is copied and started a second time: one member, two processes, and who of them is heard."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from signal import SIGCONT, SIGSTOP
+
+from securechat.drills.rig import Member, Room, free_ports, until
+from securechat.drills.story import NAMES
+from tests.acceptance.netns import PORT, WiredCase, WiredRoom
+from tests.acceptance.port import Port
+from tests.acceptance.rooms import OwnRoomCase, change, scratch
+from tests.acceptance.sightings import Sightings, let_in
+
+OTHERS = ("ada", "bob")
+OLD_WORDS = "said by the older process"
+LIVE = ("admin.sock", "admin.cookie", "node.lock")
+
+
+def copied(member: Member) -> Room:
+    """The same home at another place and on other ports, made while its process is stopped."""
+    room = Room(scratch())
+    port, admin = free_ports(2)
+    home = room.folder / member.name
+    shutil.copytree(member.home, home, ignore=shutil.ignore_patterns(*LIVE))
+    change(home, listen=f'"127.0.0.1:{port}"', tcp=f'"127.0.0.1:{admin}"')
+    room.members[member.name] = Member(member.name, home, port, admin)
+    return room
+
+
+def conflicts(member: Member) -> list[str]:
+    """What a process said of another one with its key, oldest first."""
+    lines = member.log.read_text().splitlines()
+    return [line.partition("what=")[2] for line in lines if " conflict " in line]
+
+
+def marks(member: Member, text: str) -> list[str | None]:
+    """How a node marks the posts of this text; empty if it shows none."""
+    posts = member.items("messages", kind="post", after="", limit=1000)
+    return [post["mark"] for post in posts if post["text"] == text]
+
+
+class CopiedHome(OwnRoomCase):
+    """Carol's process is stopped, a copy of her home is started, then the older process wakes."""
+
+    def setUp(self) -> None:
+        """All have met; the copy is made and not started."""
+        self.room = self.make(*NAMES)
+        self.room.start(*NAMES)
+        self.room.meet(*NAMES)
+        self.carol = self.room["carol"]
+        self.member = self.carol.ask("status")["id"]
+        self.carol.ask("say", text="before")
+        self.room.agree(*NAMES)
+        self.room.signal("carol", SIGSTOP)
+        self.twin = copied(self.carol)
+        self.addCleanup(self.twin.close)
+        self.copy = self.twin["carol"]
+        self.room.signal("carol", SIGCONT)
+        self.room.meet(*NAMES)
+
+    def both_speak(self) -> None:
+        """The copy speaks while the older process is stopped; that one speaks as soon as it wakes."""
+        person = Port(self.carol).json_mode()
+        self.addCleanup(person.close)
+        self.room.signal("carol", SIGSTOP)
+        person.say(json.dumps({"tag": "t", "cmd": "say", "text": OLD_WORDS}))
+        self.twin.start("carol")
+        epoch = self.copy.ask("status")["epoch"]
+        for name in OTHERS:
+            until(lambda n=name: self.shown(n) == (epoch, "alive"), f"{name} has let the copy in")  # type: ignore[misc]
+        self.copy.ask("say", text="said by the copy")
+        for name in OTHERS:
+            self.room.shows(name, "said by the copy")
+        self.room.signal("carol", SIGCONT)
+        self.assertEqual(person.next()["code"], 252)
+
+    def shown(self, name: str) -> tuple[int, str]:
+        """Carol's epoch and state as another node shows them."""
+        seen = self.room[name].ask("who", name="carol")
+        return seen["epoch"], seen["state"]
+
+    def settled(self) -> None:
+        """Wait until the older process has stopped speaking and the copy is let in by all."""
+        until(lambda: "stopped speaking" in "".join(conflicts(self.carol)), "the older stops")
+        epoch = until(lambda: self.copy.ask("status")["epoch"], "an epoch")
+        for name in OTHERS:
+            until(lambda n=name: self.shown(n) == (epoch, "alive"), f"{name} sees the copy")  # type: ignore[misc]
+
+    def refused(self) -> int:
+        """How many HELLOs of a stale epoch the others refused."""
+        asked = (self.room[name].ask("counters")["refused"] for name in OTHERS)
+        return sum(reasons.get("stale-epoch", 0) for reasons in asked)
+
+    def test_the_older_process_is_refused_and_counted(self) -> None:
+        """Its links were ended meanwhile; when it dials again, its epoch is stale."""
+        before = self.refused()
+        self.both_speak()
+        until(lambda: self.refused() > before, "a HELLO of a stale epoch is counted")
+        self.settled()
+
+    def test_the_older_process_says_conflict_and_stops_speaking(self) -> None:
+        """It and the copy each say that another process has their key; only the copy is heard on."""
+        told = Sightings(self.room, ("carol",))
+        self.both_speak()
+        self.settled()
+        words = [event["what"] for event in told.events("carol", "conflict")]
+        self.assertTrue(all("another process with this key" in line for line in words), words)
+        self.assertIn("stopped speaking", words[-1])
+        self.assertNotIn("stopped speaking", "".join(conflicts(self.copy)))
+        until(lambda: not self.carol.items("links"), "the older process has no link")
+        self.copy.ask("say", text="the copy goes on")
+        for name in OTHERS:
+            self.room.shows(name, "the copy goes on")
+
+    def test_chat_shows_nothing_of_the_older_process_as_new(self) -> None:
+        """Its words are not there, or are marked as lying above the end that its successor declared."""
+        self.both_speak()
+        self.settled()
+        self.copy.ask("say", text="the last word")
+        for name in OTHERS:
+            self.room.shows(name, "said by the copy", "the last word")
+            found = marks(self.room[name], OLD_WORDS)
+            self.assertTrue(all(mark and "after-end" in mark for mark in found), found)
+            self.assertEqual(marks(self.room[name], "the last word"), [None])
+            self.assertEqual(self.room[name].texts().count("before"), 1)
+
+    def test_no_node_lets_the_older_process_in_after_the_newer(self) -> None:
+        """At each node the epochs that were let in only rise, and the copy's is the last."""
+        self.both_speak()
+        self.settled()
+        for name in OTHERS:
+            epochs = [epoch for epoch, _ in let_in(self.room[name], self.member)]
+            self.assertEqual(epochs, sorted(epochs))
+            self.assertEqual(epochs[-1], self.copy.ask("status")["epoch"])
+            self.assertEqual(self.room[name].ask("status")["members"]["alive"], 3)
+
+
+class CopiedHost(WiredCase):
+    """The copy runs on another host, and the older process never stopped: it only hears nothing."""
+
+    def test_frames_on_a_superseded_link_are_ignored_and_counted(self) -> None:
+        """What the older process goes on sending is nobody's news; when it hears again, it stops."""
+        room = self.wire(*NAMES)
+        carol, copy = room["carol"], self.copy_of(room)
+        room.switch.pull("copy")
+        room.start("copy")
+        for name in OTHERS:
+            room.switch.drop("carol", name)
+        room.switch.plug("copy")
+        for name in OTHERS:
+            until(lambda n=name: self.ignored(room[n]), f"{name} counts what it ignores")  # type: ignore[misc]
+        carol.ask("say", text=OLD_WORDS)
+        copy.ask("say", text="said by the copy")
+        for name in OTHERS:
+            room.shows(name, "said by the copy")
+            self.assertEqual(marks(room[name], OLD_WORDS), [])
+        room.switch.mend()
+        until(lambda: "stopped speaking" in "".join(conflicts(carol)), "the older process stops")
+        for name in OTHERS:
+            self.assertTrue(all(mark for mark in marks(room[name], OLD_WORDS)))
+
+    def copy_of(self, room: WiredRoom) -> Member:
+        """Carol's home on another host; not started."""
+        home, address = room.folder / "copy", room.switch.host("copy")
+        room.signal("carol", SIGSTOP)
+        shutil.copytree(room["carol"].home, home, ignore=shutil.ignore_patterns(*LIVE))
+        room.signal("carol", SIGCONT)
+        change(home, listen=f'"{address}:{PORT}"')
+        room.members["copy"] = Member("copy", home, PORT, PORT + 1)
+        return room["copy"]
+
+    def ignored(self, member: Member) -> bool:
+        """Whether a node has counted bytes of a process that another one replaced."""
+        return bool(member.ask("counters").get("ignored", {}).get("superseded"))
