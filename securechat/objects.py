@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     ALIVE = "alive"
     LEAVE = "leave"
     ACK = "ack"
+    LOSS = "loss"
     REMOVAL = "removal"
     REQUEST = "request"
     ADMISSION = "admission"

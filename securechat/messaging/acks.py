@@ -112,7 +112,8 @@ class Acks:
             for held in self._book.evidence.within(entry.stream, news)
             if holder in self._book.evidence.audience(held)
         ]
-        if not acked:
+        again = () if acked else self._stored_again(row, spans, found.statement.epoch)
+        if not acked and not again:
             return []
         before = [(held, self._book.evidence.state(held, holder)) for held in acked]
         number, ranges, needless = self._book.evidence.place(row, spans)
@@ -120,8 +121,8 @@ class Acks:
         effects: list[Effect] = []
         listed = spans if ranges != spans else ()
         fact = PostsStored(
-            s.author, s.epoch, s.boot, holder, number, ranges, tuple(news), found.hash, now.wall_ms,
-            listed,
+            s.author, s.epoch, s.boot, holder, number, ranges, again or tuple(news), found.hash,
+            now.wall_ms, listed, found.statement.epoch,
         )  # fmt: skip
         if needless:
             keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
@@ -130,6 +131,13 @@ class Acks:
         for held, state in before:
             effects += _changed(held, holder, state, Delivery.ACKED, fact.evidence)
         return effects
+
+    def _stored_again(self, row: Row, spans: tuple[Span, ...], epoch: int) -> tuple[Span, ...]:
+        """What a member acknowledged, lost with its disk, and has signed to have again."""
+        lost = self._book.losses.get(row[1])
+        if lost is None or epoch < lost.epoch:
+            return ()
+        return self._book.evidence.before(row, spans, lost.epoch)
 
     def _proved(self, entry: StreamEntry) -> Iterator[Span]:
         """The ranges of an entry that name the same posts as ours, as far as we can tell."""

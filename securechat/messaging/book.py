@@ -37,6 +37,8 @@ class Book:
     clock: Clock = field(init=False)
     nonces: dict[str, facts.NonceUsed] = field(factory=dict)
     begun: facts.Begun | None = None
+    losses: dict[MemberId, facts.DiskLost] = field(factory=dict)
+    """Members who signed that they lost what they had stored, and before which epoch of theirs."""
     counters: Counter[str] = field(factory=Counter)
     """Volatile: what was counted since the start."""
     _receipts: dict[Hash, Hash] = field(factory=dict)
@@ -102,6 +104,9 @@ class Book:
     def _begin(self, fact: facts.Begun) -> None:
         self.begun = fact
 
+    def _lose(self, fact: facts.DiskLost) -> None:
+        self.losses[fact.member] = fact
+
     def _nonce(self, fact: facts.NonceUsed) -> None:
         self.nonces[fact.nonce] = fact
 
@@ -150,6 +155,7 @@ APPLY: dict[type[Any], Callable[[Book, Any], None]] = {
     facts.DirectState: lambda book, fact: book.letters.state(fact),
     facts.ReceiptHeld: lambda book, fact: book.letters.receipt(fact),
     facts.ReceiptGiven: lambda book, fact: book.letters.give(fact),
+    facts.DiskLost: Book._lose,
 }
 
 FORGET: dict[str, Callable[[Book, str], None]] = {

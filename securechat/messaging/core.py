@@ -73,7 +73,8 @@ class Messaging(Reading):
         self.parts.peers.up(link)
         self.parts.recovery.up(link.peer)
         self.parts.speaking.learn(link, now)
-        return self.parts.outbox.up(link, now) + self.parts.announcing.up(link.peer, now)
+        effects = self.parts.outbox.up(link, now) + self.parts.losses.up(link.peer, now)
+        return effects + self.parts.announcing.up(link.peer, now)
 
     def link_down(self, link: LinkDown, now: Instant) -> list[Effect]:
         """A link is gone."""

@@ -103,6 +103,8 @@ class ReceiptHeld(_Receipt):
     stored: int
     """The recipient's clock when it signed."""
     at: int
+    epoch: int = 0
+    """Of the recipient, when it signed."""
 
     @property
     def key(self) -> str:

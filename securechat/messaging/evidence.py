@@ -124,6 +124,14 @@ class Evidence:
             return number, Ranges.of(proofs[number].ranges + spans).spans, []
         return max(proofs, default=0) + 1, spans, []
 
+    def before(self, row: Row, spans: tuple[Span, ...], epoch: int) -> tuple[Span, ...]:
+        """What of these ranges is all that some proof of an earlier epoch of the holder stands for."""
+        now = Ranges.of(spans)
+        proofs = self._proofs.get(row, {}).values()
+        old = [proof.ranges for proof in proofs if proof.holder_epoch < epoch]
+        whole = [ranges for ranges in old if all(now.covers(a, b) for a, b in ranges)]
+        return Ranges.of(span for ranges in whole for span in ranges).spans
+
     def waiting(self) -> int:
         """How many own posts lack evidence."""
         return sum(held.count for held in self.still_open())

@@ -19,6 +19,7 @@ from securechat.messaging.direct_facts import (
     ReceiptGiven,
     ReceiptHeld,
 )
+from securechat.messaging.loss_facts import DiskLost
 from securechat.messaging.post_facts import (
     Audience,
     Begun,
@@ -37,6 +38,7 @@ __all__ = [
     "Begun",
     "DirectHeld",
     "DirectState",
+    "DiskLost",
     "EnvelopeHeld",
     "Floor",
     "Forked",
@@ -87,4 +89,5 @@ FACTS: dict[str, type[Any]] = {
     "dm-state": DirectState,
     "receipt": ReceiptHeld,
     "given": ReceiptGiven,
+    "lost": DiskLost,
 }

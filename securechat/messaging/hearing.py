@@ -21,6 +21,7 @@ from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.inbox import Inbox
+from securechat.messaging.losses import Losses
 from securechat.messaging.messages import (
     Absent,
     Backfill,
@@ -30,21 +31,24 @@ from securechat.messaging.messages import (
     Posts,
     Receipts,
     Rejected,
+    Unlinked,
     Want,
 )
 from securechat.messaging.outbox import Outbox
 from securechat.messaging.peers import Peers
 from securechat.messaging.recovery import Recovery
+from securechat.messaging.relaying import Relaying
 from securechat.messaging.serving import Serving
-from securechat.messaging.statements import Direct, Envelope, Frontier, Receipt
+from securechat.messaging.statements import Direct, Envelope, Frontier, Loss, Receipt
 from securechat.messaging.taking import Taking, own_refused
+from securechat.objects import Admitted
 
 CARRIES: dict[type[Any], tuple[type[Any], ...]] = {
     Posts: (Envelope,),
     Backfill: (Envelope,),
     Directs: (Direct,),
     Receipts: (Receipt,),
-    Frontiers: (Frontier, Envelope),
+    Frontiers: (Frontier, Envelope, Loss),
 }
 """Which statements each message may carry."""
 
@@ -58,11 +62,13 @@ class Hearing:
     _claims: Claims
     _recovery: Recovery
     _announcing: Announcing
+    _relaying: Relaying
     _acks: Acks
     _taking: Taking
     _inbox: Inbox
     _outbox: Outbox
     _serving: Serving
+    _losses: Losses
 
     def received(self, received: Received, now: Instant) -> list[Effect]:
         """One message."""
@@ -72,12 +78,14 @@ class Hearing:
                 raise RemoteError("wrong-object", type(found.statement).__name__)
         if isinstance(received.message, Want | Backfill | Absent):
             received.message.check()
-        return HEAR[type(received.message)](self, received, now)
+        effects = HEAR[type(received.message)](self, received, now)
+        return effects + self._losses.heard(received.admitted, now)
 
     def keep(self, members: set[MemberId]) -> None:
         """Only these members' claims matter."""
         wanted = members | set(self._peers.linked)
         self._claims.keep(wanted)
+        self._relaying.keep(wanted)
         self._recovery.keep(wanted)
 
     def _posts(self, received: Received, now: Instant) -> list[Effect]:
@@ -100,17 +108,20 @@ class Hearing:
         for found in received.admitted:
             if isinstance(found.statement, Envelope):
                 effects += self._taking.head(found, now)
-            elif found.author != self._book.me:
-                effects += self._frontier(found.statement, received.peer)
+            elif isinstance(found.statement, Frontier) and found.author != self._book.me:
+                effects += self._frontier(found, received.peer)
                 effects += self._acks.frontier(found, now)
         return effects
 
-    def _frontier(self, frontier: Frontier, peer: MemberId) -> list[Effect]:
+    def _frontier(self, found: Admitted[Any], peer: MemberId) -> list[Effect]:
+        frontier: Frontier = found.statement
         holder = frontier.author
         if holder != peer and holder not in self._peers.roster:
             self._book.counters["frontiers_of_strangers"] += 1
             return []
         changed = self._claims.take(frontier, direct=holder == peer)
+        if self._claims.believes(frontier):
+            self._relaying.heard(frontier, found.signed, peer)
         self._recovery.claimed(holder, changed, linked=holder in self._peers.linked)
         effects: list[Effect] = []
         if holder == peer:
@@ -138,6 +149,10 @@ class Hearing:
         self._recovery.absent(received.peer, received.message)
         return []
 
+    def _unlinked(self, received: Received, now: Instant) -> list[Effect]:
+        self._relaying.told(received.peer, received.message)
+        return []
+
 
 HEAR: dict[type[Any], Callable[[Hearing, Received, Instant], list[Effect]]] = {
     Posts: Hearing._posts,
@@ -149,4 +164,5 @@ HEAR: dict[type[Any], Callable[[Hearing, Received, Instant], list[Effect]]] = {
     Want: Hearing._want,
     Backfill: Hearing._backfill,
     Absent: Hearing._absent,
+    Unlinked: Hearing._unlinked,
 }

@@ -1,5 +1,5 @@
 """
-What messaging says on the wire: nine messages that carry signed statements or ask for them.
+What messaging says on the wire: ten messages that carry signed statements or ask for them.
 
 ``MESSAGES`` and ``STATEMENTS`` are the registries that the codec gets from ``node.dispatch``; codes
 32 to 63 are ours.  Recovery only pulls: a Want is answered by Backfills and Absents, the last of
@@ -20,6 +20,7 @@ from securechat.messaging.statements import (
 from securechat.messaging.statements import (
     Count,
     Digested,
+    Int,
     Name,
     Place,
     Span,
@@ -32,6 +33,8 @@ Objects = Annotated[tuple[Signed, ...], Meta(max_length=512)]
 
 MAX_WANTED = 256
 """Posts asked for at once."""
+MAX_LACKED = 256
+"""Members named at once: they fit a frame."""
 
 
 @frozen
@@ -65,7 +68,9 @@ class Rejected:
 
 @frozen
 class Frontiers:
-    """Frontiers, and heads of streams of which the sender lacks the last posts."""
+    """
+    Frontiers, and heads of streams of which the sender lacks the last posts; the sender's Loss.
+    """
 
     objects: Objects = ()
 
@@ -75,6 +80,21 @@ class Digest:
     """The sender's digest; the receiver compares it with its own."""
 
     digest: Digested
+
+
+@frozen
+class Lacked(Place):
+    """A member without a link to the sender, and the newest frontier of it that the sender has."""
+
+    version: Int
+    """0 with epoch 0 and a boot id of zeros: none."""
+
+
+@frozen
+class Unlinked:
+    """All members of the roster that the sender has no link to; whoever can passes theirs on."""
+
+    rows: Annotated[tuple[Lacked, ...], Meta(max_length=MAX_LACKED)] = ()
 
 
 @frozen
@@ -138,4 +158,5 @@ MESSAGES: dict[int, type[Any]] = {
     38: Want,
     39: Backfill,
     40: Absent,
+    41: Unlinked,
 }

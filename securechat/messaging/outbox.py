@@ -3,7 +3,8 @@ Own direct messages on their way: told, transmitted, offered again, given up (DE
 
 A message is recorded as ``sent`` in the turn of its Send, before its first byte leaves.  On every new
 link it is offered again under its id until it is acked, refused, or kept long enough.  How much is on
-its way at once is for ``window`` to say.
+its way at once is for ``window`` to say.  What a recipient acknowledged before it lost its disk is
+offered like the others, and stays ``acked`` meanwhile.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ class Outbox:
     """Tickets of the messages told in this turn."""
     _pump: dict[MemberId, None] = field(factory=dict)
     """Peers to whom more can be sent."""
+    _lost: dict[MemberId, dict[Hash, Letter]] = field(factory=dict)
+    """Those that a recipient acknowledged before it lost its disk."""
     _window: Window = field(init=False)
     _begun: Begun | None = None
     """The newest process of ours that the disk knew of at the start."""
@@ -123,9 +126,15 @@ class Outbox:
         self._pump[link.peer] = None
         return self._rolled_back(now) if self._set_back(link) else []
 
+    def offer_again(self, peer: MemberId, letters: Iterable[Letter]) -> None:
+        """This peer acknowledged these and has lost its disk since."""
+        self._lost[peer] = {letter.hash: letter for letter in letters}
+        self._pump[peer] = None
+
     def down(self, peer: MemberId) -> None:
         """Nothing is on its way there any more."""
         self._window.down(peer)
+        self._lost.pop(peer, None)
 
     def receipts(self, objects: Iterable[Admitted[Any]], now: Instant) -> list[Effect]:
         """Signed proofs of storage."""
@@ -140,13 +149,14 @@ class Outbox:
                 self._book.counters["stray_receipts"] += 1
                 continue
             self._settled(letter)
-            if letter.receipt is not None or letter.hash in done:
+            if letter.hash in done or not self._is_news(letter, receipt):
                 self._book.counters["duplicate_receipts"] += 1
                 continue
             done.add(letter.hash)
             fact = ReceiptHeld(
-                letter.hash, str(letter.id), found.hash, letter.to, receipt.at, now.wall_ms
-            )
+                letter.hash, str(letter.id), found.hash, letter.to, receipt.at, now.wall_ms,
+                receipt.epoch,
+            )  # fmt: skip
             effects.append(Record(fact, (found.signed,)))
             effects.append(Notify(Receipted(letter.id, letter.to)))
             effects += self._news(letter, News.RECEIPT, fact.evidence, now)
@@ -163,6 +173,7 @@ class Outbox:
     def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
         """No more tries."""
         self._expiry.pop(letter.hash, None)
+        self._lost.get(letter.to, {}).pop(letter.hash, None)
         effects = self._news(letter, News.CANCELLED, "cancelled", now)
         return delivery.after(letter.state, News.CANCELLED), effects
 
@@ -183,20 +194,21 @@ class Outbox:
 
     def due(self, mono: float) -> bool:
         """Whether a deadline passed, or it is time to look for what rested or expires."""
-        return self._window.due(mono) or (bool(self._expiry) and mono >= self._next_expiry)
+        kept = bool(self._expiry) or self._window.resting
+        return self._window.due(mono) or (kept and mono >= self._next_expiry)
 
     def tick(self, now: Instant) -> list[Effect]:
         """Deadlines, second offers and expiry."""
         effects: list[Effect] = []
         for letter in self._known(self._window.overdue(now.mono)):
             self._landed(letter)
-            if letter.open:
+            if self._offered(letter):
                 self._window.rest(letter, now.mono)
             effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
         if now.mono >= self._next_expiry:
             self._next_expiry = now.mono + EXPIRY_PAUSE
             for letter in self._known(self._window.reoffers(now.mono)):
-                if letter.open:
+                if self._offered(letter):
                     self._again(letter)
             effects += self._expire(now)
         return effects
@@ -239,7 +251,8 @@ class Outbox:
         batch: list[Hash] = []
         size = 0
         waiting = self._book.letters.open.get(peer, {}).values()
-        for letter in self._window.fitting(peer, waiting):
+        lost = self._known(self._lost.get(peer, ()))
+        for letter in self._window.fitting(peer, [*waiting, *lost]):
             if batch and size + letter.size > BATCH:
                 effects.append(Send(peer, Directs(), tuple(batch)))
                 batch, size = [], 0
@@ -266,6 +279,15 @@ class Outbox:
             effects.append(Notify(change))
         return effects
 
+    def _is_news(self, letter: Letter, receipt: Receipt) -> bool:
+        """Whether it is the first receipt, or the first since the recipient lost its disk."""
+        held, lost = letter.receipt, self._book.losses.get(letter.to)
+        return held is None or (lost is not None and held.epoch < lost.epoch <= receipt.epoch)
+
+    def _offered(self, letter: Letter) -> bool:
+        """Whether its recipient is to get it, at last or again."""
+        return letter.open or letter.hash in self._lost.get(letter.to, ())
+
     def _known(self, names: Iterable[Hash]) -> list[Letter]:
         found = [self._book.letters.get(name) for name in names]
         return [letter for letter in found if letter is not None]
@@ -278,6 +300,7 @@ class Outbox:
     def _settled(self, letter: Letter) -> None:
         """Its recipient answered for good: neither offered nor kept for an expiry."""
         self._expiry.pop(letter.hash, None)
+        self._lost.get(letter.to, {}).pop(letter.hash, None)
         if self._window.settled(letter):
             self._pump[letter.to] = None
 

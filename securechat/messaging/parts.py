@@ -13,10 +13,12 @@ from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.hearing import Hearing
 from securechat.messaging.inbox import Inbox
+from securechat.messaging.losses import Losses
 from securechat.messaging.outbox import Outbox
 from securechat.messaging.peers import Peers
 from securechat.messaging.rates import Bucket
 from securechat.messaging.recovery import Recovery
+from securechat.messaging.relaying import Relaying
 from securechat.messaging.retention import Retention
 from securechat.messaging.serving import Serving
 from securechat.messaging.speaking import Speaking
@@ -40,6 +42,7 @@ class Parts:
     speaking: Speaking
     taking: Taking
     outbox: Outbox
+    losses: Losses
     trying: Trying
     retention: Retention
     hearing: Hearing
@@ -51,11 +54,13 @@ class Parts:
         wanted = Bucket(settings.recovery_per_second, settings.recovery_per_second)
         recovery = Recovery(book, peers, claims, wanted)
         acks = Acks(book)
-        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers))
+        relaying = Relaying(peers, claims, settings)
+        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying)
         said = Bucket(settings.posts_per_second, settings.burst)
         taking = Taking(book, announcing)
         inbox = Inbox(signer, book, peers)
         outbox = Outbox(signer, book, peers)
+        losses = Losses(signer, book, peers, outbox)
         serving = Serving(book, acks)
         return cls(
             book=book,
@@ -68,9 +73,21 @@ class Parts:
             speaking=Speaking(signer, book, peers, acks, said),
             taking=taking,
             outbox=outbox,
+            losses=losses,
             trying=Trying(book, peers, outbox, acks),
             retention=Retention(book, peers),
             hearing=Hearing(
-                book, peers, claims, recovery, announcing, acks, taking, inbox, outbox, serving
+                book,
+                peers,
+                claims,
+                recovery,
+                announcing,
+                relaying,
+                acks,
+                taking,
+                inbox,
+                outbox,
+                serving,
+                losses,
             ),
         )

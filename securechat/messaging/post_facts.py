@@ -158,6 +158,7 @@ class Begun(Fact):
     epoch: int
     boot: BootId
     lost: bool  # we had a past, and this disk does not know its end
+    since: int = 0  # what we had stored before this epoch may be gone; 0 if nothing ever was lost
 
     @property
     def key(self) -> str:
@@ -165,7 +166,8 @@ class Begun(Fact):
 
     @property
     def words(self) -> str:
-        return f"we speak as epoch {self.epoch}"
+        gone = f"; what we had stored before epoch {self.since} may be gone" if self.since else ""
+        return f"we speak as epoch {self.epoch}{gone}"
 
 
 @frozen
@@ -232,6 +234,7 @@ class PostsStored(Placed):
     hash: Hash
     at: int
     listed: tuple[Span, ...] = ()  # what that frontier itself lists, if less than ``ranges``
+    holder_epoch: int = 0  # in which the member signed it
 
     @property
     def key(self) -> str:

@@ -16,6 +16,7 @@ from securechat.messaging.claims import Claims
 from securechat.messaging.evidence import weakest
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.held import Held
+from securechat.messaging.losses import since_lost
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.views import (
@@ -83,7 +84,10 @@ class Reading:
             letter = self._book.letters.by_id(wanted)
             if letter is None or not self._book.letters.own(letter):
                 raise LocalError(520, "no direct message of ours has this id")
-            why = letter.receipt.evidence if letter.receipt is not None else letter.why
+            why = letter.why
+            if letter.receipt is not None:
+                lost = since_lost(self._book, letter.to, letter.receipt.epoch)
+                why = letter.receipt.evidence + lost
             return (RecipientLine(letter.to, letter.state, letter.since, why),)
         held = self._own(wanted)
         return tuple(self._recipient(held, member) for member in self._book.evidence.audience(held))
@@ -215,7 +219,8 @@ class Reading:
             proof = self._book.evidence.proof(held, member)
             at = proof.at if proof is not None else held.at
             why = proof.evidence if proof is not None else "a frontier that is not kept any more"
-            return RecipientLine(member, state, at, why)
+            lost = since_lost(self._book, member, proof.holder_epoch if proof is not None else 0)
+            return RecipientLine(member, state, at, why + lost)
         at = offered.at if offered is not None else held.at
         why = {
             Delivery.QUEUED: "not linked since it was said",

@@ -120,13 +120,19 @@ class Speaking:
             del self._told[next(iter(self._told))]
 
     def begin(self) -> list[Effect]:
-        """Our epoch is known: remember that we were here; a hole tells of a lost disk later."""
+        """
+        Our epoch is known: remember that we were here.  An epoch that is missing between two starts,
+        or passed over by one process, tells that this disk does not know all that we did.
+        """
         mine, begun = self._peers.stream, self._book.begun
         if mine is None or (begun and (begun.epoch, begun.boot) == (mine.epoch, mine.boot)):
             return []
         before = begun.epoch if begun else 0
+        jumped = begun is not None and begun.boot == mine.boot
+        hole = jumped or mine.epoch != before + 1
         silent = begun is not None and begun.lost and not self._ends()
-        return [Record(Begun(mine.epoch, mine.boot, lost=mine.epoch != before + 1 or silent))]
+        since = mine.epoch if hole else begun.since if begun else 0
+        return [Record(Begun(mine.epoch, mine.boot, lost=hole or silent, since=since))]
 
     def settle(self, now: Instant) -> list[Effect]:
         """The turn's drafts as envelopes: recorded, pushed, answered."""

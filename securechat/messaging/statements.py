@@ -1,11 +1,12 @@
 """
-What messaging signs: four statements, each what one signature covers (DESIGN 6).
+What messaging signs: five statements, each what one signature covers (DESIGN 6).
 
 - ``Envelope``: the header of 1 to 64 posts.  Their texts ride as the attachment, bound by ``body``;
   without the attachment it is a head, the author's own evidence of how far his stream goes.
 - ``Direct``: one private message, text included.
 - ``Receipt``: "my node had stored this direct message when it said so".
 - ``Frontier``: what its holder has stored, stream by stream, and below which floor it keeps nothing.
+- ``Loss``: "what I had stored before this epoch of mine may be gone".
 
 ``check`` refuses what the types alone cannot: it looks at the object only, never at what we hold, so
 that every node judges alike.  Sizes of texts are in bytes of UTF-8.
@@ -225,11 +226,24 @@ class Frontier(Place):
             require(ordered(stored) and ordered(entry.closed), "frontier: ranges")
 
 
+@frozen
+class Loss:
+    """The author's word that its disk may not know what it had stored before this epoch (ADR 10)."""
+
+    author: Member
+    epoch: Count
+
+    def check(self, attachment: bytes) -> None:
+        """RemoteError if anything rides with it."""
+        require(not attachment, "loss: attachment")
+
+
 STATEMENTS: dict[Purpose, type[Any]] = {
     Purpose.ENVELOPE: Envelope,
     Purpose.DIRECT: Direct,
     Purpose.RECEIPT: Receipt,
     Purpose.FRONTIER: Frontier,
+    Purpose.LOSS: Loss,
 }
 
 

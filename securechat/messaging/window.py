@@ -94,6 +94,11 @@ class Window:
         self._flight.get(letter.to, {}).pop(letter.hash, None)
         self._rested.add(letter.hash)
 
+    @property
+    def resting(self) -> bool:
+        """Whether any is to be offered again on its link."""
+        return bool(self._resting)
+
     def due(self, mono: float) -> bool:
         """Whether a deadline passed."""
         return _due(self._deadlines, mono)

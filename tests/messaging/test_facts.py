@@ -14,6 +14,7 @@ from securechat.messaging.facts import (
     Begun,
     DirectHeld,
     DirectState,
+    DiskLost,
     EnvelopeHeld,
     Floor,
     Forked,
@@ -75,6 +76,18 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
         "",
     ),
     (Begun(3, BOOT, lost=False), (), "we speak as epoch 3", ""),
+    (
+        Begun(3, BOOT, lost=True, since=2),
+        (),
+        "we speak as epoch 3; what we had stored before epoch 2 may be gone",
+        "",
+    ),
+    (
+        DiskLost(BOB, 9, "loss", HASH, 1, (DIRECT,)),
+        (f"member:{BOB}", DIRECT),
+        f"{{{BOB}}} signed that it lost what it had stored before epoch 9",
+        "loss 0101010101010101",
+    ),
     (
         NonceUsed("n/1", POST, b"d", 1),
         (POST,),

@@ -1,0 +1,300 @@
+"""Lost disks: said by who lost one, heard by whose messages it had acknowledged."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import MessageId
+from securechat.inputs import Cancel
+from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
+from securechat.messaging.statements import Loss, Receipt
+from securechat.notices import Delivery, DeliveryChanged
+from securechat.settings import Settings
+from tests.messaging.room import CODEC, Disk, Member, Room, sign, three
+
+HOUR = 3600.0
+
+
+def lose(room: Room, member: Member, epoch: int = 9) -> None:
+    """A member's disk is gone; its process learns from others that it had spoken before."""
+    for other in room.members.values():
+        if other is not member:
+            room.cut(member, other)
+    member.disk = Disk()
+    member.restart(epoch=1, boot="f0")
+    room.seat(member, *room.members.values())
+    member.epoch = epoch
+    room.seat(member, *room.members.values())
+
+
+def offered(member: Member) -> int:
+    """How many direct messages were given to links."""
+    return sum(len(send.objects) for send in member.sent if isinstance(send.message, Directs))
+
+
+def evidence(member: Member, wanted: MessageId, other: Member) -> str:
+    """What a state of an own message at another rests on."""
+    return next(row.evidence for row in member.core.delivery(wanted) if row.member == other.id)
+
+
+class DirectMessages(SynchronousTestCase):
+    """What a recipient acknowledged and lost comes again."""
+
+    def test_comes_again(self) -> None:
+        """After its disk was lost a recipient has its messages again, under their ids, in order."""
+        room, ada, bob, _ = three()
+        told = [ada.tell(bob, text).id for text in ("one", "two", "three")]
+        room.run()
+        before = {wanted: evidence(ada, wanted, bob) for wanted in told}
+        ada.notices.clear()
+        lose(room, bob)
+        self.assertEqual(bob.texts(), [])
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), ["one", "two", "three"])
+        self.assertEqual([line.id for line in bob.lines()], told)
+        self.assertEqual([n for n in ada.notices if isinstance(n, DeliveryChanged)], [])
+        for wanted in told:
+            self.assertNotEqual(evidence(ada, wanted, bob), before[wanted])
+            self.assertNotIn("lost", evidence(ada, wanted, bob))
+
+    def test_acked_stays_and_says_so(self) -> None:
+        """Until its holder has it again, acked stays and its evidence says that the disk was lost."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        bob.frozen = True
+        room.run()
+        row = ada.core.delivery(told)[0]
+        self.assertEqual(row.state, Delivery.ACKED)
+        self.assertIn(f"{{{bob.id}}} has since lost its disk (loss ", row.evidence)
+        told_of = [f for f in ada.disk.facts.values() if str(told) in f.about]
+        self.assertIn("lost what it had stored before epoch 9", told_of[-1].words)
+        room.wait(20)
+        self.assertEqual(ada.core.delivery(told)[0].state, Delivery.ACKED)
+        self.assertEqual(ada.rebuilt().delivery(told), ada.core.delivery(told))
+
+    def test_sender_restarts_meanwhile(self) -> None:
+        """A sender that heard of the loss and was killed offers them again in its next life."""
+        room, ada, bob, _ = three()
+        ada.tell(bob, "one")
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        bob.frozen = True
+        room.run()
+        room.cut(ada, bob)
+        bob.frozen = False
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), ["one"])
+
+    def test_once(self) -> None:
+        """Once it is receipted again, nothing is offered on any later link or restart."""
+        room, ada, bob, _ = three()
+        ada.tell(bob, "one")
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        room.run()
+        bob.restart()
+        ada.restart()
+        room.roster()
+        for _ in range(3):
+            room.cut(ada, bob)
+            room.link(ada, bob)
+            room.wait(15, 0.5)
+        self.assertEqual(offered(ada), 2)
+        self.assertEqual(bob.texts(), ["one"])
+
+    def test_a_frame_is_lost(self) -> None:
+        """If the one that is offered again is dropped on the way, it rests and comes once more."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        while offered(ada) < 2:
+            frame = room._frames.popleft()
+            ada_or_bob = room.members[frame[1]]
+            ada_or_bob.receive(frame[0], decoded(frame[2]))
+        room._frames.clear()
+        room.wait(30, 0.5)
+        self.assertEqual(bob.texts(), ["one"])
+        self.assertNotIn("lost", evidence(ada, told, bob))
+
+    def test_old_disk(self) -> None:
+        """What a restored disk still knows is answered as ever: shown once, no more offered."""
+        room, ada, bob, _ = three()
+        ada.tell(bob, "kept")
+        room.run()
+        old = bob.disk.copy()
+        ada.tell(bob, "gone")
+        room.run()
+        lose(room, bob)
+        bob.disk = old
+        bob.restart(epoch=1, boot="f0")
+        room.seat(bob, *room.members.values())
+        bob.epoch = 9
+        room.seat(bob, *room.members.values())
+        room.link(ada, bob)
+        room.wait(120, 0.5)
+        self.assertEqual(bob.texts(), ["kept", "gone"])
+        self.assertEqual(offered(ada), 4)
+
+    def test_how_long(self) -> None:
+        """What was acknowledged longer ago than messages are kept, or was cancelled, stays lost."""
+        room = Room()
+        ada = room.member(1, settings=Settings(keep_hours=2))
+        bob = room.member(2)
+        room.roster()
+        room.mesh()
+        for text in ("old", "cancelled", "new"):
+            told = ada.tell(bob, text).id
+            room.run()
+            if text == "old":
+                room.wait(2.1 * HOUR, 60)
+            elif text == "cancelled":
+                ada.ask(Cancel(told))
+        lose(room, bob)
+        room.link(ada, bob)
+        room.wait(20, 0.5)
+        self.assertEqual(bob.texts(), ["new"])
+        states = {line.state for line in ada.lines()}
+        self.assertEqual(states, {Delivery.ACKED})
+
+    def test_many(self) -> None:
+        """A long list keeps to the window, and new messages are not held up by it."""
+        room, ada, bob, _ = three()
+        texts = [str(number) for number in range(200)]
+        for text in texts:
+            ada.tell(bob, text)
+            room.run()
+        lose(room, bob)
+        ada.tell(bob, "new")
+        ada.sent.clear()
+        room.link(ada, bob)
+        room.wait(1)
+        self.assertEqual(bob.texts(), [*texts, "new"])
+
+
+class Doors(SynchronousTestCase):
+    """Only the holder's own signature tells of a loss, and a restart is none."""
+
+    def test_restart_is_no_loss(self) -> None:
+        """A process that starts again on its disk says nothing, and is offered nothing."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        for _ in range(3):
+            room.cut(ada, bob)
+            bob.restart()
+            room.seat(bob, *room.members.values())
+            room.link(ada, bob)
+            room.run()
+        self.assertEqual(offered(ada), 1)
+        self.assertNotIn("lost", evidence(ada, told, bob))
+
+    def test_the_first_epoch_was_lost(self) -> None:
+        """One process that passes from epoch 1 to 2 had an epoch 1 of which it knows nothing."""
+        room, ada, bob, _ = three()
+        ada.tell(bob, "one")
+        room.run()
+        lose(room, bob, epoch=2)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), ["one"])
+
+    def test_said_at_every_link(self) -> None:
+        """Who was away hears of it at its own link, also after further restarts."""
+        room, ada, bob, carol = three()
+        carol.tell(bob, "one")
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        bob.restart()
+        room.seat(bob, *room.members.values())
+        room.link(carol, bob)
+        room.run()
+        self.assertEqual(bob.texts(), ["one"])
+
+    def test_others_word(self) -> None:
+        """A loss relayed by another, or of an epoch that is not there, changes nothing."""
+        room, ada, bob, carol = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        room.cut(ada, bob)
+        ada.receive(carol.id, Frontiers((sign(2, Loss(bob.id, 1)),)))
+        room.link(ada, bob)
+        ada.receive(bob.id, Frontiers((sign(2, Loss(bob.id, 7)),)))
+        ada.receive(bob.id, Frontiers((sign(3, Loss(carol.id, 7)),)))
+        ada.receive(bob.id, Posts((sign(2, Loss(bob.id, 1)),)))
+        room.wait(1)
+        self.assertEqual(ada.errors, ["wrong-object"])
+        self.assertEqual(ada.core.parts.book.counters["stray_losses"], 3)
+        self.assertEqual((offered(ada), ada.core.parts.book.losses), (1, {}))
+        self.assertNotIn("lost", evidence(ada, told, bob))
+
+    def test_receipts_of_before(self) -> None:
+        """A receipt of the time before the loss is no evidence for the time after it."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        lose(room, bob)
+        room.link(ada, bob)
+        bob.frozen = True
+        room.run()
+        mine, name = told.stream, ada.lines()[0].hash
+        for epoch in (1, 8):
+            old = Receipt(bob.id, epoch, ada.id, mine.epoch, mine.boot, told.seq, name, 5)
+            ada.receive(bob.id, Receipts((sign(2, old),)))
+            self.assertIn("has since lost its disk", evidence(ada, told, bob))
+
+
+class GroupPosts(SynchronousTestCase):
+    """Posts are recovered by their own rules; their evidence tells of the loss as well."""
+
+    def test_evidence(self) -> None:
+        """Acked stays; it says that the disk was lost until the holder signs that it has it again."""
+        room, ada, bob, carol = three()
+        said = [ada.say(text).id for text in ("one", "two")]
+        room.wait(1)
+        lose(room, bob)
+        room.link(ada, bob)
+        self.assertNotIn("lost", evidence(ada, said[0], bob))
+        while not ada.core.parts.book.losses:
+            frame = room._frames.popleft()
+            room.members[frame[1]].receive(frame[0], decoded(frame[2]))
+        for wanted in said:
+            row = next(r for r in ada.core.delivery(wanted) if r.member == bob.id)
+            self.assertEqual(row.state, Delivery.ACKED)
+            self.assertIn("has since lost its disk", row.evidence)
+            self.assertNotIn("lost", evidence(ada, wanted, carol))
+        room.wait(5)
+        self.assertEqual(bob.texts(), ["one", "two"])
+        for wanted in said:
+            self.assertNotIn("lost", evidence(ada, wanted, bob))
+
+    def test_opening(self) -> None:
+        """A stream that opens with "lost" says the same to those that its author is not linked to."""
+        room, ada, bob, carol = three()
+        said = ada.say("one").id
+        room.wait(1)
+        lose(room, bob)
+        room.link(bob, carol)
+        room.wait(1)
+        bob.say("I am back")
+        room.wait(5)
+        self.assertIn("I am back", ada.texts())
+        row = next(r for r in ada.core.delivery(said) if r.member == bob.id)
+        self.assertEqual(row.state, Delivery.ACKED)
+        self.assertEqual(ada.core.parts.book.losses[bob.id].epoch, 9)
+
+
+def decoded(frame: bytes) -> object:
+    """The message of a frame on its way."""
+    return CODEC.message(frame[4:])
