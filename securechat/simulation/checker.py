@@ -198,6 +198,11 @@ class Checker:
         """In what the nodes still differ, or what is still missing; empty if nothing."""
         names = sorted(views)
         first = views[names[0]]
+        members = {site.member: site for site in sites}
+        for member, site in members.items():
+            unlinked = members.keys() - views[site.name].links - {member}
+            if unlinked:
+                return f"{site.name} has no link to {sorted(members[one].name for one in unlinked)}"
         for name in names:
             view = views[name]
             apart = [seat.member for seat in view.seats if seat.state != "alive"]
@@ -213,7 +218,6 @@ class Checker:
                 return f"the digests of {name} and {names[0]} differ"
             elif _posts_of(view) != _posts_of(first):
                 return f"the transcripts of {name} and {names[0]} differ"
-        members = {site.member: site for site in sites}
         return self._undelivered(views, members) or self._untold(views, members)
 
     def _undelivered(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:

@@ -257,7 +257,8 @@ class Host:
             for member in membership.members
         )
         digest = messaging.snapshot(node.now()).digest
-        return View(seats, digest, tuple(lines), self.world.prunes)
+        links = frozenset(link.peer for link in node.links.view())
+        return View(seats, digest, tuple(lines), self.world.prunes, links)
 
     def _text(self, name: Hash, index: int, signed: Signed | None) -> str:
         texts = self._texts.get(name)

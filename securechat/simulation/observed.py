@@ -61,6 +61,8 @@ class View:
     lines: tuple[Line, ...]
     floors: bool = False
     """Whether retention has pruned anything."""
+    links: frozenset[MemberId] = frozenset()
+    """To whom links are up."""
 
 
 @frozen

@@ -18,8 +18,10 @@ from attrs import evolve, frozen
 
 from securechat.effects import Answer, Effect, Record, Send
 from securechat.ids import BootId
-from securechat.membership import restart
+from securechat.journal.store import Store
+from securechat.membership import dialing, restart
 from securechat.membership.core import Membership
+from securechat.membership.verdict import NEVER
 from securechat.messaging import (
     acks,
     announcing,
@@ -34,6 +36,7 @@ from securechat.messaging import (
 )
 from securechat.messaging.core import Messaging
 from securechat.messaging.delivery import News
+from securechat.messaging.facts import DirectHeld, ReceiptGiven
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.node import door, greeting, handshake, turn
 from securechat.node.node import Node
@@ -366,6 +369,29 @@ def _ticks_recorded() -> Patch:
     return mock.patch.object(Messaging, "tick", tick)
 
 
+def _one_dial_only() -> Patch:
+    """Whom a dial did not reach is not dialled again."""
+    true_again = dialing.Dialing._again
+
+    def again(self: Any, pace: Any, mono: float, slow: bool) -> None:
+        true_again(self, pace, mono, slow)
+        pace.due = NEVER
+
+    return mock.patch.object(dialing.Dialing, "_again", again)
+
+
+def _letters_forgotten() -> Patch:
+    """A restart forgets the direct messages that were received, and keeps the receipts given."""
+    true_replay = Store.replay
+
+    def replay(self: Any) -> Iterator[Any]:
+        facts = list(true_replay(self))
+        given = {fact.direct for fact in facts if isinstance(fact, ReceiptGiven)}
+        return iter([f for f in facts if not isinstance(f, DirectHeld) or f.hash not in given])
+
+    return mock.patch.object(Store, "replay", replay)
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("ack before commit", ("I1",), _ack_before_commit),
     Planted("send before commit", ("I6",), _send_before_commit),
@@ -393,6 +419,8 @@ BUGS: tuple[Planted, ...] = (
     Planted("recovered posts not told", ("L",), _recovered_not_told),
     Planted("tail gaps hidden", ("I5",), _tails_hidden),
     Planted("heads ignored", ("I5",), _heads_ignored),
+    Planted("one dial only", ("L",), _one_dial_only),
+    Planted("received direct messages forgotten", ("L",), _letters_forgotten),
     Planted("unreachable told as left", ("G8",), _unreachable_left),
     Planted("a full frontier in each period", ("I10",), _full_each_period),
     Planted("an idle room that writes", ("I10",), _ticks_recorded),

@@ -166,6 +166,8 @@ class CheckerTests(SynchronousTestCase):
 
     def differ(self, a: View, b: View) -> str:
         """In what two nodes differ."""
+        a = evolve(a, links=a.links or frozenset({BOB.member}))
+        b = evolve(b, links=b.links or frozenset({ADA.member}))
         return self.checker.difference({"ada": a, "bob": b}, (self.ada, self.bob))
 
     def test_equal(self) -> None:
@@ -180,6 +182,7 @@ class CheckerTests(SynchronousTestCase):
         view = View(ALIVE, "d", (shown(1, "post 1"),))
         suspect = (evolve(ALIVE[0], state="suspect"), ALIVE[1])
         cases = {
+            "bob has no link to ['ada']": (view, evolve(view, links=frozenset({CAROL.member}))),
             "ada sees 2 members, not alive": (evolve(view, seats=suspect), view),
             "bob sees 1 members": (view, evolve(view, seats=ALIVE[:1])),
             "other versions": (evolve(view, seats=(evolve(ALIVE[0], epoch=2), ALIVE[1])), view),
