@@ -5,6 +5,8 @@ Who is told what we have, and when (DESIGN 6, frontier).
 - Recovered ranges and new heads: every link, in the next period.
 - Everything: a peer at link-up, and after two unequal digests in a row, with a back-off of 2 to 30 s
   a peer.  The digest itself goes to every link each period and costs nothing to compare.
+- What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
+  author that is not linked is told to everybody, since only they can pass it on.
 - The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it.
 """
 
@@ -19,6 +21,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.peers import Peers
+from securechat.messaging.relaying import Relaying
 from securechat.objects import Signed
 
 HEADS = 64
@@ -43,6 +46,7 @@ class Announcing:
     _book: Book
     _peers: Peers
     _own: OwnFrontier
+    _relaying: Relaying
     _live: dict[Stream, None] = field(factory=dict)
     _recovered: dict[Stream, None] = field(factory=dict)
     _heads: dict[Stream, None] = field(factory=dict)
@@ -69,12 +73,14 @@ class Announcing:
 
     def up(self, peer: MemberId, now: Instant) -> list[Effect]:
         """Everything, to a peer that just came."""
+        self._relaying.up(peer)
         row = self._compared[peer] = Compared(pause=self._book.settings.frontier_backoff_min)
         row.next_full = now.mono + row.pause
         return self._full(peer, now)
 
     def down(self, peer: MemberId) -> None:
         """Nothing more to compare."""
+        self._relaying.down(peer)
         self._compared.pop(peer, None)
 
     def digest(self, peer: MemberId, theirs: bytes, now: Instant) -> list[Effect]:
@@ -122,6 +128,7 @@ class Announcing:
         streams, self._live = self._live, {}
         linked = self._peers.linked
         waiting = [stream for stream in streams if stream.author in linked]
+        self._recovered.update((s, None) for s in streams if s.author not in linked)
         authors = sorted({stream.author for stream in waiting})
         if not authors:
             return []
@@ -130,17 +137,23 @@ class Announcing:
 
     def _tell_all(self, now: Instant) -> list[Effect]:
         self._next = now.mono + self._book.settings.period
+        effects, owed = self._relaying.tick(now.mono)
+        self._recovered.update((s, None) for member in owed if (s := self._newest(member)))
         recovered, self._recovered = self._recovered, {}
         heads, self._heads = self._heads, {}
         messages = _messages(self._own.delta(recovered, now)) if recovered else []
         names = self._heads_of(heads)
-        effects: list[Effect] = [
-            Send(peer, message) for peer in self._peers.linked for message in messages
-        ]
+        effects += [Send(peer, message) for peer in self._peers.linked for message in messages]
         for peer in self._peers.linked:
             effects += _sends(peer, names)
             effects.append(Send(peer, self._own_digest()))
         return effects
+
+    def _newest(self, author: MemberId) -> Stream | None:
+        """The last stream of an author of which we hold posts."""
+        found = self._book.streams.authors.get(author)
+        held = [state.stream for state in found.in_order() if state.envelopes] if found else []
+        return held[-1] if held else None
 
     def _own_digest(self) -> Digest:
         digest = self._book.streams.digest()

@@ -12,7 +12,7 @@ from attrs import define, field
 from securechat.ids import BootId, Hash, MemberId, Stream
 from securechat.messaging.messages import Why
 from securechat.messaging.ranges import Ranges, Span
-from securechat.messaging.statements import FloorEntry, Frontier
+from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 
 MAX_STREAMS = 8192
 """Streams remembered of one holder."""
@@ -29,8 +29,12 @@ class Claim:
     """Whether a full frontier of this process of his was heard: then silence means "not stored"."""
     streams: dict[Stream, tuple[tuple[int, int, Hash], ...]] = field(factory=dict)
     floors: dict[MemberId, FloorEntry] = field(factory=dict)
+    _said_at: dict[Stream, int] = field(factory=dict)
+    """By which version it said what it says of a stream: they come over several ways, in any order."""
+    _floors_at: dict[MemberId, int] = field(factory=dict)
+    _whole_at: int = 0
+    _collecting: int = 0
     _parts: set[int] = field(factory=set)
-    _named: set[Stream] = field(factory=set)
 
     def spans(self, stream: Stream) -> tuple[Span, ...]:
         """The ranges it has of a stream."""
@@ -61,33 +65,40 @@ class Claim:
 
     def take(self, frontier: Frontier) -> list[Stream]:
         """A frontier of this process of his; the streams of which it says something else."""
-        if frontier.version < self.version:
-            return []
-        if frontier.version > self.version:
-            self._parts, self._named = set(), set()
-        self.version = frontier.version
+        self.version = max(self.version, frontier.version)
         for floor in frontier.floors:
-            self.floors[floor.author] = floor
+            if frontier.version >= self._floors_at.get(floor.author, 0):
+                self.floors[floor.author] = floor
+                self._floors_at[floor.author] = frontier.version
         changed = [
-            entry.stream
-            for entry in frontier.streams
-            if self.streams.get(entry.stream, ()) != entry.stored
+            entry.stream for entry in frontier.streams if self._says(entry, frontier.version)
         ]
-        for entry in frontier.streams:
-            if len(self.streams) < MAX_STREAMS or entry.stream in self.streams:
-                self.streams[entry.stream] = entry.stored
         return changed + (self._completed(frontier) if frontier.full else [])
+
+    def _says(self, entry: StreamEntry, version: int) -> bool:
+        """What it says of one stream, unless that is old; whether it says something else now."""
+        stream = entry.stream
+        if version < self._said_at.get(stream, self._whole_at):
+            return False
+        if len(self.streams) >= MAX_STREAMS and stream not in self.streams:
+            return False
+        changed = self.streams.get(stream, ()) != entry.stored
+        self.streams[stream], self._said_at[stream] = entry.stored, version
+        return changed
 
     def _completed(self, frontier: Frontier) -> list[Stream]:
         """Once every part of a full frontier is here, what it does not name is not stored."""
+        if frontier.version < max(self._collecting, self._whole_at):
+            return []
+        if frontier.version > self._collecting:
+            self._collecting, self._parts = frontier.version, set()
         self._parts.add(frontier.part)
-        self._named.update(entry.stream for entry in frontier.streams)
         if len(self._parts) < frontier.parts:
             return []
-        self.whole = True
-        gone = [stream for stream in self.streams if stream not in self._named]
+        self.whole, self._whole_at = True, frontier.version
+        gone = [stream for stream, at in self._said_at.items() if at < frontier.version]
         for stream in gone:
-            del self.streams[stream]
+            del self.streams[stream], self._said_at[stream]
         return gone
 
 
@@ -123,6 +134,11 @@ class Claims:
         if frontier.version >= claim.version:
             self.named = tuple(entry.stream for entry in frontier.streams)
         return claim.take(frontier)
+
+    def believes(self, frontier: Frontier) -> bool:
+        """Whether it is of the process that is taken for its holder's present one."""
+        claim = self._claims.get(frontier.author)
+        return claim is not None and (claim.epoch, claim.boot) == (frontier.epoch, frontier.boot)
 
     def keep(self, members: set[MemberId]) -> None:
         """Only these members matter."""

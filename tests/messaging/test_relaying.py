@@ -1,0 +1,320 @@
+"""Frontiers over a cut pair: passed on by whom both can reach, and by nobody else."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.effects import Send
+from securechat.ids import BootId, Hash, MemberId
+from securechat.messaging.messages import Frontiers, Lacked, Unlinked
+from securechat.messaging.statements import Frontier, StreamEntry
+from securechat.notices import Delivery
+from tests.messaging.room import Member, Room, admit, sign, three
+
+HASH = Hash(b"\1" * 32)
+
+
+def everybody(count: int) -> tuple[Room, list[Member]]:
+    """So many members, all linked, at rest."""
+    room = Room()
+    members = [room.member(number) for number in range(1, count + 1)]
+    room.roster()
+    room.mesh()
+    room.wait(2)
+    return room, members
+
+
+def sent(member: Member, kind: type, *, to: Member | None = None) -> int:
+    """How many messages of this kind a member sent."""
+    return sum(
+        isinstance(send.message, kind) and (to is None or send.peer == to.id)
+        for send in member.sent
+    )
+
+
+def passed(member: Member, holder: Member) -> list[MemberId]:
+    """To whom a member passed frontiers of another on."""
+    return [
+        send.peer
+        for send in member.sent
+        if isinstance(send.message, Frontiers)
+        for signed in send.message.objects
+        if admit(signed).author == holder.id
+    ]
+
+
+def clear(*members: Member) -> None:
+    """Forget what was sent."""
+    for member in members:
+        member.sent.clear()
+
+
+class CutPair(SynchronousTestCase):
+    """Ada and bob cannot reach each other; carol reaches both."""
+
+    def test_receipts(self) -> None:
+        """Ada learns through carol that bob has her post: 2 of 2."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        ada.say("over the cut")
+        room.wait(8)
+        self.assertEqual(bob.texts(), ["over the cut"])
+        line = ada.lines()[0]
+        self.assertEqual((line.acked, line.of), (2, 2))
+        evidence = {row.member: row.state for row in ada.core.delivery(line.id)}
+        self.assertEqual(evidence, {bob.id: Delivery.ACKED, carol.id: Delivery.ACKED})
+        self.assertEqual([m.errors for m in (ada, bob, carol)], [[], [], []])
+
+    def test_receipt_lost_with_the_link(self) -> None:
+        """Bob stored the post while the link lasted, and his frontier was lost with it."""
+        room, ada, bob, _carol = three()
+        room.wait(2)
+        ada.say("just before")
+        room.run()
+        self.assertEqual(bob.texts(), ["just before"])
+        room.cut(ada, bob)
+        room.wait(9)
+        self.assertEqual(ada.lines()[0].acked, 2)
+
+    def test_who_has_what(self) -> None:
+        """Ada can compare herself with bob, to whom she never had a link."""
+        room = Room()
+        ada, bob, carol = (room.member(number) for number in (1, 2, 3))
+        room.roster()
+        bob.say("before we met")
+        room.link(bob, carol)
+        room.wait(3)
+        room.link(ada, carol)
+        room.wait(6)
+        claim = ada.core.parts.claims.get(bob.id)
+        assert claim is not None
+        self.assertTrue(claim.whole)
+        self.assertEqual(claim.spans(bob.lines()[0].id.stream), ((1, 1),))
+        self.assertEqual(ada.core.diff(bob.id), ())
+
+    def test_chain(self) -> None:
+        """It crosses a chain of four."""
+        room = Room()
+        ada, bob, carol, dave = (room.member(number) for number in (1, 2, 3, 4))
+        room.roster()
+        for one, other in ((ada, bob), (bob, carol), (carol, dave)):
+            room.link(one, other)
+        room.wait(4)
+        ada.say("to the other end")
+        room.wait(20)
+        self.assertEqual(dave.texts(), ["to the other end"])
+        self.assertEqual(ada.lines()[0].acked, 3)
+
+    def test_lost_on_the_way(self) -> None:
+        """What got lost on its way is passed on again: ada says every 30 s what she has."""
+        room, ada, bob, _carol = three()
+        room.cut(ada, bob)
+        room.wait(5)
+        carry = Room.carry
+
+        def lossy(room: Room, sender: Member, send: Send) -> None:
+            objects = getattr(send.message, "objects", ())
+            if send.peer != ada.id or all(admit(o).author != bob.id for o in objects):
+                carry(room, sender, send)
+
+        patched = self.patch(Room, "carry", lossy)
+        ada.say("x")
+        room.wait(10)
+        self.assertEqual((bob.texts(), ada.lines()[0].acked), (["x"], 1))
+        patched.restore()
+        room.wait(70, 0.25)
+        self.assertEqual(ada.lines()[0].acked, 2)
+
+
+class Cost(SynchronousTestCase):
+    """What it costs."""
+
+    def test_nothing_where_all_are_linked(self) -> None:
+        """In a room where all are linked nothing is said of it, and nothing passed on."""
+        room, members = everybody(4)
+        clear(*members)
+        members[0].say("x")
+        room.wait(40, 0.25)
+        self.assertEqual([sent(m, Unlinked) for m in members], [0] * 4)
+        others = [passed(m, other) for m in members for other in members if other is not m]
+        self.assertEqual(others, [[]] * 12)
+
+    def test_a_restart_costs_nothing(self) -> None:
+        """A link that comes back within 2 s is no news."""
+        room, members = everybody(3)
+        clear(*members)
+        room.cut(members[0], members[1])
+        room.wait(1)
+        room.link(members[0], members[1])
+        room.wait(5)
+        self.assertEqual([sent(m, Unlinked) for m in members], [0] * 3)
+
+    def test_two_go_betweens(self) -> None:
+        """Of five that could, the same two pass one member's frontiers on to one peer."""
+        room, members = everybody(7)
+        ada, bob, *others = members
+        room.cut(ada, bob)
+        room.wait(6)
+        clear(*members)
+        for number in range(3):
+            ada.say(str(number))
+            room.wait(6)
+        self.assertEqual([line.acked for line in ada.lines()], [6] * 3)
+        doing = [member.number for member in others if ada.id in passed(member, bob)]
+        self.assertEqual(len(doing), 2)
+        # Of each post bob says twice that he has more: a whole frontier, and that he recovered it.
+        self.assertLessEqual(sum(len(passed(member, bob)) for member in others), 3 * 2 * 2)
+
+    def test_star(self) -> None:
+        """A post at the hub of a star costs a post and a receipt for each leaf, no more."""
+        room = Room()
+        hub, *leaves = (room.member(number) for number in range(1, 8))
+        room.roster()
+        for leaf in leaves:
+            room.link(hub, leaf)
+        room.wait(10)
+        clear(hub, *leaves)
+        hub.say("x")
+        room.wait(3)
+        frontiers = sum(sent(member, Frontiers) for member in (hub, *leaves))
+        self.assertEqual(frontiers, len(leaves))
+
+    def test_one_that_went(self) -> None:
+        """A member that everybody lost is passed on by nobody."""
+        room, members = everybody(5)
+        gone, *rest = members
+        rest[0].say("x")
+        room.wait(2)
+        for other in rest:
+            room.cut(gone, other)
+        clear(*rest)
+        room.wait(20, 0.25)
+        self.assertEqual([passed(member, gone) for member in rest], [[]] * 4)
+        self.assertEqual([sent(member, Unlinked, to=gone) for member in rest], [0] * 4)
+        self.assertEqual([sent(member, Unlinked) for member in rest], [3] * 4)
+
+
+class Taken(SynchronousTestCase):
+    """What is believed of what comes from third hands."""
+
+    def claim(self, member: Member, holder: Member) -> tuple[int, int] | None:
+        """Epoch and version of what a member has of a holder's frontier."""
+        found = member.core.parts.claims.get(holder.id)
+        return None if found is None else (found.epoch, found.version)
+
+    def spans(self, member: Member, holder: Member, author: Member) -> tuple[tuple[int, int], ...]:
+        """What a member believes that a holder has of an author's stream."""
+        found = member.core.parts.claims.get(holder.id)
+        entry = StreamEntry(author.id, author.epoch, author.boot, ())
+        return () if found is None else found.spans(entry.stream)
+
+    def frontier(self, holder: Member, author: Member, version: int, last: int) -> Frontier:
+        """A frontier in which a holder says to have an author's posts up to one."""
+        entry = StreamEntry(author.id, author.epoch, author.boot, ((1, last, HASH),))
+        return Frontier(holder.id, holder.epoch, holder.boot, version, False, 1, 1, (), (entry,))
+
+    def test_order(self) -> None:
+        """An older version never replaces a newer one, stream by stream, over whichever way it came."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        for version, author, last in (
+            (10**12 + 5, ada, 5),
+            (10**12 + 3, carol, 3),
+            (10**12, ada, 9),
+        ):
+            signed = sign(2, self.frontier(bob, author, version, last))
+            ada.receive(carol.id, Frontiers((signed,)))
+        self.assertEqual(self.spans(ada, bob, ada), ((1, 5),))
+        self.assertEqual(self.spans(ada, bob, carol), ((1, 3),))
+        self.assertEqual(self.claim(ada, bob), (1, 10**12 + 5))
+
+    def test_restart(self) -> None:
+        """After a restart the later epoch counts, also from a third, and the earlier no more."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        before = sign(2, self.frontier(bob, ada, 10**13, 9))
+        room.cut(carol, bob)
+        bob.restart()
+        room.seat(bob, ada, bob, carol)
+        room.link(carol, bob)
+        room.wait(5)
+        claim = ada.core.parts.claims.get(bob.id)
+        assert claim is not None
+        self.assertEqual((claim.epoch, claim.boot, claim.whole), (2, bob.boot, True))
+        ada.receive(carol.id, Frontiers((before,)))
+        self.assertEqual(self.spans(ada, bob, ada), ())
+        clear(carol)
+        carol.receive(ada.id, Frontiers((before,)))
+        room.wait(40, 0.25)
+        self.assertNotIn(before, [o for s in carol.sent for o in getattr(s.message, "objects", ())])
+
+    def test_twin(self) -> None:
+        """Of two processes of one epoch the one on a link counts; the other is not passed on."""
+        room, ada, bob, carol = three()
+        room.wait(2)
+        twin = BootId("7" * 32)
+        claim = Frontier(bob.id, bob.epoch, twin, 10**13, False, 1, 1)
+        ada.receive(carol.id, Frontiers((sign(2, claim),)))
+        found = ada.core.parts.claims.get(bob.id)
+        assert found is not None
+        self.assertEqual(found.boot, bob.boot)
+        room.cut(ada, bob)
+        clear(carol)
+        row = Lacked(bob.id, bob.epoch, twin, 0)
+        carol.receive(ada.id, Unlinked((row,)))
+        carol.core.parts.announcing._relaying.tick(room.mono)
+        self.assertEqual(passed(carol, bob), [])
+
+    def test_forged(self) -> None:
+        """What is passed on carries its holder's signature: an altered one is refused."""
+        _room, ada, bob, carol = three()
+        signed = sign(3, self.frontier(bob, ada, 10**12, 9))
+        with self.assertRaises(Exception) as caught:
+            ada.receive(carol.id, Frontiers((signed,)))
+        self.assertEqual(str(caught.exception), "bad-signature")
+        self.assertNotEqual(self.claim(ada, bob), (1, 10**12))
+
+
+class Bounds(SynchronousTestCase):
+    """What is kept to be passed on."""
+
+    def test_many_streams(self) -> None:
+        """A frontier of many parts is passed on whole; of what came since, a bounded number."""
+        room = Room()
+        ada, bob, carol = (room.member(number) for number in (1, 2, 3))
+        for life in range(1, 200):
+            if life > 1:
+                bob.restart()
+            room.roster()
+            bob.say(str(life))
+        room.link(bob, carol)
+        room.wait(60, 0.25)
+        room.link(ada, carol)
+        room.wait(60, 0.25)
+        claim = ada.core.parts.claims.get(bob.id)
+        assert claim is not None
+        self.assertEqual((claim.whole, len(claim.streams)), (True, 199))
+        kept = carol.core.parts.announcing._relaying._kept[bob.id]
+        for number in range(400):
+            boot = BootId(f"{number:032x}")
+            entry = StreamEntry(ada.id, 1, boot, ((1, 1, HASH),))
+            version = kept.version + 1
+            delta = Frontier(bob.id, bob.epoch, bob.boot, version, False, 1, 1, (), (entry,))
+            carol.receive(bob.id, Frontiers((sign(2, delta),)))
+        self.assertEqual(len(kept.newer(0)), 256 + len(kept._full))
+
+    def test_too_long(self) -> None:
+        """A full frontier of more than 16 parts is not kept."""
+        _room, _ada, bob, carol = three()
+        for part in range(1, 18):
+            whole = Frontier(bob.id, bob.epoch, bob.boot, 10**13, True, part, 17)
+            carol.receive(bob.id, Frontiers((sign(2, whole),)))
+        kept = carol.core.parts.announcing._relaying._kept[bob.id]
+        self.assertLess(kept.version, 10**13)
+
+    def test_members_that_left_the_roster(self) -> None:
+        """Nothing is kept of who is in the roster no more."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        room.seat(ada, ada, carol)
+        self.assertEqual(set(ada.core.parts.announcing._relaying._kept), {carol.id})
