@@ -151,6 +151,16 @@ class Received:
 
 
 @frozen
+class Offended:
+    """A message by which a peer broke the protocol; it reached no core, and is only recorded."""
+
+    peer: MemberId
+    link: int
+    message: str
+    reason: str
+
+
+@frozen
 class Heard:
     """Bytes of a peer came in, perhaps of an unfinished frame: contact, and nothing else."""
 

@@ -158,6 +158,11 @@ class Settings:
 
     dial_back_again: float = 3600.0
     """The pause after all addresses of a linked member were tried in vain."""
+    @property
+    def refute_pause(self) -> float:
+        """T, at least half a second: refutations are so far apart, however often we are accused."""
+        return max(0.5, self.period)
+
     claims_burst: float = 20.0
     claims_per_second: float = 2.0
     """Changed claims of one member taken from others; the excess is left to the next question."""

@@ -30,6 +30,7 @@ from securechat.inputs import (
     Instant,
     LinkDown,
     LinkUp,
+    Offended,
     Received,
     Refused,
     Tick,
@@ -191,6 +192,8 @@ def short_input(item: Any) -> str:
             words += [object_name(admitted.hash) for admitted in item.admitted]
         case Greeted():
             words = [item.peer, f"link={item.link}", f"epoch={item.alive.statement.epoch}"]
+        case Offended():
+            words = [item.peer, f"link={item.link}", item.message, _plain(item.reason)]
         case LinkUp():
             ends = link_ends(item.address, item.local)
             words = [item.peer, f"link={item.link}", f"epoch={item.epoch}", f"at={ends}"]
@@ -293,7 +296,9 @@ def _disturbance(command: Disturb | Heal) -> list[str]:
 
 
 def _touched(item: Any) -> tuple[str, ...]:
-    """The members to whom the cable was changed: a cause of what is thought of them."""
+    """Whom an input concerns that is no fact: a breach, or a changed cable, a cause of other things."""
+    if isinstance(item, Offended):
+        return (f"member:{item.peer}",)
     command = item.command if isinstance(item, Asked) else None
     if not isinstance(command, Disturb | Heal):
         return ()

@@ -167,9 +167,8 @@ class Dissemination:
     def _prove(self, member: MemberId, peer: MemberId) -> Iterator[Effect]:
         held = self._ledger.held[member]
         proofs = self._proofs.setdefault(peer, set())
-        shown = [claim for claim in (held.alive, held.leave) if claim is not None]
-        for claim in shown:
-            if claim.hash not in proofs:
+        for claim in (held.alive, held.leave if held.left else None):
+            if claim is not None and claim.hash not in proofs:
                 proofs.add(claim.hash)
                 yield Send(peer, Claims((claim.signed,)))
 

@@ -2,10 +2,10 @@
 How well this node itself does: Lifeguard's local health (arXiv 1707.00788; DESIGN 5).
 
 The score goes up by one where the fault is likely ours: a tick that came late, a go-between that was
-heard just now and yet answered nothing, an accusation against ourselves; and down by one with each
-round of probes in which acks came and none of these happened.  Interval, timeout and suspicion are
-multiplied by score + 1.  Who hears nobody at all is cut off: that says nothing about its own pace, so
-its score is held at 0, and it says "cut off".
+heard just now and yet answered nothing, an accusation against ourselves (to 1 and no further); and down
+by one with each round of probes in which acks came and none of these happened.  Interval, timeout and
+suspicion are multiplied by score + 1.  Who hears nobody at all is cut off: that says nothing about its
+own pace, so its score is held at 0, and it says "cut off".
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ class LocalHealth:
     def worse(self) -> None:
         """Something went wrong that is likely our own fault."""
         self._score = min(self._settings.max_health, self._score + 1)
+
+    def doubted(self) -> None:
+        """Somebody accused us: one step at most, since anybody may say so at any time."""
+        if self._score == 0:
+            self.worse()
 
     def better(self) -> None:
         """A round of probes went well."""

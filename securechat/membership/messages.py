@@ -214,6 +214,11 @@ MESSAGES: dict[int, type[Any]] = {
     23: Nack,
     24: Rows,
 }
+CARRIES: dict[type[Any], tuple[type[Any], ...]] = {
+    Claims: (Alive, Leave),
+    Vouch: (SignedAck,),
+}
+"""Which statements each message may carry."""
 STATEMENTS: dict[Purpose, type[Any]] = {
     Purpose.ALIVE: Alive,
     Purpose.LEAVE: Leave,

@@ -9,6 +9,7 @@ A row counts while its observer is alive in our own view, directly, and healthy,
 the subject that we hold.  It confirms a suspicion of ours and shortens its timer; it never begins one
 and never ends one.  Of a member that we still hear it makes us ask at once.  An observation against
 ourselves raises our incarnation, once for each version: that refutes the whole set of accusations.
+Whoever accuses each new version at once is refuted once in ``settings.refute_pause``, not each time.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.messages import MAX_ROWS, Observation, Rows
 from securechat.membership.refusals import Refusals
-from securechat.membership.verdict import Verdicts
+from securechat.membership.verdict import NEVER, Verdicts
 from securechat.notices import Liveness, Via
+from securechat.settings import Settings
 
 
 @frozen
@@ -48,9 +50,13 @@ class Observers:
     _refusals: Refusals
     _health: LocalHealth
     _announce: Announce
+    _settings: Settings
     _rows: dict[MemberId, Row] = field(factory=dict, init=False)
     _sent: Rows = field(default=Rows(0), init=False)
-    _refuted: Version | None = field(default=None, init=False)
+    _accused: Version | None = field(default=None, init=False)
+    """The version of ours that an observation is against, until it is refuted."""
+    _refuted: float = field(default=-NEVER, init=False)
+    """When we refuted last."""
 
     # Ours.
 
@@ -97,7 +103,7 @@ class Observers:
             if seen is None or row.subject == peer:
                 continue
             why = self._void(peer, row)
-            what = f"{row.state} for it, version {row.version}"
+            what = f"{row.state} for it"
             if why:
                 self._verdicts.note(row.subject, now, what, why, peer)
             elif seen.state is Liveness.ALIVE:
@@ -110,14 +116,22 @@ class Observers:
         return tuple(ask)
 
     def accused(self, rows: Rows, now: Instant) -> list[Effect]:
-        """An observation against ourselves, as we are now, is refuted once."""
+        """Whether somebody holds something against us, as we are now."""
         mine = self._ledger.version(self._ledger.me)
-        if mine is None or self._refuted == mine or self._announce.leaving:
+        if any(row.subject == self._ledger.me and row.version == mine for row in rows.rows):
+            self._accused = mine
+        return self.refute(now)
+
+    def refute(self, now: Instant) -> list[Effect]:
+        """Refute what is said against our present version, unless we did so just now."""
+        accused = self._accused is not None and self._accused == self._ledger.version(
+            self._ledger.me
+        )
+        too_soon = now.mono - self._refuted < self._settings.refute_pause
+        if not accused or too_soon or self._announce.leaving:
             return []
-        if not any(row.subject == self._ledger.me and row.version == mine for row in rows.rows):
-            return []
-        self._refuted = mine
-        self._health.worse()
+        self._accused, self._refuted = None, now.mono
+        self._health.doubted()
         return [*self._announce.refuted(now)]
 
     def confirming(self, member: MemberId) -> frozenset[MemberId]:

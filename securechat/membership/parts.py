@@ -75,7 +75,7 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
     dialback = DialBack(dialing, refusals, settings, rng)
     probing = Probing(ledger, links, verdicts, health, settings, rng, counters)
     gobetween = GoBetween(ledger, links, announce, settings, counters)
-    observers = Observers(ledger, links, verdicts, refusals, health, announce)
+    observers = Observers(ledger, links, verdicts, refusals, health, announce, settings)
     redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)
     restart = Restart(ledger, links, announce, dialing, probing)
     claims = Dissemination(ledger, links, verdicts, dialing, restart, settings, rng, counters)

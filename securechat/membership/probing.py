@@ -49,6 +49,8 @@ class Probe:
     """Whether it was pinged."""
     asked: dict[MemberId, bool] | None = None
     """Go-betweens that have not answered, and whether each was heard within a period then."""
+    answered: bool = False
+    """Whether any of them has."""
 
 
 @define
@@ -70,6 +72,8 @@ class Probing:
     _turns: list[MemberId] = field(factory=list, init=False)
     _lost: list[MemberId] = field(factory=list, init=False)
     """Members that nobody reaches, in the order in which they are asked for."""
+    _owing: set[MemberId] = field(factory=set, init=False)
+    """Go-betweens whose missing answer was counted against ourselves."""
     _well: bool = field(default=False, init=False)
     """Acks came in this round, and nothing spoke against ourselves."""
     _ill: bool = field(default=False, init=False)
@@ -112,6 +116,7 @@ class Probing:
         """An ack: a round trip, if it quotes our nonce."""
         out = self._out.get(member)
         if out is None or ack.nonce != out.nonce or not out.direct:
+            self._counters["ignored.acks"] += 1
             return
         del self._out[member]
         self._well = True
@@ -131,6 +136,7 @@ class Probing:
             self._verdicts.note(said.author, now, what, "not its newest process", via)
         else:
             del self._out[said.author]
+            self._owing.discard(via)
             self._verdicts.vouch(said.author, via, now)
 
     def nacked(self, peer: MemberId, nack: Nack, now: Instant) -> None:
@@ -140,6 +146,8 @@ class Probing:
             self._counters["refused.nack-not-asked"] += 1
             return
         del out.asked[peer]
+        out.answered = True
+        self._owing.discard(peer)
         self._counters["probes.nacks"] += 1
         self._verdicts.nack(nack.subject, peer, now)
         if not out.asked:
@@ -159,6 +167,7 @@ class Probing:
         for other in self._out.values():
             if other.asked:
                 other.asked.pop(member, None)
+        self._owing.discard(member)
         self.rtt.pop(member, None)
 
     # Probes.
@@ -196,7 +205,7 @@ class Probing:
         return effects
 
     def _weigh_ourselves(self, now: Instant) -> None:
-        if self._well and not self._ill and not any(out.asked for out in self._out.values()):
+        if self._well and not self._ill:
             self._health.better()
         self._well = self._ill = False
         seen = self._verdicts.seen.values()
@@ -287,13 +296,23 @@ class Probing:
             if effects:
                 return effects
             del self._out[member]
-        if any((out.asked or {}).values()):
-            self._counters["probes.nacks-missed"] += 1
-            self._health.worse()
-            self._ill = True
+        self._weigh_silence(out)
         if out.direct or self._unheard(seen, now):
             self._verdicts.judge(member, Sign.SILENCE, now, self._what(out))
         return []
+
+    def _weigh_silence(self, out: Probe) -> None:
+        """
+        Nobody answered, not even with a nack: if we heard them just now, the fault may be ours.
+
+        Once for each go-between until it answers again: one that never does must not slow us down.
+        """
+        lately = {peer for peer, heard in (out.asked or {}).items() if heard} - self._owing
+        if lately and not out.answered:
+            self._owing |= lately
+            self._counters["probes.nacks-missed"] += 1
+            self._health.worse()
+            self._ill = True
 
     def _unheard(self, seen: Seen, now: Instant) -> bool:
         """Whether a member without a link has been silent for a period and a ping timeout."""

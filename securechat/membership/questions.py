@@ -31,6 +31,8 @@ from securechat.objects import Signed
 
 SYNC_PAUSE = 2.0
 """Seconds between two questions of the same kind to one peer."""
+MAX_SERVED = 64
+"""Questions of one peer that are answered in a second; one about all of 1,024 members takes five."""
 PART = 32 * 1024
 """Bytes of signed objects in one message."""
 
@@ -44,6 +46,9 @@ class Questions:
     _asked: dict[tuple[MemberId, MemberId], float] = field(factory=dict, init=False)
     """When each (peer, first id) was asked last."""
     _answered: dict[tuple[MemberId, MemberId, MemberId], float] = field(factory=dict, init=False)
+    _served: Counter[MemberId] = field(factory=Counter, init=False)
+    """Questions of each peer in this second."""
+    _begun: float = field(default=0.0, init=False)
 
     def ask(self, peer: MemberId, now: Instant) -> list[Effect]:
         """Ask for all that is newer than what we hold, unless that was asked just now."""
@@ -71,7 +76,12 @@ class Questions:
     def answer(self, peer: MemberId, ask: AskClaims, now: Instant) -> list[Effect]:
         """What we hold that is newer than what the asker holds."""
         span = (peer, ask.first, ask.last)
-        if now.mono - self._answered.get(span, -SYNC_PAUSE) < SYNC_PAUSE / 2:
+        if now.mono - self._begun >= SYNC_PAUSE / 2:
+            self._begun = now.mono
+            self._served.clear()
+        self._served[peer] += 1
+        often = now.mono - self._answered.get(span, -SYNC_PAUSE) < SYNC_PAUSE / 2
+        if often or self._served[peer] > MAX_SERVED:
             self._counters["refused.asks-too-often"] += 1
             return []
         if len(self._answered) >= 4 * MAX_OBJECTS:
@@ -96,9 +106,11 @@ class Questions:
                 yield held.leave
 
     def link_down(self, peer: MemberId) -> None:
-        """Its last link ended: the next one may be asked at once."""
+        """Its last link ended: on the next both may ask at once."""
         for asked in [asked for asked in self._asked if asked[0] == peer]:
             del self._asked[asked]
+        for span in [span for span in self._answered if span[0] == peer]:
+            del self._answered[span]
 
 
 def parts_of(claims: Iterable[Claim]) -> tuple[Claims, ...]:

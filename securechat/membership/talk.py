@@ -9,7 +9,6 @@ from __future__ import annotations
 from attrs import define
 
 from securechat.effects import Answer, Effect, Notify, Send
-from securechat.errors import RemoteError
 from securechat.ids import MemberId
 from securechat.inputs import Instant, Received, Refused
 from securechat.membership.announce import Announce
@@ -30,7 +29,6 @@ from securechat.membership.messages import (
     Nack,
     Ping,
     Rows,
-    SignedAck,
     Vouch,
 )
 from securechat.membership.observers import Observers
@@ -112,8 +110,6 @@ class Talk:
         if not received.admitted:
             return []
         (admitted,) = received.admitted
-        if not isinstance(admitted.statement, SignedAck):
-            raise RemoteError("malformed", "a Vouch carries a signed ack")
         if admitted.statement.asker != self._ledger.me:
             return self._gobetween.vouched(received)
         self._probing.vouched(admitted, received.peer, now)
@@ -153,8 +149,8 @@ class Talk:
     def settle(self, now: Instant) -> list[Effect]:
         """The turn is over: tell what it changed."""
         if self._verdicts.suspects:
-            self._verdicts.retime(self._observers.confirming)
-        told = [*self._cut(), *self._verdicts.settle()]
+            self._verdicts.retime(self._observers.confirming, now.mono)
+        told = [*self._observers.refute(now), *self._cut(), *self._verdicts.settle()]
         return [*told, *self._observers.settle(), *self._claims.settle()]
 
     def _cut(self) -> list[Effect]:

@@ -211,21 +211,22 @@ class Verdicts:
         seen.confirmed.clear()
         seen.nacked.clear()
         if seen.state is S:
-            self._set(seen, 0)
+            self._set(seen, 0, now.mono)
 
-    def _set(self, seen: Seen, confirmed: int) -> None:
+    def _set(self, seen: Seen, confirmed: int, mono: float) -> None:
+        """What ends sooner than now ends now: late is only what nobody looked at."""
         score = self._health.score
         lasts = self._settings.suspicion(self._ledger.size, confirmed, score)
         seen.confirmations = confirmed
-        seen.until = max(seen.begun + lasts, seen.graced)
+        seen.until = max(seen.begun + lasts, seen.graced, min(seen.until, mono))
         self._next = min(self._next, seen.until)
 
-    def retime(self, confirming: Confirming) -> None:
+    def retime(self, confirming: Confirming, mono: float) -> None:
         """Set the end of each suspicion anew, from who confirms it now and how we do ourselves."""
         for member, seen in self.seen.items():
             if seen.state is S:
                 nacks = {by for by in seen.nacked if self.state(by) is A}
-                self._set(seen, len(nacks.union(confirming(member))))
+                self._set(seen, len(nacks.union(confirming(member))), mono)
 
     @property
     def suspects(self) -> bool:

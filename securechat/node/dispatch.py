@@ -32,6 +32,7 @@ from securechat.membership import facts as membership_facts
 from securechat.membership import messages as membership_messages
 from securechat.membership.core import Membership
 from securechat.messaging import facts as messaging_facts
+from securechat.messaging import hearing
 from securechat.messaging import messages as messaging_messages
 from securechat.messaging.core import Messaging
 from securechat.node import handshake
@@ -50,6 +51,12 @@ STATEMENTS: dict[Purpose, type[Any]] = {
 }
 FACTS: dict[str, type[Any]] = {**membership_facts.FACTS, **messaging_facts.FACTS}
 
+PURPOSES = {kind: purpose for purpose, kind in STATEMENTS.items()}
+CARRIES: dict[type[Any], frozenset[Purpose]] = {
+    message: frozenset(PURPOSES[kind] for kind in kinds)
+    for message, kinds in {**membership_messages.CARRIES, **hearing.CARRIES}.items()
+}
+"""Which objects each message may carry, for the door."""
 CONTROL = frozenset(membership_messages.MESSAGES.values())
 """Messages that go first on a link, so that bulk never delays a probe."""
 

@@ -2,9 +2,10 @@
 What comes in from a peer is judged here, before any core sees it.
 
 In this order (DESIGN 3): the frame's size (``wire.Framer``), strict decode, the link's epoch
-(``links``), already held (by SHA-256 of the signed bytes, never by an id), the author's key, the
-signature.  The answer depends on the object, its author's certificate and the removals held, never
-on when, from whom or in what order it came: equal sets give equal transcripts.
+(``links``), which kinds of objects the message may carry, already held (by SHA-256 of the signed bytes,
+never by an id), the author's key, the signature.  The answer depends on the object, its author's
+certificate and the removals held, never on when, from whom or in what order it came: equal sets give
+equal transcripts.
 
 An object of an unknown author is dropped and its author named; its certificate is asked for, and
 recovery brings the object again.  Anything wrong is a RemoteError: it costs the peer its link.
@@ -13,7 +14,7 @@ recovery brings the object again.  Anything wrong is a RemoteError: it costs the
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -30,6 +31,12 @@ from securechat.wire import Codec
 CERTIFICATES_CACHED = 256
 
 
+def require_purpose(signed: Signed, allowed: Container[Purpose], where: str) -> None:
+    """RemoteError unless an object of this kind has a place there."""
+    if signed.purpose not in allowed:
+        raise RemoteError("wrong-object", f"{signed.purpose} in {where}")
+
+
 @define
 class Door:
     """Judges messages and signed objects for one node."""
@@ -39,6 +46,8 @@ class Door:
     _room_certificate: bytes
     _keyring: Callable[[], Keyring]
     _holds: Callable[[Hash], bool]
+    _carries: Mapping[type[Any], frozenset[Purpose]]
+    """Which objects each message may carry."""
     _verifier: Verifier = field(init=False)
     _certificates: OrderedDict[bytes, MemberCertificate] = field(factory=OrderedDict, init=False)
 
@@ -49,7 +58,9 @@ class Door:
         """A decoded message with its signed objects checked, in their order."""
         admitted: list[Admitted[Any]] = []
         unknown: dict[MemberId, None] = {}
+        allowed = self._carries.get(type(message), frozenset())
         for signed in getattr(message, "objects", ()):
+            require_purpose(signed, allowed, type(message).__name__)
             found = self.object(signed)
             if isinstance(found, Admitted):
                 admitted.append(found)

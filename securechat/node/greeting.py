@@ -15,10 +15,10 @@ from attrs import define
 from securechat.errors import RemoteError
 from securechat.ids import BootId, MemberId
 from securechat.inputs import LinkUp
-from securechat.node.door import Door
+from securechat.node.door import Door, require_purpose
 from securechat.node.handshake import Close, Hello, Known, judge
 from securechat.node.wires import Home, Link
-from securechat.objects import Admitted, Signed
+from securechat.objects import Admitted, Purpose, Signed
 
 
 @define
@@ -53,6 +53,7 @@ class Greeting:
 
     def alive(self, signed: Signed, author: MemberId) -> Admitted[Any]:
         """An Alive of exactly this member; RemoteError for anything else."""
+        require_purpose(signed, (Purpose.ALIVE,), "the handshake")
         found = self._door.object(signed)
         if not isinstance(found, Admitted) or found.author != author:
             raise RemoteError("malformed", "carries somebody else's Alive")

@@ -145,8 +145,8 @@ ENDINGS = {
 BREACHES = frozenset(
     {
         "self", "protocol-version", "stale-epoch", "out-of-order", "malformed", "bad-length",
-        "unknown-message", "unknown-object", "bad-signature", "weak-key", "key-mismatch",
-        "wrong-room", "silent", "conflict", "internal",
+        "unknown-message", "unknown-object", "wrong-object", "bad-signature", "weak-key",
+        "key-mismatch", "wrong-room", "silent", "conflict", "internal",
     }
 )  # fmt: skip
 

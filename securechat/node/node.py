@@ -25,7 +25,7 @@ from securechat.membership.core import Membership
 from securechat.membership.presence import MembershipView
 from securechat.messaging.core import Messaging
 from securechat.messaging.views import MessagingView
-from securechat.node.dispatch import Cores, codec
+from securechat.node.dispatch import CARRIES, Cores, codec
 from securechat.node.door import Door
 from securechat.node.faults import Cable, Fault
 from securechat.node.handshake import PROTOCOL, Hello
@@ -137,7 +137,7 @@ class Node:
         signer = self.person.signer
         self.me = signer.member
         self._door = Door(
-            codec(), signer.room, self.person.room_certificate, self._keyring, self._holds
+            codec(), signer.room, self.person.room_certificate, self._keyring, self._holds, CARRIES
         )
         self._turn = Turn(
             self._clock, self.now, self._make_cores, self.store, self._door, self.settings,

@@ -27,7 +27,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from securechat.effects import Answer, Effect, Notify, Record
 from securechat.errors import LocalError, RemoteError
-from securechat.inputs import Asked, Command, Disturb, Greeted, Heal, Instant
+from securechat.inputs import Asked, Command, Disturb, Greeted, Heal, Instant, LinkUp, Offended
 from securechat.journal.records import TurnRecord
 from securechat.journal.store import Store, StoreError
 from securechat.node.batch import Batch
@@ -171,10 +171,11 @@ class Turn:
             self.counters[f"in.{type(message).__name__}"] += 1
             try:
                 received = self._door.admit(item.link.wire.peer, item.link.number, message)
+                self.counters["unknown_authors"] += len(received.unknown)
                 batch.inputs.append(received)
                 self._absorb(batch, self.cores.route(received, batch.now))
             except RemoteError as problem:
-                self._offended(batch, item.link, problem)
+                self._offended(batch, item.link, message, problem)
                 return
 
     def _handle(self, batch: Batch, item: Any) -> None:
@@ -198,7 +199,9 @@ class Turn:
         batch.cable.append(meant)
         batch.effects += [Notify(FaultNoticed(told(meant))), Answer(asked.ticket, None)]
 
-    def _offended(self, batch: Batch, link: Link, problem: RemoteError) -> None:
+    def _offended(self, batch: Batch, link: Link, message: Any, problem: RemoteError) -> None:
+        kind = type(message).__name__
+        batch.inputs.append(Offended(link.wire.peer, link.number, kind, problem.reason))
         batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
         self.links.offended(link, problem)
 
@@ -313,6 +316,8 @@ class Turn:
         if bug and isinstance(batch.current, Arrived):
             # Whatever the peer sent, it shall not be able to do so again and again.
             self.links.offended(batch.current.link, RemoteError("internal"))
+        elif bug and isinstance(batch.current, Greeted | LinkUp):
+            self.links.hangup(batch.current.peer, "internal")
         self._watch(FaultNoticed(reason))
         self._rebuild()
 

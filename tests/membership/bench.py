@@ -34,6 +34,7 @@ from securechat.membership.core import Membership
 from securechat.membership.messages import MESSAGES, STATEMENTS, Alive, Leave
 from securechat.membership.parts import Person
 from securechat.membership.presence import MemberView
+from securechat.node.dispatch import CARRIES
 from securechat.node.door import Door
 from securechat.notices import Liveness
 from securechat.objects import Admitted, Purpose, Signed
@@ -237,7 +238,7 @@ class Bench:
         """A message comes in through the real door."""
         door = Door(
             CODEC, authority().room, authority().certificate, lambda: self.core.keyring,
-            self.core.holds,
+            self.core.holds, CARRIES,
         )  # fmt: skip
         message = CODEC.message(CODEC.frame(message)[4:])
         received = door.admit(who.id, number, message)

@@ -32,6 +32,16 @@ class RingTests(SynchronousTestCase):
             ring.repeat(evolve(LINE, at=number))
         self.assertEqual([line.at for line in ring.lines], [1, 999])
 
+    def test_talk_drives_nothing_out(self) -> None:
+        """However much is told that does not count, what counted stays."""
+        ring = Ring()
+        for number in range(16):
+            ring.add(evolve(LINE, at=number, counted=True, what=f"it was so {number}"))
+        for number in range(1000):
+            ring.repeat(evolve(LINE, at=number, what=f"somebody says {number}"))
+        self.assertEqual(sum(line.counted for line in ring.lines), 16)
+        self.assertEqual(len(ring.lines), RING)
+
     @given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=100))
     def test_latest_last(self, lines: list[tuple[bool, str]]) -> None:
         """Whatever comes, the newest line is the last one and the ring stays bounded."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
-from securechat.membership.gobetween import MOST
+from securechat.membership.gobetween import FOR_ONE, MOST
 from securechat.membership.messages import (
     AskVouch,
     Challenge,
@@ -21,6 +21,7 @@ from securechat.objects import Purpose, Signed
 from securechat.wire import pack, unpack
 from tests.membership.bench import Bench, Someone, boot, sends, someone
 
+LETTERS = str.maketrans("0123456789", "abcdefghij")
 ADA, BOB, CAROL, DAVE = (someone(name) for name in ("ada", "bob", "carol", "dave"))
 
 
@@ -91,17 +92,22 @@ class CarryingTests(SynchronousTestCase):
         self.assertEqual(count(self.bench, "refused.vouch-not-asked"), 4)
 
     def test_bounds(self) -> None:
-        """One peer may ask only so much; what is more is counted and gets nothing."""
-        for nonce in range(MOST + 10):
+        """One question at a time for each member; what is more is counted and gets nothing."""
+        for nonce in range(100):
             self.ask(nonce)
-        self.assertEqual(count(self.bench, "refused.asks-too-often"), 10)
-        self.assertEqual(len(sends(self.bench.wait(1), Nack, BOB)), MOST)
+        self.assertEqual(count(self.bench, "refused.asks-too-often"), 99)
+        dave = self.bench.link(DAVE)
+        effects = self.bench.receive(DAVE, AskVouch(CAROL.id, 5), dave)
+        self.assertEqual(sends(effects, Challenge, CAROL), [Challenge(DAVE.id, 5)])
+        self.assertEqual(sends(self.bench.wait(1), Nack, BOB), [Nack(CAROL.id, 0)])
         self.assertEqual(len(sends(self.ask(), Challenge, CAROL)), 1)
 
     def test_something_else_in_a_vouch(self) -> None:
         """A Vouch with another statement in it breaks the protocol."""
-        with self.assertRaises(RemoteError):
-            self.bench.receive(CAROL, Vouch((CAROL.leave().signed,)), self.carol)
+        for wrong in (Vouch((CAROL.leave().signed,)), Claims((signed(CAROL, ADA.id, 1),))):
+            with self.assertRaises(RemoteError) as caught:
+                self.bench.receive(CAROL, wrong, self.carol)
+            self.assertEqual(caught.exception.reason, "wrong-object")
         with self.assertRaises(RemoteError):
             extra = Signed(Purpose.ACK, b"", bytes(64), b"x")
             self.bench.receive(CAROL, Vouch((extra,)), self.carol)
@@ -123,14 +129,19 @@ class ChallengedTests(SynchronousTestCase):
         self.assertEqual(said, SignedAck(ADA.id, 1, boot("0"), CAROL.id, 9))
 
     def test_bounds(self) -> None:
-        """She signs only so often in a period for one peer."""
-        for nonce in range(MOST + 5):
-            effects = self.bench.receive(BOB, Challenge(CAROL.id, nonce), self.bob)
-        self.assertEqual(sends(effects, Vouch), [])
-        self.assertEqual(count(self.bench, "refused.asks-too-often"), 5)
+        """She signs only so often in a period for one asker, and for one go-between in all."""
+
+        def signed_for(asker: MemberId, times: int) -> int:
+            challenge = Challenge(asker, 1)
+            answers = [self.bench.receive(BOB, challenge, self.bob) for _ in range(times)]
+            return sum(len(sends(effects, Vouch)) for effects in answers)
+
+        self.assertEqual(signed_for(CAROL.id, 50), FOR_ONE)
+        self.assertEqual(signed_for(DAVE.id, 1), 1)
+        invented = [MemberId(f"{number:052}".translate(LETTERS)) for number in range(200)]
+        self.assertEqual(sum(signed_for(asker, 2) for asker in invented), MOST - FOR_ONE - 1)
         self.bench.wait(1.2)
-        effects = self.bench.receive(BOB, Challenge(CAROL.id, 1), self.bob)
-        self.assertEqual(len(sends(effects, Vouch)), 1)
+        self.assertEqual(signed_for(CAROL.id, 1), 1)
 
     def test_an_unknown_signer(self) -> None:
         """A signature of a member whose key is not known leads to a question, to nothing else."""

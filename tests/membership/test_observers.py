@@ -191,9 +191,21 @@ class RefutationTests(Room):
         for who in (CAROL, DAVE, BOB):
             self.row(who, against(ADA))
         self.assertEqual(self.incarnation(), 1)
+        self.wait(1)
         self.row(CAROL, against(ADA, incarnation=1))
         self.assertEqual(self.incarnation(), 2)
         self.assertEqual(self.bench.core.epoch, 1)
+
+    def test_chased(self) -> None:
+        """Who accuses each new version at once is refuted once a period, the last time too."""
+        for _ in range(100):
+            self.row(BOB, against(ADA, incarnation=self.incarnation()))
+            self.wait(0.05)
+        self.assertIn(self.incarnation(), range(4, 7))
+        self.assertLessEqual(self.bench.core.snapshot(self.bench.now).health, 2)
+        last = self.incarnation()
+        self.wait(3)
+        self.assertEqual(self.incarnation(), last + 1)
 
     def test_invented(self) -> None:
         """An accusation of a version that we never said, or of an earlier epoch, is nothing."""

@@ -93,6 +93,24 @@ class AskTests(SynchronousTestCase):
         counters = self.bench.core.snapshot(self.bench.now).counters
         self.assertEqual(counters["refused.asks-too-often"], 1)
 
+    def test_many_spans(self) -> None:
+        """Ever new spans of one peer get no more answers than a whole roster needs."""
+        answers = 0
+        for number in range(200):
+            span = AskClaims(FIRST_ID, someone(f"peer{number:03}").id)
+            answers += bool(sends(self.bench.receive(BOB, span, self.bob), Claims))
+        self.assertLessEqual(answers, 64)
+        counters = self.bench.core.snapshot(self.bench.now).counters
+        self.assertGreaterEqual(counters["refused.asks-too-often"], 136)
+
+    def test_asked_again_on_the_next_link(self) -> None:
+        """Who comes back at once may ask at once."""
+        ask = AskClaims(FIRST_ID, LAST_ID)
+        self.assertTrue(sends(self.bench.receive(BOB, ask, self.bob), Claims))
+        self.bench.cut(BOB, self.bob)
+        self.bob = self.bench.link(BOB)
+        self.assertTrue(sends(self.bench.receive(BOB, ask, self.bob), Claims))
+
     def test_bounded_memory(self) -> None:
         """A peer that asks for ever new spans, or names ever new strangers, fills no memory."""
         self.patch(questions_module, "MAX_OBJECTS", 4)

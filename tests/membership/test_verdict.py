@@ -106,6 +106,17 @@ class VerdictTests(SynchronousTestCase):
         self.assertIs(self.verdicts.state(BOB.id), U)
         self.assertFalse(self.verdicts.due(LAN_ALONE + 1000))
 
+    def test_shortened_is_not_late(self) -> None:
+        """A suspicion that is shortened into the past ends now, without grace: nobody was late."""
+        health = LocalHealth(Settings())
+        subject = Verdicts(Ledger(ME.id, ME.signer.room), Settings(), health)
+        health.worse()
+        subject.join(BOB.id, at(0), BOB.id, "claim")
+        self.assertEqual(subject.seen[BOB.id].until, 2 * LAN_ALONE)
+        health.better()
+        subject.retime(lambda _: (), LAN_ALONE + 3)
+        self.assertEqual(subject.tick(at(LAN_ALONE + 3), 0.15), (BOB.id,))
+
     def test_late_timer(self) -> None:
         """After a stall of ours a suspicion gets one more period, and only one."""
         late = LAN_ALONE + 30

@@ -50,6 +50,13 @@ class Bundle:
     objects: tuple[Signed, ...]
 
 
+@frozen
+class Other:
+    """A message that should carry none."""
+
+    objects: tuple[Signed, ...]
+
+
 CODEC = Codec({40: Bundle}, {Purpose.ENVELOPE: Words, Purpose.ALIVE: Life})
 
 
@@ -94,6 +101,7 @@ class DoorTests(SynchronousTestCase):
             self.authority.certificate,
             lambda: self.keyring,
             lambda name: name in self.held,
+            {Bundle: frozenset({Purpose.ENVELOPE, Purpose.ALIVE})},
         )
 
     def refused(self, signed: Signed, reason: str) -> None:
@@ -101,6 +109,15 @@ class DoorTests(SynchronousTestCase):
         with self.assertRaises(RemoteError) as caught:
             self.door.object(signed)
         self.assertEqual(caught.exception.reason, reason)
+
+    def test_wrong_object(self) -> None:
+        """An object of a kind that the message does not carry costs the link, unknown or not."""
+        leave = self.ada.signer.sign(Purpose.LEAVE, b"whatever it says")
+        for message, told in ((Bundle((leave,)), "leave in Bundle"), (Other((leave,)), "in Other")):
+            with self.assertRaises(RemoteError) as caught:
+                self.door.admit(self.bob.member, 1, message)
+            self.assertEqual(caught.exception.reason, "wrong-object")
+            self.assertIn(told, caught.exception.detail)
 
     def test_good(self) -> None:
         """A good object is admitted with its hash, author and statement."""

@@ -374,6 +374,22 @@ class LinksTests(SynchronousTestCase):
         for side in (self.ada, self.bob):
             self.assertEqual(len(side.links.view()), 1)
 
+    def test_something_else_in_the_handshake(self) -> None:
+        """Whatever else a member signed proves nothing of its past, in HELLO as in CLOSE."""
+        post = Signed(Purpose.ENVELOPE, pack(Life(BOB, 9, "9" * 32)), bytes(64))
+        mine = alive(ADA, 1, BootId("1" * 32))
+        for message in (
+            Hello(1, 1, BootId("1" * 32), (), (post,)),
+            Hello(1, 1, BootId("1" * 32), (), (mine, post)),
+            Close("stale-epoch", True, (post,)),
+        ):
+            far = Wire(self.bob, ADA, None)
+            self.bob.links.opened(far)
+            self.bob.links.bytes_in(far, CODEC.frame(message))
+            self.assertTrue(far.closed)
+            self.assertIn("wrong-object", self.bob.links.refusals.known[ADA])
+        self.assertEqual(self.bob.inputs, [])
+
     def test_close_with_a_foreign_proof(self) -> None:
         """A CLOSE that carries garbage ends the link all the same, and takes no place for ever."""
         wires = connect(self.ada, self.bob)
