@@ -262,7 +262,9 @@ class Judge:
         lines = {(row.member, line) for row in view.members for line in confirming(row.evidence)}
         for member, line in lines - past.lines:
             if line.by not in alive | past.alive and since.get(line.by) != line.at:
-                text = f"{member[:8]}: counts a row of {line.by[:8]}, which is not alive"
+                text = (
+                    f"{member[:8]}: counts a word of {line.by[:8]}, which is not alive: {line.what}"
+                )
                 self._report("P18", site.name, text)
         past.lines, past.alive = lines, alive
 

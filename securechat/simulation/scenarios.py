@@ -70,7 +70,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("slander", ("P17",), 3, network.slander),
     Scenario("claims come again", ("P1", "P5"), 4, network.replayed),
     Scenario("cut off", ("P10", "P13"), 4, network.cut_off),
-    Scenario("accusers that vanish", ("P18",), 5, network.silent_accusers),
+    Scenario("accusers that leave", ("P18",), 5, network.accusers_leave),
     Scenario("accusations of the living", ("P11",), 4, network.refuted),
     Scenario("late frames", ("P6",), 3, network.late_frames),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),

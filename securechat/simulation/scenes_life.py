@@ -45,6 +45,10 @@ def clock_steps(stage: Stage) -> None:
     stage.expect("P21", not stage.tells(since), f"told: {stage.tells(since)[:2]}")
     after = [stage.view(who).digest for who in stage.running]
     stage.expect("P21", before == after, "a version rose")
+    stage.kill(0, powered=False)
+    most = SILENT * stage.settings.period
+    lost = lambda: all(stage.state(who, 0) == U for who in stage.running)  # noqa: E731
+    stage.must("P21", lost, most, "after that a machine that vanishes is unreachable")
 
 
 def simultaneous_dials(stage: Stage) -> None:

@@ -204,9 +204,9 @@ class Stage(World):
         """SIGTERM: it leaves, and is not started again by itself."""
         self.chaos.strike(Fault(self.now, Trouble.LEAVE, who, who, FOREVER, 0.0))
 
-    def wipe(self, who: int, disk: bytes = b"") -> None:
+    def wipe(self, who: int, disk: bytes = b"", powered: bool = True) -> None:
         """It dies, and has lost its disk, or has this old one, when it starts again."""
-        self.kill(who)
+        self.kill(who, powered=powered)
         self.hosts[who].disk = disk
         self.disk_replaced(self.hosts[who], None)
 
