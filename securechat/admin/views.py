@@ -129,6 +129,7 @@ def suspicion(found: MemberView) -> Fields | None:
 
 def link(names: Names, view: NodeView, found: LinkView) -> Fields:
     """One row of ``links``."""
+    offset = view.messaging.offsets.get(found.peer)
     return {
         "peer": names.member(found.peer),
         "direction": found.direction,
@@ -136,7 +137,7 @@ def link(names: Names, view: NodeView, found: LinkView) -> Fields:
         "bytes_in": found.bytes_in,
         "bytes_out": found.bytes_out,
         "queued_bytes": found.queued,
-        "clock_offset_s": None,
+        "clock_offset_s": None if offset is None else round(offset, 3),
         "last_refusal": view.refusals.get(found.peer),
         "address": found.address,
     }

@@ -52,7 +52,6 @@ class Announcing:
     _heads: dict[Stream, None] = field(factory=dict)
     _compared: dict[MemberId, Compared] = field(factory=dict)
     _next: float = 0.0
-    _last_digest: tuple[bytes, Digest] | None = None
 
     # What others tell us to tell.
 
@@ -144,9 +143,10 @@ class Announcing:
         messages = _messages(self._own.delta(recovered, now)) if recovered else []
         names = self._heads_of(heads)
         effects += [Send(peer, message) for peer in self._peers.linked for message in messages]
+        digest = Digest(self._book.streams.digest(), max(0, now.wall_ms))
         for peer in self._peers.linked:
             effects += _sends(peer, names)
-            effects.append(Send(peer, self._own_digest()))
+            effects.append(Send(peer, digest))
         return effects
 
     def _newest(self, author: MemberId) -> Stream | None:
@@ -154,12 +154,6 @@ class Announcing:
         found = self._book.streams.authors.get(author)
         held = [state.stream for state in found.in_order() if state.envelopes] if found else []
         return held[-1] if held else None
-
-    def _own_digest(self) -> Digest:
-        digest = self._book.streams.digest()
-        if self._last_digest is None or self._last_digest[0] != digest:
-            self._last_digest = (digest, Digest(digest))
-        return self._last_digest[1]
 
     def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
         parts = self._own.full(now)

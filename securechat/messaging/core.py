@@ -38,7 +38,7 @@ class Messaging(Reading):
         self.me = signer.member
         self.parts = Parts.made(signer, boot, settings)
         parts = self.parts
-        super().__init__(parts.book, parts.claims, parts.gaps, parts.recovery)
+        super().__init__(parts.book, parts.claims, parts.gaps, parts.recovery, parts.offsets)
 
     # Facts.
 
@@ -70,6 +70,7 @@ class Messaging(Reading):
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """A link carries frames."""
+        now = self.parts.offsets.right(now)
         self.parts.peers.up(link)
         self.parts.recovery.up(link.peer)
         self.parts.speaking.learn(link, now)
@@ -82,14 +83,16 @@ class Messaging(Reading):
             self.parts.recovery.down(link.peer)
             self.parts.announcing.down(link.peer)
             self.parts.outbox.down(link.peer)
+            self.parts.offsets.down(link.peer)
         return []
 
     def received(self, received: Received, now: Instant) -> list[Effect]:
         """One message of a peer."""
-        return self.parts.hearing.received(received, now)
+        return self.parts.hearing.received(received, self.parts.offsets.right(now))
 
     def asked(self, asked: Asked, now: Instant) -> list[Effect]:
         """A command of the operator."""
+        now = self.parts.offsets.right(now)
         try:
             match asked.command:
                 case Say() as say:
@@ -109,6 +112,8 @@ class Messaging(Reading):
         """Whether ``tick`` has anything to do."""
         if self.parts.announcing.due(tick.name, now.mono):
             return True
+        if self.parts.offsets.due(tick.name, now.mono):
+            return True
         return tick.name == "deadlines" and any(
             part.due(now.mono)
             for part in (
@@ -120,8 +125,10 @@ class Messaging(Reading):
         )
 
     def tick(self, tick: Tick, now: Instant) -> list[Effect]:
-        """Time passed."""
+        """Time passed; what others learn of our clock and we of theirs is not corrected."""
         effects = self.parts.announcing.tick(tick.name, now)
+        effects += self.parts.offsets.tick(tick.name, now)
+        now = self.parts.offsets.right(now)
         if tick.name == "deadlines":
             self.parts.recovery.tick(now)
             effects += self.parts.acks.tick(now) + self.parts.outbox.tick(now)
@@ -131,6 +138,7 @@ class Messaging(Reading):
 
     def settle(self, now: Instant) -> list[Effect]:
         """The last word of a turn."""
+        now = self.parts.offsets.right(now)
         effects = self.parts.speaking.settle(now) + self.parts.outbox.settle(now)
         effects += (
             self.parts.taking.settle() + self.parts.gaps.settle() + self.parts.recovery.settle(now)

@@ -34,6 +34,7 @@ from securechat.messaging.messages import (
     Unlinked,
     Want,
 )
+from securechat.messaging.offsets import Offsets
 from securechat.messaging.outbox import Outbox
 from securechat.messaging.peers import Peers
 from securechat.messaging.recovery import Recovery
@@ -69,6 +70,7 @@ class Hearing:
     _outbox: Outbox
     _serving: Serving
     _losses: Losses
+    _offsets: Offsets
 
     def received(self, received: Received, now: Instant) -> list[Effect]:
         """One message."""
@@ -132,6 +134,7 @@ class Hearing:
 
     def _digest(self, received: Received, now: Instant) -> list[Effect]:
         self._claims.digests[received.peer] = received.message.digest
+        self._offsets.hear(received.peer, received.message.wall, now)
         return self._announcing.digest(received.peer, received.message.digest, now)
 
     def _want(self, received: Received, now: Instant) -> list[Effect]:

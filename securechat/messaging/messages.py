@@ -77,9 +77,10 @@ class Frontiers:
 
 @frozen
 class Digest:
-    """The sender's digest; the receiver compares it with its own."""
+    """The sender's digest and its wall clock; the receiver compares both with its own."""
 
     digest: Digested
+    wall: Int
 
 
 @frozen
@@ -154,9 +155,9 @@ MESSAGES: dict[int, type[Any]] = {
     34: Receipts,
     35: Rejected,
     36: Frontiers,
-    37: Digest,
     38: Want,
     39: Backfill,
     40: Absent,
     41: Unlinked,
+    42: Digest,
 }

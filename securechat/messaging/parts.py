@@ -14,6 +14,7 @@ from securechat.messaging.gaps import Gaps
 from securechat.messaging.hearing import Hearing
 from securechat.messaging.inbox import Inbox
 from securechat.messaging.losses import Losses
+from securechat.messaging.offsets import Offsets
 from securechat.messaging.outbox import Outbox
 from securechat.messaging.peers import Peers
 from securechat.messaging.rates import Bucket
@@ -43,6 +44,7 @@ class Parts:
     taking: Taking
     outbox: Outbox
     losses: Losses
+    offsets: Offsets
     trying: Trying
     retention: Retention
     hearing: Hearing
@@ -61,6 +63,7 @@ class Parts:
         inbox = Inbox(signer, book, peers)
         outbox = Outbox(signer, book, peers)
         losses = Losses(signer, book, peers, outbox)
+        offsets = Offsets(signer.member, settings)
         serving = Serving(book, acks)
         return cls(
             book=book,
@@ -74,6 +77,7 @@ class Parts:
             taking=taking,
             outbox=outbox,
             losses=losses,
+            offsets=offsets,
             trying=Trying(book, peers, outbox, acks),
             retention=Retention(book, peers),
             hearing=Hearing(
@@ -89,5 +93,6 @@ class Parts:
                 outbox,
                 serving,
                 losses,
+                offsets,
             ),
         )

@@ -17,6 +17,7 @@ from securechat.messaging.evidence import weakest
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.held import Held
 from securechat.messaging.losses import since_lost
+from securechat.messaging.offsets import Offsets
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.views import (
@@ -36,8 +37,11 @@ from securechat.notices import Delivery
 class Reading:
     """Answers questions about what is kept."""
 
-    def __init__(self, book: Book, claims: Claims, gaps: Gaps, recovery: Recovery) -> None:
+    def __init__(
+        self, book: Book, claims: Claims, gaps: Gaps, recovery: Recovery, offsets: Offsets
+    ) -> None:
         self._book, self._claims, self._gaps, self._recovery = book, claims, gaps, recovery
+        self._offsets = offsets
 
     def snapshot(self, now: Instant) -> MessagingView:
         """Counts."""
@@ -55,6 +59,7 @@ class Reading:
             hlc=book.clock.last,
             streams=sum(1 for _ in book.streams),
             counters=dict(book.counters),
+            offsets=self._offsets.measured(now),
         )
 
     def transcript(

@@ -192,3 +192,5 @@ class MessagingView:
     hlc: int
     streams: int
     counters: Mapping[str, int] = field(factory=dict)
+    offsets: Mapping[MemberId, float] = field(factory=dict)
+    """Seconds that the clocks of linked peers are ahead of our own, uncorrected one."""

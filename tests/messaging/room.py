@@ -127,10 +127,17 @@ class Member:
     tickets: int = 0
     frozen: bool = False
     """A process that is stopped: frames wait for it."""
+    skew_ms: int = 0
+    """How far its clock on the wall is ahead."""
 
     def __attrs_post_init__(self) -> None:
         self.boot = BootId(f"{self.number:02x}{self.epoch:04x}".ljust(32, "0"))
         self.begin()
+
+    @property
+    def now(self) -> Instant:
+        """The time, as it reads its clocks."""
+        return Instant(self.room.mono, self.room.wall_ms + self.skew_ms)
 
     @property
     def id(self) -> MemberId:
@@ -142,7 +149,7 @@ class Member:
         self.core = Messaging(signer(self.number), self.boot, self.settings, None)
         for fact in self.disk.facts.values():
             self.core.apply(fact)
-        self.do(self.core.start(self.room.now, fresh))
+        self.do(self.core.start(self.now, fresh))
 
     def restart(self, epoch: int | None = None, boot: str | None = None) -> None:
         """A new process on the same disk."""
@@ -177,13 +184,13 @@ class Member:
     def turn(self, effects: Iterable[Effect]) -> list[Effect]:
         """One turn of one input."""
         found = self.do(effects)
-        return found + self.do(self.core.settle(self.room.now))
+        return found + self.do(self.core.settle(self.now))
 
     def ask(self, command: Any) -> Any:
         """A command and its answer; a LocalError is raised."""
         self.tickets += 1
         ticket = self.tickets
-        self.turn(self.core.asked(Asked(ticket, command), self.room.now))
+        self.turn(self.core.asked(Asked(ticket, command), self.now))
         answer = self.answers.pop(ticket)
         if isinstance(answer, LocalError):
             raise answer
@@ -202,8 +209,8 @@ class Member:
         first = self.tickets + 1
         for text in texts:
             self.tickets += 1
-            self.do(self.core.asked(Asked(self.tickets, Say(text)), self.room.now))
-        self.do(self.core.settle(self.room.now))
+            self.do(self.core.asked(Asked(self.tickets, Say(text)), self.now))
+        self.do(self.core.settle(self.now))
         return [self.answers.pop(ticket) for ticket in range(first, self.tickets + 1)]
 
     def receive(self, peer: MemberId, message: Any) -> None:
@@ -213,7 +220,7 @@ class Member:
             for signed in getattr(message, "objects", ())
         )
         try:
-            self.turn(self.core.received(Received(peer, 1, message, admitted), self.room.now))
+            self.turn(self.core.received(Received(peer, 1, message, admitted), self.now))
         except RemoteError as problem:
             self.errors.append(problem.reason)
             self.turn([])
@@ -243,7 +250,7 @@ class Member:
     @property
     def digest(self) -> str:
         """The digest, in hex."""
-        return self.core.snapshot(self.room.now).digest
+        return self.core.snapshot(self.now).digest
 
 
 @define(eq=False)
@@ -278,13 +285,13 @@ class Room:
         seats = {other.id: Seat(other.id, Liveness.ALIVE, other.epoch) for other in known}
         seats[member.id] = Seat(member.id, Liveness.ALIVE, member.epoch)
         notice = Roster(tuple(seats[name] for name in sorted(seats)))
-        member.turn(member.core.noticed(notice, self.now))
+        member.turn(member.core.noticed(notice, member.now))
 
     def link(self, one: Member, other: Member) -> None:
         """A link comes up."""
         self.links.add(frozenset((one.id, other.id)))
         for a, b in ((one, other), (other, one)):
-            a.turn(a.core.link_up(_up(b, b.core.ends_of(a.id)), self.now))
+            a.turn(a.core.link_up(_up(b, b.core.ends_of(a.id)), a.now))
 
     def unplug(self, one: Member, other: Member) -> None:
         """Nothing passes any more, what was on its way is lost, and nobody is told."""
@@ -302,13 +309,13 @@ class Room:
             signed = signer(member.number).sign(Purpose.ALIVE, pack(ours))
             held = Admitted(object_hash(ROOM, signed), member.id, ours, signed, False)
             up = attrs.evolve(up, ours=held)
-        member.turn(member.core.link_up(up, self.now))
+        member.turn(member.core.link_up(up, member.now))
 
     def cut(self, one: Member, other: Member) -> None:
         """A link ends; what was on its way is lost."""
         self.unplug(one, other)
         for a, b in ((one, other), (other, one)):
-            a.turn(a.core.link_down(LinkDown(b.id, 1, Ending.RST, "", None, False), self.now))
+            a.turn(a.core.link_down(LinkDown(b.id, 1, Ending.RST, "", None, False), a.now))
 
     def mesh(self, *members: Member) -> None:
         """Everybody is linked to everybody."""
@@ -347,8 +354,8 @@ class Room:
             if member.frozen:
                 continue
             for name in ("deadlines", "probing"):
-                if member.core.due(Tick(name), self.now):
-                    member.turn(member.core.tick(Tick(name), self.now))
+                if member.core.due(Tick(name), member.now):
+                    member.turn(member.core.tick(Tick(name), member.now))
         self.run()
 
     def wait(self, seconds: float, step: float = 0.05) -> None:

@@ -76,7 +76,7 @@ class Quiet(SynchronousTestCase):
         while room.mono < start + 130:
             before = kinds(ada)["Frontiers"]
             room.run()
-            ada.receive(bob.id, Digest(b"\5" * 32))
+            ada.receive(bob.id, Digest(b"\5" * 32, 0))
             if kinds(ada)["Frontiers"] > before:
                 times.append(room.mono - start)
             room.mono += 1

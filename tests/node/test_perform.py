@@ -20,7 +20,7 @@ from securechat.objects import Purpose, Signed
 from securechat.settings import Settings
 
 BOB, CAROL = MemberId("b" * 52), MemberId("c" * 52)
-PING, DIGEST = Ping(1, b"8" * 8), Digest(b"d" * 32)
+PING, DIGEST = Ping(1, b"8" * 8), Digest(b"d" * 32, 0)
 GOOD, ALTERED = Hash(b"good"), Hash(b"altered")
 OBJECT = Signed(Purpose.ENVELOPE, b"s", bytes(64), b"posts")
 

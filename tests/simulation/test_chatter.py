@@ -12,7 +12,7 @@ from securechat.node.dispatch import codec
 from securechat.simulation.chatter import Chatter
 
 CODEC = codec()
-DIGEST = Digest(bytes(32))
+DIGEST = Digest(bytes(32), 0)
 CALM = {"ada": 7, "bob": 9, "carol": 4}
 
 
