@@ -3,6 +3,8 @@ An idle room is quiet: once all have long been equal, nobody has anything to tel
 
 Between ``begin`` and ``judge`` messaging sends its digest once a period to each peer and nothing else,
 and no journal takes a commit (I10).  What membership says then is for its own judge (``membership``).
+Where histories were cut at different places digests differ for good, and a whole frontier goes out now
+and then: such rooms are not judged.
 """
 
 from __future__ import annotations

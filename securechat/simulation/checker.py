@@ -43,6 +43,8 @@ class Said:
     at: float
     excused: bool = False
     """Its disk was lost or set back since."""
+    cancelled: bool = False
+    """Its author does not want it offered any more."""
 
 
 @define
@@ -64,6 +66,10 @@ class Checker:
     accepted: dict[MessageId, Said] = field(factory=dict, init=False)
     witness: Witness = field(init=False)
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
+    _answers: dict[str, MessageId] = field(factory=dict, init=False)
+    """The id of each text that was accepted, on the disk that its author has now."""
+    _unsure: set[str] = field(factory=set, init=False)
+    """Texts that their author's disk may have forgotten."""
     _memories: dict[str, _Memory] = field(factory=dict, init=False)
     _fates: Fates = field(init=False)
     _arrivals: Arrivals = field(init=False)
@@ -87,16 +93,47 @@ class Checker:
         self._uttered[text] = (author, to)
 
     def answered(self, id: MessageId, text: str, to: MemberId | None = None) -> None:
-        """A node accepted it (252)."""
-        if id in self.accepted:
+        """A node accepted it (252); the same words with the same nonce have the same id."""
+        if id in self.accepted and self.accepted[id].text != text:
             self.report("I8", id.author, f"{id} was given to two messages")
-        self.accepted[id] = Said(id, text, to, self._now())
+        if self._answers.setdefault(text, id) != id:
+            self.report(
+                "I8", id.author, f"{id} is {self._answers[text]}, said again with its nonce"
+            )
+        self.accepted.setdefault(id, Said(id, text, to, self._now()))
+
+    def repeatable(self, text: str) -> bool:
+        """Whether its author must remember a text that he may have said before."""
+        return text not in self._unsure
+
+    def id_of(self, text: str) -> MessageId | None:
+        """The id that its author was given for it, if he still knows."""
+        return self._answers.get(text)
+
+    def cancelled(self, id: MessageId, state: str) -> None:
+        """It is offered no more; ``expired`` says that it never was."""
+        self.accepted[id].cancelled = True
+        self.witness.closed.add(id)
+        if state == "expired" and id in self.witness.sent:
+            self.report("I1", id.author, f"{id} was cancelled as never sent, and had been sent")
+
+    def trying(self, id: MessageId) -> None:
+        """Its author asks for another try: from now on it may be sent,"""
+        self.witness.closed.discard(id)
+
+    def tried(self, id: MessageId) -> None:
+        """and now it must be."""
+        self.accepted[id].cancelled = False
 
     def set_back(self, site: Site, to: float | None) -> None:
         """A disk was lost (None), or is as it was at that time."""
         for said in self.accepted.values():
             if said.id.author == site.member and (to is None or said.at > to):
                 said.excused = True
+        mine = [text for text, said in self._uttered.items() if said[0] == site.member]
+        self._unsure.update(mine)
+        for text in mine:
+            self._answers.pop(text, None)
         self._memories.pop(site.name, None)
         self._fates.forget(site.name)
         self._arrivals.disk_changed(site)
@@ -225,6 +262,8 @@ class Checker:
         for said in self.accepted.values():
             if any(view.floors for view in views.values()):
                 return ""
+            if said.cancelled:
+                continue
             for member in sites if said.to is None else (said.to,):
                 name = sites[member].name
                 if said.text not in texts[name] and not self._excused(said):
@@ -237,8 +276,9 @@ class Checker:
         for author in sites.values():
             for line in _shown(views[author.name]):
                 said = self.accepted.get(line.id)
-                if said is None or said.at < author.full_until:
-                    # Who cannot write drops what he is told, and nobody tells him again.
+                if said is None or said.cancelled or said.at < author.full_until:
+                    # A receipt that was lost comes again with the message only; and who cannot write
+                    # drops what he is told, and nobody tells him again.
                     continue
                 for member, state in line.recipients:
                     name = sites[member].name

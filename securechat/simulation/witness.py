@@ -77,6 +77,10 @@ class Witness:
     """Each post's envelope with its first and last seq."""
     leaves: set[tuple[MemberId, int]] = field(factory=set)
     """Who has said goodbye, and in which epoch."""
+    sent: set[MessageId] = field(factory=set)
+    """Direct messages of which a byte has left,"""
+    closed: set[MessageId] = field(factory=set)
+    """and those that were cancelled."""
     _disks: dict[str, Disk] = field(factory=dict)
     _codec: Codec = field(init=False)
     _messages: dict[bytes, Any] = field(factory=dict)
@@ -88,6 +92,7 @@ class Witness:
     def disk_changed(self, site: Site, to: float | None) -> None:
         """This node's disk was lost (None), or is as it was at that time."""
         self._disks.pop(site.name, None)
+        self.closed = {id for id in self.closed if id.author != site.member}
         stored = self.stored.get(site.member, {})
         gone = {id for id, at in stored.items() if to is None or at > to}
         self.lost.setdefault(site.member, set()).update(gone)
@@ -178,6 +183,9 @@ class Witness:
             self._report("I12", site.name, f"sends {direct.id} to {to}")
         else:
             self._left(site, name, "direct message", direct.stream)
+            self.sent.add(direct.id)
+            if direct.id in self.closed:
+                self._report("I1", site.name, f"sends {direct.id}, which was cancelled")
 
     # I1.
 

@@ -1,5 +1,6 @@
 """
-What people do in one world: they come, they post, they write to each other.
+What people do in one world: they come, they post, they write to each other; some repeat a command
+under its nonce, as a client does that lost the answer, try a message again, or cancel it.
 
 Decided from the seed before the world begins; every text is said once only, so that the checker can
 tell each message by its words.
@@ -7,22 +8,34 @@ tell each message by its words.
 
 from __future__ import annotations
 
+from enum import Enum
 from random import Random
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from securechat.simulation.faults import Fault
 
 
+class What(Enum):
+    """What somebody does about a message."""
+
+    SAY = "say it"
+    AGAIN = "say it once more, with its nonce"
+    RETRY = "try it again"
+    CANCEL = "cancel it"
+
+
 @frozen
 class Act:
-    """Somebody says something."""
+    """Somebody says something, or does something about what he said."""
 
     at: float
     who: int
     to: int | None
     """The recipient of a direct message; None for the room."""
     text: str
+    nonce: str | None = None
+    what: What = What.SAY
 
 
 def arrivals(rng: Random, nodes: int, until: float) -> tuple[float, ...]:
@@ -59,4 +72,24 @@ def acts(rng: Random, nodes: int, faults: tuple[Fault, ...], until: float) -> tu
             if rng.random() < 0.05:
                 text += " x" * rng.randint(100, 1500)
             found.append(Act(at, who, to, text))
+    found = [more for act in found for more in _with_more(rng, act, until)]
     return tuple(sorted(found, key=lambda act: act.at))
+
+
+def _with_more(rng: Random, act: Act, until: float) -> list[Act]:
+    """An act, and what the same person does about it later."""
+    found = [act]
+    if rng.random() < 0.25:
+        found = [evolve(act, nonce=f"nonce {act.text[:60]}")]
+        for _ in range(rng.randint(1, 2)):
+            found.append(evolve(found[0], at=act.at + _soon(rng), what=What.AGAIN))
+    if rng.random() < 0.15:
+        found.append(evolve(found[0], at=act.at + _soon(rng), what=What.RETRY))
+    if act.to is not None and rng.random() < 0.15:
+        found.append(evolve(found[0], at=act.at + _soon(rng), what=What.CANCEL))
+    return [act for act in found if act.at <= until]
+
+
+def _soon(rng: Random) -> float:
+    """At once, or somewhat later."""
+    return rng.choice((0.0, rng.random(), rng.uniform(0.0, 30.0)))

@@ -24,7 +24,8 @@ from zope.interface import implementer
 
 from securechat.errors import LocalError
 from securechat.ids import MemberId
-from securechat.inputs import Say, Tell
+from securechat.inputs import Cancel, Retry, Say, Tell
+from securechat.node.node import Node
 from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
@@ -39,7 +40,7 @@ from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
 from securechat.simulation.people import authority
-from securechat.simulation.workload import Act
+from securechat.simulation.workload import Act, What
 
 SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal, not judged where there are fewer."""
@@ -291,13 +292,34 @@ class World:
     def _speak(self, host: Host, act: Act) -> None:
         assert host.node is not None
         to = None if act.to is None else self.hosts[act.to].member
-        self.checker.uttered(host.member, act.text, to)
-        command = Say(act.text) if to is None else Tell(to, act.text)
-        asked: Deferred[Any] = host.node.input(command)
-        asked.addCallbacks(self._accepted, self._declined, (act.text, to))
+        if act.what in (What.RETRY, What.CANCEL):
+            self._reconsider(host.node, act)
+        elif act.what is What.SAY or self.checker.repeatable(act.text):
+            self.checker.uttered(host.member, act.text, to)
+            command = Say(act.text, act.nonce) if to is None else Tell(to, act.text, act.nonce)
+            asked: Deferred[Any] = host.node.input(command)
+            asked.addCallbacks(self._accepted, self._declined, (act.text, to))
+
+    def _reconsider(self, node: Node, act: Act) -> None:
+        id = self.checker.id_of(act.text)
+        if id is not None:
+            if act.what is What.RETRY:
+                self.checker.trying(id)
+            command = Retry(id) if act.what is What.RETRY else Cancel(id)
+            asked: Deferred[Any] = node.input(command)
+            asked.addCallbacks(self._tried, self._declined, (act.what,))
+
+    def _tried(self, tried: Any, what: What) -> None:
+        self.trace(what.value, str(tried.id), tried.state)
+        self.marks[f"a message was {tried.state} when somebody asked to {what.value}"] += 1
+        if what is What.CANCEL:
+            self.checker.cancelled(tried.id, tried.state)
+        else:
+            self.checker.tried(tried.id)
 
     def _accepted(self, said: Any, text: str, to: MemberId | None) -> None:
-        self._said += 1
+        self._said += said.fresh
+        self.marks["a nonce was known"] += not said.fresh
         self.trace("accepted", str(said.id))
         self.checker.answered(said.id, text, to)
 
@@ -348,7 +370,8 @@ class World:
         """All have long been equal, if they are: from now on only probes are sent."""
         if self.healed is not None and self.clock.now - self.quiet - self.healed > IDLE:
             self.judge.count()
-            self.chatter.begin(self.clock.now, self._commits())
+            if not self.prunes:
+                self.chatter.begin(self.clock.now, self._commits())
 
     def _commits(self) -> dict[str, int]:
         return {host.name: host.node.counters["commits"] for host in self.hosts if host.node}

@@ -392,6 +392,29 @@ def _letters_forgotten() -> Patch:
     return mock.patch.object(Store, "replay", replay)
 
 
+def _nonces_in_memory() -> Patch:
+    """A nonce is known until the next restart only."""
+    true_start = Messaging.start
+
+    def start(self: Any, now: Any, fresh: bool) -> list[Effect]:
+        self.parts.book.nonces.clear()
+        effects: list[Effect] = true_start(self, now, fresh)
+        return effects
+
+    return mock.patch.object(Messaging, "start", start)
+
+
+def _cancelled_and_sent() -> Patch:
+    """A cancelled message is offered again all the same."""
+    return mock.patch.object(outbox, "CLOSING", frozenset({News.KEPT}))
+
+
+def _cancelled_as_never_sent() -> Patch:
+    """What was sent and is cancelled counts as never sent."""
+    table = delivery.TRANSITIONS[Delivery.SENT]
+    return mock.patch.dict(table, {News.CANCELLED: Delivery.EXPIRED})
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("ack before commit", ("I1",), _ack_before_commit),
     Planted("send before commit", ("I6",), _send_before_commit),
@@ -419,6 +442,9 @@ BUGS: tuple[Planted, ...] = (
     Planted("recovered posts not told", ("L",), _recovered_not_told),
     Planted("tail gaps hidden", ("I5",), _tails_hidden),
     Planted("heads ignored", ("I5",), _heads_ignored),
+    Planted("nonces forgotten over a restart", ("I2", "I8"), _nonces_in_memory),
+    Planted("sent although cancelled", ("I1",), _cancelled_and_sent),
+    Planted("cancelled as if never sent", ("I1",), _cancelled_as_never_sent),
     Planted("one dial only", ("L",), _one_dial_only),
     Planted("received direct messages forgotten", ("L",), _letters_forgotten),
     Planted("unreachable told as left", ("G8",), _unreachable_left),

@@ -146,6 +146,38 @@ class CheckerTests(SynchronousTestCase):
         self.checker.answered(MessageId(STREAM, 1), "post 2")
         self.assertEqual([v.rule for v in self.checker.violations], ["I8"])
 
+    def test_nonces(self) -> None:
+        """I8: the same words with the same nonce have one id, while their author's disk knows them."""
+        first, second = (MessageId(STREAM, seq) for seq in (1, 2))
+        self.checker.answered(first, "post 1")
+        self.checker.answered(first, "post 1")
+        self.assertEqual(self.checker.violations, [])
+        self.assertEqual(self.checker.id_of("post 1"), first)
+        self.checker.answered(second, "post 1")
+        self.assertEqual([v.rule for v in self.checker.violations], ["I8"])
+        self.assertTrue(self.checker.repeatable("post 1"))
+        self.checker.set_back(self.ada, 0.5)
+        self.assertFalse(self.checker.repeatable("post 1"))
+        self.assertIsNone(self.checker.id_of("post 1"))
+
+    def test_cancelled(self) -> None:
+        """What is cancelled need not come; what was sent must not be said to have never been."""
+        one = MessageId(STREAM, 1, Kind.DIRECT)
+        self.checker.answered(one, "dm 1", BOB.member)
+        empty = View(ALIVE, "d", ())
+        self.checker.cancelled(one, "expired")
+        self.assertEqual(self.differ(empty, empty), "")
+        self.assertEqual(self.checker.violations, [])
+        self.checker.trying(one)
+        self.assertEqual(self.checker.witness.closed, set())
+        self.checker.tried(one)
+        self.assertIn("has not come", self.differ(empty, empty))
+        self.checker.witness.sent.add(one)
+        self.checker.cancelled(one, "sent")
+        self.assertEqual(self.checker.violations, [])
+        self.checker.cancelled(one, "expired")
+        self.assertEqual([v.rule for v in self.checker.violations], ["I1"])
+
     def test_acked(self) -> None:
         """I1: what a node shows of its own messages is judged, until its disk is another."""
         line = evolve(

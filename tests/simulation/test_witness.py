@@ -178,6 +178,21 @@ class WitnessTests(SynchronousTestCase):
         self.witness.disk_changed(self.bob, None)
         self.assertFalse(self.witness.keeps(BOB.member, first))
 
+    def test_cancelled(self) -> None:
+        """I1: what was cancelled is not sent any more, while the author's disk knows of that."""
+        one = direct()
+        self.ada.keep(one)
+        self.assertEqual(self.says(self.ada, BOB.member, Directs((one,))), [])
+        wanted = MessageId(STREAM, 1, Kind.DIRECT)
+        self.assertEqual(self.witness.sent, {wanted})
+        self.witness.closed.add(wanted)
+        self.assertEqual(self.says(self.ada, BOB.member, Directs((one,))), ["I1"])
+        self.witness.disk_changed(self.bob, None)
+        self.assertEqual(self.says(self.ada, BOB.member, Directs((one,))), ["I1"])
+        self.witness.disk_changed(self.ada, None)
+        self.ada.keep(one)
+        self.assertEqual(self.says(self.ada, BOB.member, Directs((one,))), [])
+
     def test_leaves(self) -> None:
         """G8: a goodbye counts for the epoch in which its member said it, not what others pass on."""
         leave = ADA.sign(Purpose.LEAVE, pack(Leave(ADA.member, 3, 1)))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from random import Random
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.settings import MAX_TEXT
 from securechat.simulation.faults import plan
-from securechat.simulation.workload import acquaintances, acts, arrivals
+from securechat.simulation.workload import What, acquaintances, acts, arrivals
 
 
 class WorkloadTests(SynchronousTestCase):
@@ -21,20 +22,31 @@ class WorkloadTests(SynchronousTestCase):
     def test_acts(self, seed: int, nodes: int) -> None:
         """Every text is said once, by one member, not to itself, and is short enough."""
         rng = Random(seed)
-        said = acts(rng, nodes, plan(rng, nodes, 60.0), 65.0)
+        done = acts(rng, nodes, plan(rng, nodes, 60.0), 65.0)
+        said = [act for act in done if act.what is What.SAY]
         texts = [act.text for act in said]
         self.assertEqual(len(texts), len(set(texts)))
         self.assertLessEqual(max(len(text.encode()) for text in texts), MAX_TEXT)
         for act in said:
             self.assertTrue(act.who != act.to and act.who < nodes and act.at >= 1.0)
+        by_text = {act.text: act for act in said}
+        for act in done:
+            first = by_text[act.text]
+            self.assertEqual(evolve(act, at=first.at, what=What.SAY), first)
+            self.assertTrue(first.at <= act.at <= 65.0)
+            self.assertFalse(act.what is What.AGAIN and act.nonce is None)
+            self.assertFalse(act.what is What.CANCEL and act.to is None)
         self.assertTrue(any(act.to is None for act in said))
 
     def test_mixture(self) -> None:
-        """Over some seeds there are direct messages, bursts and long texts."""
-        said = [act for seed in range(5) for act in acts(Random(seed), 4, (), 60.0)]
+        """Over some seeds there are direct messages, bursts, long texts, second thoughts."""
+        said = [act for seed in range(9) for act in acts(Random(seed), 4, (), 60.0)]
         self.assertGreater(sum(act.to is not None for act in said), 30)
         self.assertGreater(sum("part 9 of" in act.text for act in said), 0)
         self.assertGreater(sum(len(act.text) > 1000 for act in said), 0)
+        self.assertGreater(sum("part 70 of" in act.text for act in said), 0)
+        for what in What:
+            self.assertGreater(sum(act.what is what for act in said), 10, what)
 
     def test_a_room_that_hangs_together(self) -> None:
         """Each node but the first knows the address of an earlier one; some come much later."""
