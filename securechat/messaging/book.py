@@ -116,6 +116,10 @@ class Book:
     def _drop_given(self, rest: str) -> None:
         self.letters.given.pop(Hash(bytes.fromhex(rest)), None)
 
+    def _drop_closed(self, rest: str) -> None:
+        stream, _, first = rest.rpartition("/")
+        self.streams.reopen(_stream(stream), int(first))
+
     def _drop_offered(self, rest: str) -> None:
         stream, member = _row(rest)
         self.evidence.drop_row(stream, member, None)
@@ -149,6 +153,7 @@ APPLY: dict[type[Any], Callable[[Book, Any], None]] = {
     facts.Begun: Book._begin,
     facts.NonceUsed: Book._nonce,
     facts.Forked: lambda book, fact: book.streams.fork(fact),
+    facts.GapClosed: lambda book, fact: book.streams.close(fact),
     facts.PostsOffered: lambda book, fact: book.evidence.offer(fact),
     facts.PostsStored: lambda book, fact: book.evidence.store(fact),
     facts.DirectHeld: Book._direct,
@@ -164,6 +169,7 @@ FORGET: dict[str, Callable[[Book, str], None]] = {
     "head": lambda book, rest: book.streams.drop_head(_stream(rest)),
     "nonce": Book._drop_nonce,
     "fork": lambda book, rest: book.streams.drop_fork(_stream(rest)),
+    "closed": Book._drop_closed,
     "offered": Book._drop_offered,
     "stored": Book._drop_stored,
     "dm": Book._drop_direct,

@@ -7,10 +7,11 @@ Volatile: after a start every linked peer sends its whole frontier again.
 
 from __future__ import annotations
 
+import math
+
 from attrs import define, field
 
 from securechat.ids import BootId, Hash, MemberId, Stream
-from securechat.messaging.messages import Why
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 
@@ -28,7 +29,10 @@ class Claim:
     whole: bool = False
     """Whether a full frontier of this process of his was heard: then silence means "not stored"."""
     streams: dict[Stream, tuple[tuple[int, int, Hash], ...]] = field(factory=dict)
+    closed: dict[Stream, tuple[Span, ...]] = field(factory=dict)
     floors: dict[MemberId, FloorEntry] = field(factory=dict)
+    completed: float = -math.inf
+    """When the last of a full frontier was heard."""
     _said_at: dict[Stream, int] = field(factory=dict)
     """By which version it said what it says of a stream: they come over several ways, in any order."""
     _floors_at: dict[MemberId, int] = field(factory=dict)
@@ -54,16 +58,15 @@ class Claim:
             return False
         return (stream.epoch, stream.boot, seq) <= (floor.epoch, floor.boot, floor.seq)
 
-    def denies(self, stream: Stream, first: int, last: int) -> Why | None:
-        """Why none of a range is there, if its whole frontier says so."""
-        if not self.whole:
-            return None
-        if self.pruned(stream, last):
-            return Why.PRUNED
-        has = Ranges.of(self.spans(stream))
-        return Why.NEVER_HAD if has.missing(first, last) == [(first, last)] else None
+    def has(self, stream: Stream, first: int, last: int) -> bool:
+        """Whether it says to have any post of a range."""
+        return any(a <= last and first <= b for a, b, _ in self.streams.get(stream, ()))
 
-    def take(self, frontier: Frontier) -> list[Stream]:
+    def gave_up(self, stream: Stream, first: int, last: int) -> bool:
+        """Whether it says that it has given a range up."""
+        return Ranges.of(self.closed.get(stream, ())).covers(first, last)
+
+    def take(self, frontier: Frontier, mono: float) -> list[Stream]:
         """A frontier of this process of his; the streams of which it says something else."""
         self.version = max(self.version, frontier.version)
         for floor in frontier.floors:
@@ -73,7 +76,7 @@ class Claim:
         changed = [
             entry.stream for entry in frontier.streams if self._says(entry, frontier.version)
         ]
-        return changed + (self._completed(frontier) if frontier.full else [])
+        return changed + (self._completed(frontier, mono) if frontier.full else [])
 
     def _says(self, entry: StreamEntry, version: int) -> bool:
         """What it says of one stream, unless that is old; whether it says something else now."""
@@ -84,9 +87,13 @@ class Claim:
             return False
         changed = self.streams.get(stream, ()) != entry.stored
         self.streams[stream], self._said_at[stream] = entry.stored, version
+        if entry.closed:
+            self.closed[stream] = entry.closed
+        else:
+            self.closed.pop(stream, None)
         return changed
 
-    def _completed(self, frontier: Frontier) -> list[Stream]:
+    def _completed(self, frontier: Frontier, mono: float) -> list[Stream]:
         """Once every part of a full frontier is here, what it does not name is not stored."""
         if frontier.version < max(self._collecting, self._whole_at):
             return []
@@ -95,10 +102,11 @@ class Claim:
         self._parts.add(frontier.part)
         if len(self._parts) < frontier.parts:
             return []
-        self.whole, self._whole_at = True, frontier.version
+        self.whole, self._whole_at, self.completed = True, frontier.version, mono
         gone = [stream for stream, at in self._said_at.items() if at < frontier.version]
         for stream in gone:
             del self.streams[stream], self._said_at[stream]
+            self.closed.pop(stream, None)
         return gone
 
 
@@ -109,6 +117,7 @@ class Claims:
     _claims: dict[MemberId, Claim] = field(factory=dict)
     digests: dict[MemberId, bytes] = field(factory=dict)
     """What each last said its digest was; frontiers of live posts go to their authors alone."""
+    _equal: dict[MemberId, float] = field(factory=dict)
     named: tuple[Stream, ...] = ()
     """The streams in the frontier taken last, changed or not; none if it was an old one."""
 
@@ -116,7 +125,7 @@ class Claims:
         """What a member last said."""
         return self._claims.get(member)
 
-    def take(self, frontier: Frontier, direct: bool) -> list[Stream]:
+    def take(self, frontier: Frontier, direct: bool, mono: float) -> list[Stream]:
         """
         A frontier; the streams of which its holder now says something else.
 
@@ -133,7 +142,17 @@ class Claims:
             return []
         if frontier.version >= claim.version:
             self.named = tuple(entry.stream for entry in frontier.streams)
-        return claim.take(frontier)
+        return claim.take(frontier, mono)
+
+    def equal(self, member: MemberId, mono: float) -> None:
+        """A member's digest was equal to ours."""
+        self._equal[member] = mono
+
+    def shown_at(self, member: MemberId) -> float:
+        """When it last showed all that it has: in a full frontier, or by a digest equal to ours."""
+        claim = self._claims.get(member)
+        whole = claim.completed if claim is not None else -math.inf
+        return max(whole, self._equal.get(member, -math.inf))
 
     def believes(self, frontier: Frontier) -> bool:
         """Whether it is of the process that is taken for its holder's present one."""
@@ -142,6 +161,6 @@ class Claims:
 
     def keep(self, members: set[MemberId]) -> None:
         """Only these members matter."""
-        for member in [member for member in self._claims if member not in members]:
-            del self._claims[member]
-            self.digests.pop(member, None)
+        self._claims = {m: claim for m, claim in self._claims.items() if m in members}
+        self.digests = {m: digest for m, digest in self.digests.items() if m in members}
+        self._equal = {m: mono for m, mono in self._equal.items() if m in members}

@@ -143,5 +143,6 @@ class Messaging(Reading):
         effects += (
             self.parts.taking.settle() + self.parts.gaps.settle() + self.parts.recovery.settle(now)
         )
+        effects += self.parts.closing.settle(now)
         self.parts.book.streams.changed.clear()
         return effects

@@ -1,11 +1,11 @@
 """
 What we say to have stored: frontiers in parts, signed by us.
 
-Per author one floor, per stream the sound ranges with a head hash each.  Entries are absolute; a
-delta names the changed streams only.  A stream of more than 17 ranges claims its newest 17.  A full
-frontier is signed anew only when something changed.  Versions begin at the monotonic clock: after a
-failed commit the same process counts anew, and peers drop what is older than what they hold.  The
-clock on the wall may have been set back since.
+Per author one floor, per stream the sound ranges with a head hash each, and the gaps that were given
+up.  Entries are absolute; a delta names the changed streams only.  A stream of more than 17 ranges
+claims its newest 17.  A full frontier is signed anew only when something changed.  Versions begin at
+the monotonic clock: after a failed commit the same process counts anew, and peers drop what is older
+than what they hold.  The clock on the wall may have been set back since.
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ class OwnFrontier:
     def _entry(self, stream: Stream) -> StreamEntry | None:
         state = self._book.streams.get(stream)
         stored = state.entry()[-MAX_RANGES:] if state else ()
-        if not stored:
+        closed = state.closed_spans()[-MAX_RANGES:] if state else ()
+        if not stored and not closed:
             return None
-        return StreamEntry(stream.author, stream.epoch, stream.boot, stored)
+        return StreamEntry(stream.author, stream.epoch, stream.boot, stored, closed)
 
     def _parts(
         self, mine: Stream, entries: list[Entry], now: Instant, full: bool

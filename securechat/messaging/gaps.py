@@ -1,9 +1,8 @@
 """
 Gaps as people see them: what is missing, who was asked, what each answered, who could not be asked.
 
-Derived from streams, claims and recovery at the moment of reading, never stored.  A gap is closed
-once every member of the roster has answered that it does not have it (or shown so by a whole
-frontier); any new claim opens it again.
+Derived from streams, claims and recovery at the moment of reading.  Only that a gap was given up, with
+the answers of that moment, is a fact (``closing``).
 """
 
 from __future__ import annotations
@@ -13,9 +12,8 @@ from attrs import define, field
 from securechat.effects import Effect, Notify
 from securechat.ids import MemberId, Stream
 from securechat.messaging.book import Book
-from securechat.messaging.claims import Claims
+from securechat.messaging.closing import Closing
 from securechat.messaging.held import StreamState
-from securechat.messaging.messages import Why
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.recovery import Recovery
@@ -23,7 +21,6 @@ from securechat.messaging.views import Answered, GapLine
 from securechat.notices import GapChanged
 
 ASKED = "asked"
-NO = frozenset(Why)
 
 
 @define(eq=False)
@@ -32,7 +29,7 @@ class Gaps:
 
     _book: Book
     _peers: Peers
-    _claims: Claims
+    _closing: Closing
     _recovery: Recovery
     _told: dict[Stream, tuple[Span, ...]] = field(factory=dict)
 
@@ -51,23 +48,21 @@ class Gaps:
 
     def line(self, state: StreamState, first: int, last: int) -> GapLine:
         """One gap with its story."""
-        asked, open_to, silent = [], [], []
-        for member in self._peers.roster:
-            word = self._answer(member, state.stream, first, last)
-            if word:
-                asked.append(Answered(member, word))
-            elif member in self._peers.linked:
-                open_to.append(member)
-            else:
-                silent.append(member)
-        verdict = "waiting"
-        if any(answer.answer == ASKED for answer in asked):
-            verdict = "asking"
-        elif asked and not open_to and not silent and all(a.answer in NO for a in asked):
-            verdict = "closed"
-        return GapLine(
-            state.stream, first, last, tuple(asked), tuple(open_to + silent), verdict, None
-        )
+        roster = self._peers.roster
+        fact = state.closing(first, last)
+        if fact is not None:
+            answers = [Answered(member, answer) for member, answer in fact.answers]
+            verdict = f"closed: {fact.why}"
+        else:
+            words = [(member, self._answer(member, state.stream, first, last)) for member in roster]
+            answers = [Answered(member, word) for member, word in words if word]
+            asking = any(answer.answer == ASKED for answer in answers)
+            verdict = "asking" if asking else "waiting"
+        heard = {answer.member for answer in answers}
+        others = [member for member in roster if member not in heard]
+        # First those that could be asked and were not: they claim nothing of it.
+        others.sort(key=lambda member: member not in self._peers.linked)
+        return GapLine(state.stream, first, last, tuple(answers), tuple(others), verdict, None)
 
     def settle(self) -> list[Effect]:
         """Notices for what changed in the streams of this turn."""
@@ -81,8 +76,11 @@ class Gaps:
             # Only what is new or gone is told, not every range of a stream with many.
             effects += [_told(stream, span, "open") for span in now if span not in before]
             left = Ranges.of(now)
-            filled = [span for span in before if left.missing(*span) == [span]]
-            effects += [_told(stream, span, "filled") for span in filled]
+            floor = self._book.streams.floor(stream)
+            gone = [span for span in before if left.missing(*span) == [span]]
+            effects += [
+                _told(stream, span, "pruned" if span[1] <= floor else "filled") for span in gone
+            ]
             if now:
                 self._told[stream] = now
             else:
@@ -91,19 +89,10 @@ class Gaps:
 
     def _answer(self, member: MemberId, stream: Stream, first: int, last: int) -> str:
         """What a member said of this range; empty if it was not asked and said nothing."""
-        source = self._recovery.sources.get(member)
-        if source is not None:
-            want = source.want
-            if want and want.stream == stream and want.first <= last and first <= want.last:
-                return ASKED
-            for (a, b), why in source.answers.get(stream, {}).items():
-                if a <= first and last <= b:
-                    return str(why)
-        claim = self._claims.get(member)
-        if claim is None or member not in self._peers.linked:
-            # What one who is away once said of everything is no answer to what was missed since.
-            return ""
-        return claim.denies(stream, first, last) or ""
+        if self._recovery.asking(member, stream, first, last):
+            return ASKED
+        why = self._closing.denial(member, stream, first, last)
+        return str(why) if why is not None else self._recovery.failed(member, stream, first, last)
 
 
 def _told(stream: Stream, span: Span, state: str) -> Effect:

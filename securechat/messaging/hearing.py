@@ -20,6 +20,7 @@ from securechat.messaging.acks import Acks
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
+from securechat.messaging.closing import Closing
 from securechat.messaging.inbox import Inbox
 from securechat.messaging.losses import Losses
 from securechat.messaging.messages import (
@@ -64,6 +65,7 @@ class Hearing:
     _recovery: Recovery
     _announcing: Announcing
     _relaying: Relaying
+    _closing: Closing
     _acks: Acks
     _taking: Taking
     _inbox: Inbox
@@ -111,21 +113,21 @@ class Hearing:
             if isinstance(found.statement, Envelope):
                 effects += self._taking.head(found, now)
             elif isinstance(found.statement, Frontier) and found.author != self._book.me:
-                effects += self._frontier(found, received.peer)
+                effects += self._frontier(found, received.peer, now)
                 effects += self._acks.frontier(found, now)
         return effects
 
-    def _frontier(self, found: Admitted[Any], peer: MemberId) -> list[Effect]:
+    def _frontier(self, found: Admitted[Any], peer: MemberId, now: Instant) -> list[Effect]:
         frontier: Frontier = found.statement
         holder = frontier.author
         if holder != peer and holder not in self._peers.roster:
             self._book.counters["frontiers_of_strangers"] += 1
             return []
-        changed = self._claims.take(frontier, direct=holder == peer)
+        changed = self._claims.take(frontier, direct=holder == peer, mono=now.mono)
         if self._claims.believes(frontier):
             self._relaying.heard(frontier, found.signed, peer)
         self._recovery.claimed(holder, changed, linked=holder in self._peers.linked)
-        effects: list[Effect] = []
+        effects = self._closing.claimed(holder, changed)
         if holder == peer:
             for entry in frontier.streams:
                 last = entry.stored[-1][1] if entry.stored else 0
@@ -134,6 +136,8 @@ class Hearing:
 
     def _digest(self, received: Received, now: Instant) -> list[Effect]:
         self._claims.digests[received.peer] = received.message.digest
+        if received.message.digest == self._book.streams.digest():
+            self._claims.equal(received.peer, now.mono)
         self._offsets.hear(received.peer, received.message.wall, now)
         return self._announcing.digest(received.peer, received.message.digest, now)
 

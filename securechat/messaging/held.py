@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from attrs import define, field, frozen
 
 from securechat.ids import Hash, MemberId, MessageId, Stream
-from securechat.messaging.facts import EnvelopeHeld, HeadKnown
+from securechat.messaging.facts import EnvelopeHeld, GapClosed, HeadKnown
 from securechat.messaging.ranges import Ranges, Span
 
 Order = tuple[int, str, int, str, int, bytes]
@@ -95,6 +95,8 @@ class StreamState:
     breach: Breach | None = None
     proved: bool = False
     """Whether the breach is a fact already."""
+    closed: dict[int, GapClosed] = field(factory=dict)
+    """Gaps that were given up, by their first post."""
     _declared: dict[Hash, int] = field(factory=dict)
     """Ends of this stream as the author's later streams name them, by opening envelope."""
     _entry: tuple[tuple[int, int, Hash], ...] | None = None
@@ -120,7 +122,7 @@ class StreamState:
     @property
     def empty(self) -> bool:
         """Whether nothing is known of it any more."""
-        return not (self.envelopes or self.head or self._declared or self.breach)
+        return not (self.envelopes or self.head or self._declared or self.breach or self.closed)
 
     def put(self, held: Held) -> None:
         """An envelope more."""
@@ -180,6 +182,15 @@ class StreamState:
     def missing(self, first: int, last: int) -> list[Span]:
         """What of this range is not here and could still be asked for."""
         return self.held.missing(first, min(last, self.breach.seq - 1) if self.breach else last)
+
+    def closing(self, first: int, last: int) -> GapClosed | None:
+        """The fact by which all of a range was given up, if it was."""
+        found = (fact for fact in self.closed.values() if fact.first <= first and last <= fact.last)
+        return next(found, None)
+
+    def closed_spans(self) -> tuple[Span, ...]:
+        """What was given up, in order."""
+        return Ranges.of((fact.first, fact.last) for fact in self.closed.values()).spans
 
     def _sound_spans(self) -> tuple[Span, ...]:
         sound = [held for held in self.envelopes if held.last <= self.sound]

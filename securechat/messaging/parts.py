@@ -9,6 +9,7 @@ from securechat.messaging.acks import Acks
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
+from securechat.messaging.closing import Closing
 from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.hearing import Hearing
@@ -37,6 +38,7 @@ class Parts:
     peers: Peers
     claims: Claims
     recovery: Recovery
+    closing: Closing
     gaps: Gaps
     acks: Acks
     announcing: Announcing
@@ -58,6 +60,7 @@ class Parts:
         acks = Acks(book)
         relaying = Relaying(peers, claims, settings)
         announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying)
+        closing = Closing(book, peers, claims, recovery, announcing)
         said = Bucket(settings.posts_per_second, settings.burst)
         taking = Taking(book, announcing)
         inbox = Inbox(signer, book, peers)
@@ -70,7 +73,8 @@ class Parts:
             peers=peers,
             claims=claims,
             recovery=recovery,
-            gaps=Gaps(book, peers, claims, recovery),
+            closing=closing,
+            gaps=Gaps(book, peers, closing, recovery),
             acks=acks,
             announcing=announcing,
             speaking=Speaking(signer, book, peers, acks, said),
@@ -87,6 +91,7 @@ class Parts:
                 recovery,
                 announcing,
                 relaying,
+                closing,
                 acks,
                 taking,
                 inbox,

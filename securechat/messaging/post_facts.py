@@ -197,6 +197,34 @@ class Forked(Placed):
 
 
 @frozen
+class GapClosed(Placed):
+    """Every member of the roster has shown that it has none of these posts: they are given up."""
+
+    first: int
+    last: int
+    why: str
+    answers: tuple[tuple[MemberId, str], ...]
+    at: int
+
+    @property
+    def key(self) -> str:
+        return f"closed/{self.stream}/{self.first}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"gap:{self.stream}",)
+
+    @property
+    def words(self) -> str:
+        posts = shown([(self.first, self.last)])
+        return f"nobody has posts {posts} of {{{self.author}}}: given up ({self.why})"
+
+    @property
+    def evidence(self) -> str:
+        return "; ".join(f"{{{member}}}: {answer}" for member, answer in self.answers)
+
+
+@frozen
 class PostsOffered(Placed):
     """Own posts sent to a member after they were said, and those whose deadline passed there."""
 

@@ -137,7 +137,7 @@ class Reading:
         wake = self._recovery.wake
         soon = None if wake is None else max(0.0, wake - now.mono)
         return tuple(
-            evolve(line, next_try=soon) if line.verdict != "closed" else line
+            evolve(line, next_try=soon) if not line.verdict.startswith("closed") else line
             for line in self._gaps.all()
         )
 

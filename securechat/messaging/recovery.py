@@ -24,12 +24,14 @@ from securechat.ids import MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
-from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want
+from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want, Why
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.rates import Bucket
 
 NO_ANSWER = "no answer"
+NO = frozenset(Why)
+"""Answers by which a peer says that it does not have a range."""
 
 
 @define(eq=False)
@@ -97,6 +99,28 @@ class Recovery:
         """When it looks again by itself, on the monotonic clock."""
         return self._wake
 
+    def refused(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
+        """What a member answered when it was asked, if it has none of a range."""
+        source = self.sources.get(member)
+        answers = source.answers.get(stream, {}) if source is not None else {}
+        no = {span: why for span, why in answers.items() if why in NO}
+        if not Ranges.of(no).covers(first, last):
+            return None
+        pruned = any(why == Why.PRUNED for (a, b), why in no.items() if a <= last and first <= b)
+        return Why.PRUNED if pruned else Why.NEVER_HAD
+
+    def failed(self, member: MemberId, stream: Stream, first: int, last: int) -> str:
+        """Why asking a member for some of a range brought nothing; empty if it did not happen."""
+        source = self.sources.get(member)
+        answers = source.answers.get(stream, {}) if source is not None else {}
+        found = [why for (a, b), why in answers.items() if a <= last and first <= b]
+        return next((why for why in found if why not in NO), "")
+
+    def asking(self, member: MemberId, stream: Stream, first: int, last: int) -> bool:
+        """Whether a member is being asked for some of a range."""
+        want = self._want(member, stream)
+        return want is not None and want.first <= last and first <= want.last
+
     # What happened.
 
     def up(self, peer: MemberId) -> None:
@@ -115,7 +139,6 @@ class Recovery:
         if source is not None:
             source.want = None
             source.lacking = {}
-            self._remember(source, peer)
         self._look = True
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream], linked: bool) -> None:
@@ -193,15 +216,6 @@ class Recovery:
             if source is not None and linked and state and self._book.streams.gaps(state):
                 source.lacking[stream] = None
                 self._look = True
-
-    def _remember(self, source: Source, peer: MemberId) -> None:
-        """What its last frontier says of the present gaps is its answer while it is away."""
-        claim = self._claims.get(peer)
-        for state in self._book.streams if claim is not None else ():
-            for span in self._book.streams.gaps(state):
-                why = claim.denies(state.stream, *span) if claim is not None else None
-                if why is not None:
-                    source.refuse(state.stream, [span], why)
 
     def _want(self, peer: MemberId, stream: Stream) -> Asked | None:
         source = self.sources.get(peer)

@@ -135,6 +135,8 @@ class Retention:
         for state in author.in_order():
             if (state.stream.epoch, state.stream.boot) < place:
                 keys += self._keys_of(state)
+            elif state.stream == top.stream:
+                keys += [f.key for f in state.closed.values() if f.first <= top.last]
         keys += self._audiences(gone)
         self._book.counters["posts_pruned"] += sum(held.count for held in gone)
         s = top.stream
@@ -148,6 +150,7 @@ class Retention:
         keys = [f"held/{held.hash.hex()}" for held in state.envelopes]
         keys += [state.head.key] if state.head is not None else []
         keys += [f"fork/{stream}"] if state.breach is not None else []
+        keys += [fact.key for fact in state.closed.values()]
         return keys + self._book.evidence.keys_of(stream)
 
     def _audiences(self, gone: list[Held]) -> list[str]:

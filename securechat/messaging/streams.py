@@ -17,7 +17,7 @@ from attrs import define, field
 
 from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import StreamEnd
-from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, HeadKnown
+from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, GapClosed, HeadKnown
 from securechat.messaging.held import Breach, Held, StreamState
 from securechat.messaging.ranges import Span
 from securechat.settings import MAX_ENDS
@@ -184,6 +184,18 @@ class Streams:
         state = self.get(stream)
         if state is not None:
             state.breach = None
+            self._tidy(state)
+            self._touch(stream)
+
+    def close(self, fact: GapClosed) -> None:
+        """A gap is given up."""
+        self._state(fact.stream).closed[fact.first] = fact
+        self._touch(fact.stream)
+
+    def reopen(self, stream: Stream, first: int) -> None:
+        """It is not any more."""
+        state = self.get(stream)
+        if state is not None and state.closed.pop(first, None) is not None:
             self._tidy(state)
             self._touch(stream)
 

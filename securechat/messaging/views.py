@@ -96,7 +96,7 @@ class Answered:
 
     member: MemberId
     answer: str
-    """``asked``, ``no answer``, ``pruned`` or ``never had``."""
+    """``asked``, ``no answer``, ``bad answer``, ``pruned`` or ``never had``."""
 
 
 @frozen
@@ -111,7 +111,7 @@ class GapLine:
     not_asked: tuple[MemberId, ...]
     """Roster members that could not be asked yet."""
     verdict: str
-    """``asking``, ``waiting`` (nobody linked claims it) or ``closed`` (all answered no)."""
+    """``asking``, ``waiting`` (nobody linked claims it) or ``closed: CAUSE`` (all have shown no)."""
     next_try: float | None
     """Seconds from now; None if nothing is planned before news comes."""
 

@@ -207,33 +207,34 @@ class ClaimsTests(SynchronousTestCase):
     def test_latest(self) -> None:
         """An older version changes nothing; a full one that names a stream no more withdraws it."""
         claims = Claims()
-        self.assertEqual(len(claims.take(self.frontier(5, 3, 4), direct=True)), 2)
-        self.assertEqual(claims.take(self.frontier(4, 9), direct=True), [])
+        self.assertEqual(len(claims.take(self.frontier(5, 3, 4), direct=True, mono=0.0)), 2)
+        self.assertEqual(claims.take(self.frontier(4, 9), direct=True, mono=0.0), [])
         self.assertEqual(self.spans(claims), [(1, 3), (1, 4)])
-        self.assertEqual(len(claims.take(self.frontier(6, 3), direct=True)), 1)
+        self.assertEqual(len(claims.take(self.frontier(6, 3), direct=True, mono=0.0)), 1)
         self.assertEqual(self.spans(claims), [(1, 3)])
-        claims.take(self.frontier(7, 0, 8, full=False), direct=True)
+        claims.take(self.frontier(7, 0, 8, full=False), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 3), (1, 8)])
 
     def test_parts(self) -> None:
         """Nothing is withdrawn before every part of a full frontier is here."""
         claims = Claims()
-        claims.take(self.frontier(1, 3, 4), direct=True)
-        claims.take(self.frontier(2, 5, part=1, parts=2), direct=True)
+        claims.take(self.frontier(1, 3, 4), direct=True, mono=0.0)
+        claims.take(self.frontier(2, 5, part=1, parts=2), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 5), (1, 4)])
-        claims.take(self.frontier(2, part=2, parts=2), direct=True)
+        claims.take(self.frontier(2, part=2, parts=2), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 5)])
 
     def test_processes(self) -> None:
         """A later epoch replaces; an earlier one, or a twin heard from afar, does not."""
         claims = Claims()
-        claims.take(self.frontier(9, 3, epoch=2), direct=False)
-        self.assertEqual(claims.take(self.frontier(99, 8), direct=False), [])
+        claims.take(self.frontier(9, 3, epoch=2), direct=False, mono=0.0)
+        self.assertEqual(claims.take(self.frontier(99, 8), direct=False, mono=0.0), [])
         twin = BootId("1" * 32)
-        self.assertEqual(claims.take(self.frontier(1, 8, epoch=2, boot=twin), direct=False), [])
-        claims.take(self.frontier(1, 8, epoch=2, boot=twin), direct=True)
+        other = self.frontier(1, 8, epoch=2, boot=twin)
+        self.assertEqual(claims.take(other, direct=False, mono=0.0), [])
+        claims.take(self.frontier(1, 8, epoch=2, boot=twin), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 8)])
-        claims.take(self.frontier(1, 2, epoch=3), direct=False)
+        claims.take(self.frontier(1, 2, epoch=3), direct=False, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 2)])
         claims.keep(set())
         self.assertIsNone(claims.get(ADA))
@@ -242,7 +243,7 @@ class ClaimsTests(SynchronousTestCase):
         """What is below a floor is pruned there."""
         claims = Claims()
         floor = FloorEntry(BOB, 2, BOOT, 5)
-        claims.take(self.frontier(1, floors=(floor,)), direct=True)
+        claims.take(self.frontier(1, floors=(floor,)), direct=True, mono=0.0)
         claim = claims.get(ADA)
         assert claim is not None
         old, new = (StreamEntry(BOB, epoch, BOOT, ()).stream for epoch in (1, 2))

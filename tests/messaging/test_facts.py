@@ -18,6 +18,7 @@ from securechat.messaging.facts import (
     EnvelopeHeld,
     Floor,
     Forked,
+    GapClosed,
     HeadKnown,
     NonceUsed,
     PostsOffered,
@@ -74,6 +75,12 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
         (f"gap:{STREAM}", POST),
         f"retention: posts of {{{ADA}}} up to 3/7 were pruned",
         "",
+    ),
+    (
+        placed(GapClosed, 7, 8, "pruned by all", ((BOB, "pruned"),), 1),
+        (f"gap:{STREAM}",),
+        f"nobody has posts 7-8 of {{{ADA}}}: given up (pruned by all)",
+        f"{{{BOB}}}: pruned",
     ),
     (Begun(3, BOOT, lost=False), (), "we speak as epoch 3", ""),
     (

@@ -1,0 +1,160 @@
+"""
+When a gap is given up, and when it opens again (DESIGN 6, recovery).
+
+A missing range closes once every member of the roster has shown that it does not have it, each by one
+of these, none of them heard before the gap was known:
+
+- it was asked and answered ``pruned`` or ``never had``;
+- a whole frontier of it names none of the range;
+- a floor of it covers the range: it keeps nothing of that;
+- its digest was equal to ours, and we have none of it either;
+- its frontier says that it has given the range up itself.
+
+That is a fact with its cause and all answers, is told in our frontier, and outlives a restart.  Any
+claim of a post of the range opens it again; so does anything that changes the range.  What a member got
+after it had shown that, it claims soon: its digest is then unlike ours, or that of who passes it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from attrs import define, field
+
+from securechat.effects import Effect, Forget, Notify, Record
+from securechat.ids import MemberId, Stream
+from securechat.inputs import Instant
+from securechat.messaging.announcing import Announcing
+from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
+from securechat.messaging.facts import GapClosed
+from securechat.messaging.held import StreamState
+from securechat.messaging.messages import Why
+from securechat.messaging.peers import Peers
+from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.recovery import Recovery
+from securechat.messaging.statements import MAX_RANGES
+from securechat.notices import GapChanged
+
+
+class Cause(StrEnum):
+    """Why a gap was given up."""
+
+    PRUNED = "pruned by all"
+    NEVER_HAD = "never had by any"
+    MIXED = "pruned by some, never had by others"
+
+
+def cause_of(answers: Iterable[Why]) -> Cause:
+    """The cause that these answers make."""
+    found = set(answers)
+    if found == {Why.PRUNED}:
+        return Cause.PRUNED
+    return Cause.NEVER_HAD if found == {Why.NEVER_HAD} else Cause.MIXED
+
+
+@define(eq=False)
+class Closing:
+    """Gives gaps up, and takes them up again."""
+
+    _book: Book
+    _peers: Peers
+    _claims: Claims
+    _recovery: Recovery
+    _announcing: Announcing
+    _since: dict[Stream, tuple[Ranges, float]] = field(factory=dict)
+    """What is missing of each stream, and since when some of it is known to be."""
+    _next: float = 0.0
+
+    def denial(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
+        """How a member has shown that it has none of a range, if it has."""
+        said = self._recovery.refused(member, stream, first, last)
+        if said is not None:
+            return said
+        claim = self._claims.get(member)
+        if claim is None or claim.has(stream, first, last):
+            return None
+        if claim.pruned(stream, last):
+            return Why.PRUNED
+        since = self._since.get(stream)
+        shown = since is not None and self._claims.shown_at(member) > since[1]
+        return Why.NEVER_HAD if shown or claim.gave_up(stream, first, last) else None
+
+    def claimed(self, holder: MemberId, streams: Iterable[Stream]) -> list[Effect]:
+        """A member's frontier says something else of these streams: what it claims is open again."""
+        claim = self._claims.get(holder)
+        effects: list[Effect] = []
+        for stream in streams if claim is not None else ():
+            state = self._book.streams.get(stream)
+            for fact in list(state.closed.values()) if state is not None else []:
+                if claim is not None and claim.has(stream, fact.first, fact.last):
+                    effects += _reopened(fact, f"{{{holder}}} claims it")
+        return effects
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """Forget what is no gap any more; once a period, look what can be given up."""
+        effects: list[Effect] = []
+        for stream in self._book.streams.changed:
+            state = self._book.streams.get(stream)
+            self._watch(stream, state, now.mono)
+            if state is not None and state.closed:
+                effects += self._tidy(state)
+        if self._since and now.mono >= self._next:
+            self._next = now.mono + self._book.settings.period
+            for stream in self._since:
+                state = self._book.streams.get(stream)
+                if state is not None:
+                    effects += self._judge(state, now)
+        return effects
+
+    # Inside.
+
+    def _watch(self, stream: Stream, state: StreamState | None, mono: float) -> None:
+        gaps = self._book.streams.gaps(state) if state is not None else []
+        if not gaps:
+            self._since.pop(stream, None)
+            return
+        before, since = self._since.get(stream, (Ranges(), mono))
+        more = any(before.missing(*span) for span in gaps)
+        self._since[stream] = (Ranges.of(gaps), mono if more else since)
+
+    def _tidy(self, state: StreamState) -> list[Effect]:
+        floor = self._book.streams.floor(state.stream)
+        return [
+            Record(Forget((fact.key,)))
+            for fact in list(state.closed.values())
+            if fact.first <= floor
+            or fact.last > state.known
+            or state.missing(fact.first, fact.last) != [(fact.first, fact.last)]
+        ]
+
+    def _judge(self, state: StreamState, now: Instant) -> list[Effect]:
+        gaps = self._book.streams.gaps(state)[-MAX_RANGES:]
+        effects: list[Effect] = []
+        for first, last in gaps:
+            if state.closing(first, last) is None:
+                effects += self._close(state.stream, (first, last), now)
+        if effects:
+            self._announcing.recovered(state.stream)
+        return effects
+
+    def _close(self, stream: Stream, span: Span, now: Instant) -> list[Effect]:
+        answers: list[tuple[MemberId, Why]] = []
+        for member in self._peers.roster:
+            why = self.denial(member, stream, *span)
+            if why is None or self._recovery.asking(member, stream, *span):
+                return []
+            answers.append((member, why))
+        if not answers:
+            return []
+        cause = cause_of(why for _, why in answers)
+        s, told = stream, tuple((member, str(why)) for member, why in answers)
+        fact = GapClosed(s.author, s.epoch, s.boot, *span, str(cause), told, now.wall_ms)
+        self._book.counters["gaps_closed"] += 1
+        return [Record(fact), Notify(GapChanged(stream, *span, "closed", str(cause)))]
+
+
+def _reopened(fact: GapClosed, why: str) -> list[Effect]:
+    told = GapChanged(fact.stream, fact.first, fact.last, "reopened", why)
+    return [Record(Forget((fact.key,))), Notify(told)]
