@@ -10,8 +10,9 @@ from securechat.messaging.messages import Posts
 from securechat.messaging.statements import Envelope, Opening, Start
 from securechat.node.handshake import Close, Hello, Welcome
 from securechat.objects import Purpose, Signed
+from tests.acceptance.rogue import rogue
 from tests.acceptance.rooms import OwnRoomCase
-from tests.acceptance.test_attacks import NAMES, AttackCase, rogue
+from tests.acceptance.test_attacks import NAMES, AttackCase
 
 
 class WrongObjects(AttackCase):
