@@ -8,41 +8,60 @@ import click
 
 SEEDS = "1..20"
 MAX_NODES = 25
+MAX_SEED = 10**12
 
 
-class Seeds(click.ParamType[range]):
+class Span(click.ParamType[range]):
     """``A..B``, both included, or one number."""
 
     name = "A..B"
 
+    def __init__(self, fewest: int, most: int) -> None:
+        self.fewest, self.most = fewest, most
+
     def convert(
         self, value: str | range, param: click.Parameter | None, ctx: click.Context | None
     ) -> range:
-        """The seeds from A to B."""
+        """The numbers from A to B."""
         if isinstance(value, range):
             return value
         first, dots, last = value.partition("..")
         try:
-            seeds = range(int(first), int(last if dots else first) + 1)
+            found = range(int(first), int(last if dots else first) + 1)
         except ValueError:
             self.fail(f"{value!r} is not A..B", param, ctx)
-        if not seeds or seeds[0] < 0:
-            self.fail(f"{value!r} holds no seed", param, ctx)
-        return seeds
+        if not found:
+            self.fail(f"{value!r} holds no number", param, ctx)
+        if found[0] < self.fewest or found[-1] > self.most:
+            self.fail(f"{value!r} is not within {self.fewest} and {self.most}", param, ctx)
+        return found
 
 
 @click.command()
-@click.option("--nodes", type=click.IntRange(2, MAX_NODES), help="In each world; else by the seed.")
-@click.option("--seeds", type=Seeds(), default=SEEDS, show_default=True, help="Which worlds.")
+@click.option(
+    "--nodes", type=Span(2, MAX_NODES), help="In each world, A..B by its seed; else 3 to 5."
+)
+@click.option(
+    "--seeds", type=Span(0, MAX_SEED), default=SEEDS, show_default=True, help="Which worlds."
+)
 @click.option(
     "--seconds", type=click.FloatRange(10, 100_000), default=120.0, show_default=True,
     help="Virtual seconds of each.",
 )  # fmt: skip
-def simulate(nodes: int | None, seeds: range, seconds: float) -> int:
+@click.option(
+    "--mode", type=click.Choice(["safety", "liveness"]),
+    help="Faults to the end, or a healed core that has to agree; else both in turn.",
+)  # fmt: skip
+@click.option("--scripts", is_flag=True, help="The scripted worlds instead, also the long ones.")
+def simulate(
+    nodes: range | None, seeds: range, seconds: float, mode: str | None, scripts: bool
+) -> int:
     """Run the real node in seeded bad worlds and check what it promises."""
-    from securechat.simulation.run import simulate as run
+    from securechat.simulation import run, scenarios
 
-    return run(nodes, seeds, seconds, click.echo)
+    if scripts:
+        return scenarios.play_all(seeds, click.echo)
+    return run.simulate(nodes, seeds, seconds, click.echo, mode or "")
 
 
 COMMANDS: dict[str, click.Command] = {"simulate": simulate}

@@ -127,7 +127,7 @@ class Judge:
         if isinstance(message, Hello):
             self._process(site, message.epoch, BootId(message.boot))
         elif isinstance(message, AskClaims):
-            self._asked(site, message)
+            self._asked(site, to, message)
         elif isinstance(message, Rows):
             self.accused(message)
         elif isinstance(message, Vouch):
@@ -194,14 +194,15 @@ class Judge:
 
     # P1, P3.
 
-    def _asked(self, site: Site, ask: AskClaims) -> None:
-        past = self._past(site)
+    def _asked(self, site: Site, to: Site, ask: AskClaims) -> None:
+        """What is written in one turn to several peers is in order for each of them only."""
+        asked = self._past(site).asked
         for row in ask.held:
-            version = Version(row.epoch, row.incarnation)
-            if version < past.asked.get(row.member, Version(0)) and row.member != site.member:
-                text = f"holds {row.member[:8]} at {version} after {past.asked[row.member]}"
+            version, key = Version(row.epoch, row.incarnation), (to.name, row.member)
+            if version < asked.get(key, Version(0)) and row.member != site.member:
+                text = f"holds {row.member[:8]} at {version} after {asked[key]}"
                 self._report("P1", site.name, text)
-            past.asked[row.member] = version
+            asked[key] = version
 
     def _process(self, site: Site, epoch: int, boot: BootId) -> None:
         past = self._past(site)

@@ -23,8 +23,8 @@ class Past:
     set_back: bool = False
     """Its disk was lost or set back, or another has its key: an epoch may rise without a start."""
     held: dict[MemberId, Version] = field(factory=dict)
-    asked: dict[MemberId, Version] = field(factory=dict)
-    """The same, as it tells others in its questions."""
+    asked: dict[tuple[str, MemberId], Version] = field(factory=dict)
+    """The same, as it tells each peer in its questions."""
     since: dict[MemberId, tuple[int, float]] = field(factory=dict)
     """The newest epoch of each member that it has shown, and when first."""
     left: dict[MemberId, int] = field(factory=dict)

@@ -18,7 +18,8 @@ from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
 from zope.interface import provider
 
 from securechat.simulation.faults import Trouble
-from securechat.simulation.world import Outcome, World
+from securechat.simulation.modes import WORLDS
+from securechat.simulation.world import Outcome
 
 FEWEST, MOST = 3, 5
 """Nodes of a world, by its seed, where nobody says how many."""
@@ -35,18 +36,24 @@ class Job:
     seed: int
     nodes: int
     seconds: float
+    mode: str = ""
 
 
-def nodes_of(seed: int) -> int:
+def nodes_of(seed: int, sizes: Sequence[int] = range(FEWEST, MOST + 1)) -> int:
     """How many nodes a world has by its seed."""
-    return FEWEST + seed % (MOST - FEWEST + 1)
+    return sizes[seed % len(sizes)]
 
 
 def simulate(
-    nodes: int | None, seeds: Sequence[int], seconds: float, echo: Callable[[str], None]
+    nodes: int | Sequence[int] | None,
+    seeds: Sequence[int],
+    seconds: float,
+    echo: Callable[[str], None],
+    mode: str = "",
 ) -> int:
     """Run the worlds of these seeds; 0 if all promises held in all of them, else 1."""
-    jobs = [Job(seed, nodes or nodes_of(seed), seconds) for seed in seeds]
+    sizes = (nodes,) if isinstance(nodes, int) else nodes or range(FEWEST, MOST + 1)
+    jobs = [Job(seed, nodes_of(seed, sizes), seconds, mode) for seed in seeds]
     outcomes: list[Outcome] = []
     for outcome in results(jobs):
         outcomes.append(outcome)
@@ -76,7 +83,7 @@ def results(jobs: Sequence[Job]) -> Iterator[Outcome]:
 
 def run_job(job: Job) -> Outcome:
     """One world."""
-    return World(job.seed, job.nodes, job.seconds).run()
+    return WORLDS[job.mode](job.seed, job.nodes, job.seconds).run()
 
 
 def _begin_worker() -> None:
@@ -108,7 +115,7 @@ def replay(outcome: Outcome) -> str:
     seed = outcome.seed
     return (
         f"securechat simulate --seeds {seed}..{seed} --nodes {outcome.nodes} "
-        f"--seconds {outcome.seconds:g}"
+        f"--seconds {outcome.seconds:g}" + f" --mode {outcome.mode}" * bool(outcome.mode)
     )
 
 

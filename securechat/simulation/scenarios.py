@@ -7,7 +7,7 @@ must be seen.  The judges of every world look on all the time, so that each is a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from attrs import field, frozen
@@ -16,6 +16,7 @@ from securechat.settings import Settings
 from securechat.simulation import scenes_life as life
 from securechat.simulation import scenes_network as network
 from securechat.simulation.observed import Violation
+from securechat.simulation.run import TOLD, quiet_log
 from securechat.simulation.scenes import DAY
 from securechat.simulation.stage import Stage
 
@@ -76,3 +77,19 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
     Scenario("a day apart", ("P13",), 4, partial(network.partition, seconds=DAY + 3600), long=True),
 )
+
+
+def play_all(seeds: Sequence[int], echo: Callable[[str], None]) -> int:
+    """Play every script, the long ones with the first seed only; 0 if nothing is broken, else 1."""
+    quiet_log()
+    failed = 0
+    for scenario in SCENARIOS:
+        chosen = seeds[:1] if scenario.long else seeds
+        broken = {seed: found for seed in chosen if (found := perform(scenario, seed))}
+        failed += bool(broken)
+        kept = len(chosen) - len(broken)
+        echo(f"{scenario.name} ({', '.join(scenario.rules)}): {kept} of {len(chosen)} seeds")
+        for seed, found in list(broken.items())[:TOLD]:
+            echo(f"  seed {seed}: {found[0]}")
+    echo(f"{len(SCENARIOS)} scripts, {failed} failed")
+    return 1 if failed else 0

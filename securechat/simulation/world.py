@@ -78,6 +78,7 @@ class Outcome:
     marks: Counter[str]
     plan: tuple[str, ...]
     said: int
+    mode: str = ""
 
 
 @implementer(ILogObserver)
@@ -104,6 +105,8 @@ class World:
     seconds: float = 120.0
     settings: Settings = field(factory=Settings)
     prunes: bool = False
+    mode: str = ""
+    """How it is judged (``modes``)."""
     script: tuple[faults.Fault, ...] | None = None
     """The faults, where they are not to be drawn from the seed."""
     tell: Callable[[str], None] | None = None
@@ -139,7 +142,7 @@ class World:
         return Outcome(
             self.seed, self.nodes, self.seconds, tuple(self.checker.violations),
             self._hash.hexdigest(), self.healed, kinds, self.marks,
-            tuple(str(fault) for fault in plan), self._said,
+            tuple(str(fault) for fault in plan), self._said, self.mode,
         )  # fmt: skip
 
     @contextmanager
