@@ -72,13 +72,14 @@ class Messaging(Reading):
         """A link carries frames."""
         now = self.parts.offsets.right(now)
         self.parts.peers.up(link)
-        self.parts.recovery.up(link.peer)
+        self.parts.recovery.up(link.peer, now.mono)
         self.parts.speaking.learn(link, now)
         effects = self.parts.outbox.up(link, now) + self.parts.losses.up(link.peer, now)
         return effects + self.parts.announcing.up(link.peer, now)
 
     def link_down(self, link: LinkDown, now: Instant) -> list[Effect]:
         """A link is gone."""
+        self.parts.recovery.ended(link, now.mono)
         if self.parts.peers.down(link):
             self.parts.recovery.down(link.peer)
             self.parts.announcing.down(link.peer)

@@ -7,10 +7,11 @@ the answers of that moment, is a fact (``closing``).
 
 from __future__ import annotations
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from securechat.effects import Effect, Notify
 from securechat.ids import MemberId, Stream
+from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.closing import Closing
 from securechat.messaging.held import StreamState
@@ -21,6 +22,7 @@ from securechat.messaging.views import Answered, GapLine
 from securechat.notices import GapChanged
 
 ASKED = "asked"
+CLOSED = "closed"
 
 
 @define(eq=False)
@@ -52,7 +54,7 @@ class Gaps:
         fact = state.closing(first, last)
         if fact is not None:
             answers = [Answered(member, answer) for member, answer in fact.answers]
-            verdict = f"closed: {fact.why}"
+            verdict = f"{CLOSED}: {fact.why}"
         else:
             words = [(member, self._answer(member, state.stream, first, last)) for member in roster]
             answers = [Answered(member, word) for member, word in words if word]
@@ -63,6 +65,13 @@ class Gaps:
         # First those that could be asked and were not: they claim nothing of it.
         others.sort(key=lambda member: member not in self._peers.linked)
         return GapLine(state.stream, first, last, tuple(answers), tuple(others), verdict, None)
+
+    def timed(self, line: GapLine, now: Instant) -> GapLine:
+        """A gap with the seconds until something of it may be asked for again, if that is known."""
+        wake = self._recovery.next_try(line.stream)
+        if wake is None or line.verdict.startswith(CLOSED):
+            return line
+        return evolve(line, next_try=max(0.0, wake - now.mono))
 
     def settle(self) -> list[Effect]:
         """Notices for what changed in the streams of this turn."""

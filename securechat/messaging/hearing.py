@@ -149,7 +149,7 @@ class Hearing:
         want = source.want if source is not None else None
         wanted = (want.stream, (want.first, want.last)) if want is not None else None
         effects = self._taking.backfill(received.admitted, received.peer, now, wanted)
-        self._recovery.backfill(received.peer, received.message)
+        self._recovery.backfill(received.peer, received.message, now.mono)
         return effects
 
     def _absent(self, received: Received, now: Instant) -> list[Effect]:

@@ -6,8 +6,6 @@ Nothing here changes anything; times in seconds are from now.
 
 from __future__ import annotations
 
-from attrs import evolve
-
 from securechat.errors import LocalError
 from securechat.ids import MAX_INT, BootId, Hash, Kind, MemberId, MessageId, Stream
 from securechat.inputs import Instant
@@ -134,12 +132,7 @@ class Reading:
 
     def gaps(self, now: Instant) -> tuple[GapLine, ...]:
         """What is missing."""
-        wake = self._recovery.wake
-        soon = None if wake is None else max(0.0, wake - now.mono)
-        return tuple(
-            evolve(line, next_try=soon) if not line.verdict.startswith("closed") else line
-            for line in self._gaps.all()
-        )
+        return tuple(self._gaps.timed(line, now) for line in self._gaps.all())
 
     def streams(self) -> tuple[StreamLine, ...]:
         """Every stream as the digest counts it."""

@@ -1,14 +1,17 @@
 """
 Recovery pulls: which missing posts to ask of whom, and what the answers mean (DESIGN 6).
 
-- Newest first, at most 256 posts a want, one outstanding want a peer, 5 s for the answer.
-- The author is asked if linked, else any linked peer whose latest frontier claims the range.  A hole
-  in a linked author's own stream waits half a second for the frames that may be on their way.
+- Newest first, at most 256 posts a want, one outstanding want a peer, 5 s for the answer or for more of
+  it.  Who fails is left alone for a while (``sources``), and others are asked.
+- The author is asked if linked.  Else a long gap is spread over all linked peers whose latest frontiers
+  claim it: each is asked for the newest part that nobody else is asked for.  A hole in a linked
+  author's own stream waits half a second for the frames that may be on their way.
 - A want is answered for its whole range.  What was answered "pruned" or "never had" is remembered of
   that peer until its frontier says something else of the stream, what was not answered at all (or
   not taken: its clock was too far ahead) until a frontier of it names the stream again; both until
   the next link-up.  Full frontiers back off to one in 30 s, so recovery always comes to rest.
-- At most 1,000 posts a second are asked for.
+- At most 1,000 posts a second are asked for, shared equally among authors: the next want is for the
+  author of whom least was asked while others waited (start-time fair queueing).
 
 Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
 """
@@ -21,62 +24,14 @@ from attrs import define, field
 
 from securechat.effects import Effect, Send
 from securechat.ids import MemberId, Stream
-from securechat.inputs import Instant
+from securechat.inputs import Ending, Instant, LinkDown
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want, Why
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.rates import Bucket
-
-NO_ANSWER = "no answer"
-NO = frozenset(Why)
-"""Answers by which a peer says that it does not have a range."""
-
-
-@define(eq=False)
-class Asked:
-    """The one outstanding want of a peer."""
-
-    stream: Stream
-    first: int
-    last: int
-    until: float
-    finished: Span | None = None
-    """Once the final Backfill came: the part of the range that was answered."""
-
-
-@define(eq=False)
-class Source:
-    """One peer as a source of missing posts."""
-
-    want: Asked | None = None
-    quiet: float = 0.0
-    """After a want that was not answered in time it is left alone until then."""
-    refused: dict[Stream, Ranges] = field(factory=dict)
-    answers: dict[Stream, dict[Span, str]] = field(factory=dict)
-    lacking: dict[Stream, None] = field(factory=dict)
-    """Streams of which it claims what we may lack."""
-
-    def refuse(self, stream: Stream, spans: Iterable[Span], why: str) -> None:
-        """It does not have these."""
-        for span in spans:
-            self.refused.setdefault(stream, Ranges()).add(*span)
-            self.answers.setdefault(stream, {})[span] = why
-
-    def forgive(self, stream: Stream) -> None:
-        """News of this stream from it: what it said before is void."""
-        self.refused.pop(stream, None)
-        self.answers.pop(stream, None)
-
-    def ask_again(self, stream: Stream) -> bool:
-        """It still says to have this stream: whether anything was left without an answer."""
-        answers = self.answers.get(stream, {})
-        kept = {span: why for span, why in answers.items() if why != NO_ANSWER}
-        if len(kept) == len(answers):
-            return False
-        self.answers[stream], self.refused[stream] = kept, Ranges.of(kept)
-        return True
+from securechat.messaging.sources import NO_ANSWER, Asked, Source
 
 
 @define(eq=False)
@@ -93,6 +48,10 @@ class Recovery:
     _wake: float | None = None
     _look: bool = False
     """Whether anything happened that could make a want possible."""
+    _given: dict[MemberId, float] = field(factory=dict)
+    """By author: posts asked for, counted on from where those stood who waited."""
+    _turn: float = 0.0
+    """Where the author stood of whom was asked last."""
 
     @property
     def wake(self) -> float | None:
@@ -102,36 +61,45 @@ class Recovery:
     def refused(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
         """What a member answered when it was asked, if it has none of a range."""
         source = self.sources.get(member)
-        answers = source.answers.get(stream, {}) if source is not None else {}
-        no = {span: why for span, why in answers.items() if why in NO}
-        if not Ranges.of(no).covers(first, last):
-            return None
-        pruned = any(why == Why.PRUNED for (a, b), why in no.items() if a <= last and first <= b)
-        return Why.PRUNED if pruned else Why.NEVER_HAD
+        return source.denied(stream, first, last) if source is not None else None
 
     def failed(self, member: MemberId, stream: Stream, first: int, last: int) -> str:
         """Why asking a member for some of a range brought nothing; empty if it did not happen."""
         source = self.sources.get(member)
-        answers = source.answers.get(stream, {}) if source is not None else {}
-        found = [why for (a, b), why in answers.items() if a <= last and first <= b]
-        return next((why for why in found if why not in NO), "")
+        return source.failed(stream, first, last) if source is not None else ""
 
     def asking(self, member: MemberId, stream: Stream, first: int, last: int) -> bool:
         """Whether a member is being asked for some of a range."""
-        want = self._want(member, stream)
-        return want is not None and want.first <= last and first <= want.last
+        source = self.sources.get(member)
+        want = source.want if source is not None else None
+        return want is not None and want.touches(stream, first, last)
+
+    def next_try(self, stream: Stream) -> float | None:
+        """When something of a stream may be asked for next, if that is known; monotonic."""
+        linked = [self.sources.get(peer) for peer in self._peers.linked]
+        rows = [source for source in linked if source is not None]
+        waits = any(s.want.stream == stream if s.want else stream in s.lacking for s in rows)
+        return self._wake if waits else None
 
     # What happened.
 
-    def up(self, peer: MemberId) -> None:
+    def up(self, peer: MemberId, mono: float) -> None:
         """A peer came, or came again: all its answers are void."""
         claim = self._claims.get(peer)
         lacking = dict.fromkeys(claim.streams) if claim is not None else {}
         own = self._book.streams.authors.get(peer)
         states = own.in_order() if own is not None else []
         lacking.update((state.stream, None) for state in states if self._book.streams.gaps(state))
-        self.sources[peer] = Source(lacking=lacking)
+        self.sources[peer] = self.sources.get(peer, Source()).anew(lacking, mono)
         self._look = True
+
+    def ended(self, link: LinkDown, mono: float) -> None:
+        """A link ended; if its peer broke the protocol while it was asked, that is a strike."""
+        source = self.sources.get(link.peer)
+        if source is not None and source.want is not None and link.how is Ending.PROTOCOL:
+            source.struck(mono)
+            self._book.counters["strikes"] += 1
+            self._look = True
 
     def down(self, peer: MemberId) -> None:
         """A peer went; what it answered stays, as what we know of it."""
@@ -154,13 +122,15 @@ class Recovery:
                 source.lacking[stream] = None
                 self._look = True
 
-    def backfill(self, peer: MemberId, message: Backfill) -> None:
+    def backfill(self, peer: MemberId, message: Backfill, mono: float) -> None:
         """A batch of an answer; what it leaves open is seen once its facts are applied."""
         want = self._want(peer, message.stream)
         if want is not None and message.final:
             inside = want.first <= message.first and message.last <= want.last
             want.finished = (message.first, message.last) if inside else (want.first, want.last)
             self._look = True
+        elif want is not None and message.objects:
+            want.progress(mono, self._book.settings.want_timeout)
 
     def absent(self, peer: MemberId, message: Absent) -> None:
         """A part of a want that the peer does not have."""
@@ -192,14 +162,16 @@ class Recovery:
         if not self._look:
             return []
         self._look, self._wake = False, None
-        effects: list[Effect] = []
-        for peer in self._peers.linked:
-            source = self.sources.get(peer)
-            if source is None:
-                continue
+        linked = [(peer, self.sources[peer]) for peer in self._peers.linked if peer in self.sources]
+        for _, source in linked:
             self._judge(source, now)
-            if source.want is None and source.lacking:
-                effects += self._ask(peer, source, now)
+        idle = [(peer, source) for peer, source in linked if not source.want and source.lacking]
+        effects: list[Effect] = []
+        for peer, source in sorted(idle, key=lambda row: min(map(self._place, row[1].lacking))):
+            asked = self._ask(peer, source, now)
+            if asked is None:
+                break
+            effects += asked
         for source in self.sources.values():
             if source.want is not None:
                 self._sleep(source.want.until)
@@ -230,18 +202,22 @@ class Recovery:
             missing = self._book.streams.missing(want.stream, *want.finished)
             known = source.refused.get(want.stream) or Ranges()
             source.refuse(want.stream, minus(missing, known), NO_ANSWER)
-            source.want = None
+            source.answered()
         elif want.until <= now.mono:
             self._book.counters["wants_timed_out"] += 1
-            source.want = None
-            source.quiet = now.mono + self._book.settings.want_timeout
+            source.lagged(now.mono, self._book.settings.want_timeout)
             self._sleep(source.quiet)
 
-    def _ask(self, peer: MemberId, source: Source, now: Instant) -> list[Effect]:
+    def _place(self, stream: Stream) -> tuple[float, int]:
+        """Who is next: the author of whom least was asked, its newest stream first."""
+        return max(self._given.get(stream.author, 0.0), self._turn), -stream.epoch
+
+    def _ask(self, peer: MemberId, source: Source, now: Instant) -> list[Effect] | None:
+        """A want for a peer, if there is one; None if it must wait, and so must everybody."""
         if now.mono < source.quiet:
             self._sleep(source.quiet)
             return []
-        for stream in list(source.lacking):
+        for stream in sorted(source.lacking, key=self._place):
             spans = self._missing(peer, source, stream)
             if not spans:
                 del source.lacking[stream]
@@ -249,7 +225,7 @@ class Recovery:
             spans = self._free(stream, spans)
             if (
                 not spans
-                or self._left_to_author(peer, stream, spans)
+                or self._left_to_author(peer, stream, spans, now)
                 or self._grace(peer, stream, now)
             ):
                 continue
@@ -257,11 +233,11 @@ class Recovery:
             first = max(first, last - MAX_WANTED + 1)
             if not self._bucket.take(last - first + 1, now.mono):
                 self._sleep(now.mono + self._bucket.wait(last - first + 1, now.mono))
-                return []
-            # To the end of the row: the next want of this peer is for another stream.
-            del source.lacking[stream]
-            source.lacking[stream] = None
-            source.want = Asked(stream, first, last, now.mono + self._book.settings.want_timeout)
+                return None
+            self._turn = self._place(stream)[0]
+            self._given[stream.author] = self._turn + last - first + 1
+            until = now.mono + self._book.settings.want_timeout
+            source.want = Asked(stream, first, last, now.mono, until)
             self._book.counters["wants"] += 1
             return [Send(peer, Want(stream.author, stream.epoch, stream.boot, first, last))]
         return []
@@ -287,14 +263,16 @@ class Recovery:
         asked = Ranges.of((w.first, w.last) for w in wants if w and w.stream == stream)
         return minus(spans, asked)
 
-    def _left_to_author(self, peer: MemberId, stream: Stream, spans: list[Span]) -> bool:
-        """Whether the author is linked and can be asked instead."""
+    def _left_to_author(
+        self, peer: MemberId, stream: Stream, spans: list[Span], now: Instant
+    ) -> bool:
+        """Whether the author is linked, answers, and can be asked instead."""
         author = stream.author
         source = self.sources.get(author)
         if author == peer or author not in self._peers.linked or source is None:
             return False
         offered = Ranges.of(self._missing(author, source, stream))
-        return offered.covers(*spans[-1]) and source.quiet == 0.0
+        return offered.covers(*spans[-1]) and not source.lag and source.quiet <= now.mono
 
     def _grace(self, peer: MemberId, stream: Stream, now: Instant) -> bool:
         """Whether the live frames of a linked author may still be on their way."""

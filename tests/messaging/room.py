@@ -342,8 +342,19 @@ class Room:
             if self.members[frame[1]].frozen:
                 waiting.append(frame)
                 continue
-            self.members[frame[1]].receive(frame[0], CODEC.message(frame[2][LENGTH:]))
+            try:
+                self.members[frame[1]].receive(frame[0], CODEC.message(frame[2][LENGTH:]))
+            except RemoteError as problem:
+                self._refused(self.members[frame[1]], self.members[frame[0]], problem)
         self._frames.extend(waiting)
+
+    def _refused(self, member: Member, peer: Member, problem: RemoteError) -> None:
+        """What the door does with a peer that breaks the protocol: it loses its link."""
+        member.errors.append(problem.reason)
+        self.unplug(member, peer)
+        for a, b in ((member, peer), (peer, member)):
+            down = LinkDown(b.id, 1, Ending.PROTOCOL, problem.reason, None, False)
+            a.turn(a.core.link_down(down, self.now))
 
     def tick(self, step: float = 0.05) -> None:
         """Time passes by one step; both LoopingCalls fire."""

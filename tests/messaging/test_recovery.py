@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Stream
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
-from securechat.messaging.recovery import NO_ANSWER, Source
+from securechat.messaging.sources import NO_ANSWER, Source
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, sign, three
