@@ -97,8 +97,9 @@ def messages(desk: Desk, args: Args, session: Any) -> Reply:
 def delivery(desk: Desk, args: Args, session: Any) -> Reply:
     """What is known at each recipient."""
     names = desk.names
-    rows = desk.read.delivery(names.find_message(args["id"]))
-    return items([views.recipient(names, row) for row in rows])
+    message = names.find_message(args["id"])
+    rows = [views.recipient(names, row) for row in desk.read.delivery(message)]
+    return items(rows + [views.other(names, row) for row in desk.read.others(message)])
 
 
 def explain(desk: Desk, args: Args, session: Any) -> Reply:

@@ -26,6 +26,7 @@ from securechat.messaging.views import (
     DirectLine,
     GapLine,
     Line,
+    OtherLine,
     OutboxLine,
     PostLine,
     RecipientLine,
@@ -214,6 +215,16 @@ def recipient(names: Names, found: RecipientLine) -> Fields:
         "state": found.state.value,
         "at": time_of(found.at),
         "evidence": names.words(found.evidence),
+    }
+
+
+def other(names: Names, found: OtherLine) -> Fields:
+    """A row of ``delivery`` for a member whom the post was not for: no state."""
+    return {
+        "member": names.member(found.member),
+        "state": None,
+        "at": time_of(found.at),
+        "evidence": found.evidence,
     }
 
 

@@ -157,9 +157,9 @@ def delivered(state: State, message: str, to: str) -> list[Act]:
 def counted(state: State, message: str, recipients: Sequence[Reply]) -> None:
     """The node's list of recipients of one post: k of n, and the weakest state."""
     found = state.find(message)
-    if found is None or not recipients:
+    states = [words(one["state"]) for one in recipients if one.get("state")]
+    if found is None or not states:
         return
-    states = [words(one.get("state")) for one in recipients]
     weakest = min(states, key=lambda word: ORDER.index(word) if word in ORDER else 0)
     buffer, said = found
     acked = states.count("acked")

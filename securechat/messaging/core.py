@@ -38,7 +38,9 @@ class Messaging(Reading):
         self.me = signer.member
         self.parts = Parts.made(signer, boot, settings)
         parts = self.parts
-        super().__init__(parts.book, parts.claims, parts.gaps, parts.recovery, parts.offsets)
+        super().__init__(
+            parts.book, parts.claims, parts.gaps, parts.recovery, parts.offsets, parts.peers
+        )
 
     # Facts.
 

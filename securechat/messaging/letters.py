@@ -7,6 +7,8 @@ there are is the table in ``delivery``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from attrs import define, field
 
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
@@ -66,6 +68,9 @@ class Letters:
     outbox_size: int = 0
     size: int = 0
     """Bytes of all texts kept."""
+    parties: dict[MemberId, int] = field(factory=dict)
+    """Bytes of the texts kept, by the other one."""
+    _rows: dict[MemberId, dict[Hash, Letter]] = field(factory=dict)
     _letters: dict[Hash, Letter] = field(factory=dict)
     _ids: dict[MessageId, Letter] = field(factory=dict)
     _dseqs: dict[Stream, int] = field(factory=dict)
@@ -89,9 +94,20 @@ class Letters:
         """The other one."""
         return letter.to if self.own(letter) else letter.author
 
-    def all(self) -> list[Letter]:
-        """Every letter, as they were stored."""
-        return list(self._letters.values())
+    @property
+    def oldest(self) -> int:
+        """When the letter that is kept longest was stored."""
+        first = next(iter(self._letters.values()), None)
+        return first.at if first is not None else 2**62
+
+    def with_party(self, party: MemberId) -> Iterator[Letter]:
+        """The letters from and to one member, as they were stored."""
+        yield from self._rows.get(party, {}).values()
+
+    def free_size(self, party: MemberId) -> int:
+        """Bytes of the texts with one member that are not offered any more."""
+        waiting = self.open.get(party, {}).values()
+        return self.parties.get(party, 0) - sum(letter.size for letter in waiting)
 
     def last_dseq(self, mine: Stream) -> int:
         """The last number that a process of ours used."""
@@ -112,6 +128,9 @@ class Letters:
         )  # fmt: skip
         self._letters[fact.hash] = letter
         self._ids[letter.id] = letter
+        party = self.party(letter)
+        self._rows.setdefault(party, {})[letter.hash] = letter
+        self.parties[party] = self.parties.get(party, 0) + letter.size
         self.size += letter.size
         if self.own(letter):
             self._dseqs[fact.stream] = max(fact.dseq, self.last_dseq(fact.stream))
@@ -148,6 +167,11 @@ class Letters:
             return None
         self._unfile(letter)
         self._ids.pop(letter.id, None)
+        party = self.party(letter)
+        self.parties[party] -= letter.size
+        self._rows[party].pop(name, None)
+        if not self._rows[party]:
+            del self._rows[party], self.parties[party]
         self.size -= letter.size
         return letter
 

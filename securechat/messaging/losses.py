@@ -91,7 +91,7 @@ def lost_letters(book: Book, member: MemberId, epoch: int, now: Instant) -> list
     since = now.wall_ms - int(book.settings.keep_hours * 3_600_000)
     return [
         letter
-        for letter in book.letters.all()
+        for letter in book.letters.with_party(member)
         if letter.to == member
         and letter.receipt is not None
         and letter.receipt.epoch < epoch

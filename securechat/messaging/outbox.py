@@ -174,7 +174,10 @@ class Outbox:
         """No more tries."""
         self._expiry.pop(letter.hash, None)
         self._lost.get(letter.to, {}).pop(letter.hash, None)
-        effects = self._news(letter, News.CANCELLED, "cancelled", now)
+        never = letter.state is Delivery.QUEUED
+        why = "cancelled" if never else "cancelled: not offered again; what was sent may arrive"
+        settled = letter.state in (Delivery.REJECTED, Delivery.EXPIRED)
+        effects = [] if settled else self._news(letter, News.CANCELLED, why, now)
         return delivery.after(letter.state, News.CANCELLED), effects
 
     def retry(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
@@ -185,6 +188,8 @@ class Outbox:
             raise LocalError(503, "it expired and was never sent; say it again")
         effects: list[Effect] = []
         if letter.closed:
+            if self._book.letters.outbox >= self._book.settings.outbox_messages:
+                raise LocalError(421, "the outbox is full; see: outbox")
             why = "to be tried again"
             fact = DirectState(letter.hash, str(letter.id), letter.state, why, now.wall_ms)
             effects.append(Record(fact))
@@ -322,7 +327,9 @@ class Outbox:
             del self._expiry[name]
             for letter in self._known([name]):
                 never = letter.state is Delivery.QUEUED
-                why = "this disk has no record of sending it" if never else "kept long enough"
+                hours = f"{self._book.settings.keep_hours:g} h"
+                late = f"no evidence in the {hours} in which it was offered"
+                why = "this disk has no record of sending it" if never else late
                 if letter.open:
                     effects += self._news(letter, News.KEPT, why, now)
         return effects

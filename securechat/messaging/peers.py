@@ -23,6 +23,8 @@ class Peers:
     """Ours; None until membership said it."""
     roster: tuple[MemberId, ...] = ()
     """All members but ourselves and the removed, in order of their ids."""
+    states: dict[MemberId, Liveness] = field(factory=dict)
+    """What membership believes of each, the removed ones too."""
     linked: dict[MemberId, LinkUp] = field(factory=dict)
 
     @property
@@ -32,6 +34,7 @@ class Peers:
 
     def noticed(self, roster: Roster) -> None:
         """Membership's whole state."""
+        self.states = {seat.member: seat.state for seat in roster.seats}
         for seat in roster.seats:
             if seat.member == self.me:
                 self.epoch = seat.epoch

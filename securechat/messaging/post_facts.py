@@ -17,8 +17,11 @@ from securechat.ids import BootId, Hash, MemberId, MessageId, Stream
 from securechat.messaging.ranges import Span, newest, shown
 from securechat.messaging.statements import Opening
 
-MANY = 64
-"""Posts that one fact names at most."""
+MANY = 256
+"""
+Posts that one fact names at most: as many as one want asks for, and more than a burst.  Of more, as
+after long partitions, the newest; the others have their evidence from ``delivery`` alone.
+"""
 
 
 @frozen

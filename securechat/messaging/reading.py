@@ -16,13 +16,16 @@ from securechat.messaging.gaps import Gaps
 from securechat.messaging.held import Held
 from securechat.messaging.losses import since_lost
 from securechat.messaging.offsets import Offsets
+from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.reasons import absence, of_letter, of_post
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.views import (
     DiffLine,
     DirectLine,
     GapLine,
     MessagingView,
+    OtherLine,
     OutboxLine,
     Page,
     PostLine,
@@ -36,10 +39,16 @@ class Reading:
     """Answers questions about what is kept."""
 
     def __init__(
-        self, book: Book, claims: Claims, gaps: Gaps, recovery: Recovery, offsets: Offsets
+        self,
+        book: Book,
+        claims: Claims,
+        gaps: Gaps,
+        recovery: Recovery,
+        offsets: Offsets,
+        peers: Peers,
     ) -> None:
         self._book, self._claims, self._gaps, self._recovery = book, claims, gaps, recovery
-        self._offsets = offsets
+        self._offsets, self._peers = offsets, peers
 
     def snapshot(self, now: Instant) -> MessagingView:
         """Counts."""
@@ -87,13 +96,25 @@ class Reading:
             letter = self._book.letters.by_id(wanted)
             if letter is None or not self._book.letters.own(letter):
                 raise LocalError(520, "no direct message of ours has this id")
-            why = letter.why
+            why = of_letter(self._peers, letter)
             if letter.receipt is not None:
                 lost = since_lost(self._book, letter.to, letter.receipt.epoch)
                 why = letter.receipt.evidence + lost
             return (RecipientLine(letter.to, letter.state, letter.since, why),)
         held = self._own(wanted)
         return tuple(self._recipient(held, member) for member in self._book.evidence.audience(held))
+
+    def others(self, wanted: MessageId) -> tuple[OtherLine, ...]:
+        """Members that an own post was not for: they were not in the roster when it was said."""
+        if wanted.kind is Kind.DIRECT:
+            return ()
+        held = self._own(wanted)
+        meant = set(self._book.evidence.audience(held))
+        return tuple(
+            OtherLine(member, held.at, self._not_then(held, member))
+            for member in self._peers.roster
+            if member not in meant
+        )
 
     def receipt(self, wanted: MessageId, member: MemberId | None) -> Hash | None:
         """The stored object in which that member says that it has this message."""
@@ -118,14 +139,23 @@ class Reading:
         for held in self._book.evidence.still_open():
             states = self._book.evidence.states(held)
             acked = states.count(Delivery.ACKED)
-            why = f"{acked} of {len(states)} have signed that they have it"
+            members = self._book.evidence.audience(held)
+            why = of_post(self._peers, list(zip(members, states, strict=True)))
             lines += [
                 OutboxLine(post, None, weakest(states), why, held.at, acked, len(states))
                 for post in held.ids()
             ]
         for row in self._book.letters.open.values():
             lines += [
-                OutboxLine(letter.id, letter.to, letter.state, letter.why, letter.at, 0, 1)
+                OutboxLine(
+                    letter.id,
+                    letter.to,
+                    letter.state,
+                    of_letter(self._peers, letter),
+                    letter.at,
+                    0,
+                    1,
+                )
                 for letter in row.values()
             ]
         return tuple(sorted(lines, key=lambda line: (line.at, str(line.id))))
@@ -225,7 +255,16 @@ class Reading:
             Delivery.SENT: "given to a link",
             Delivery.UNKNOWN: "the deadline passed without evidence",
         }[state]
+        away = absence(self._peers, member)
+        why = f"{why}; {away}" if away else why
         return RecipientLine(member, state, at, why)
+
+    def _not_then(self, held: Held, member: MemberId) -> str:
+        claim = self._claims.get(member)
+        has = claim is not None and Ranges.of(claim.spans(held.stream)).covers(
+            held.first, held.last
+        )
+        return "not a member then; it has it by now" if has else "not a member then"
 
     def _own(self, wanted: MessageId) -> Held:
         held = self._held(wanted)

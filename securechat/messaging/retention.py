@@ -8,7 +8,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
   ids outlive the texts by twice ``keep_hours``, but no more of them for each author than one can have
   waiting in an outbox.
 - If wall and monotonic clock part by more than 60 s between two looks, nothing is forgotten by age
-  for an hour: a clock that jumped must not empty a history.
+  for an hour: a clock that jumped must not empty a history.  Nor must one that is wrong at a start:
+  until peers had a minute to tell (``offsets``), nothing goes by age.
 
 A look takes a bounded number of envelopes; the next look goes on.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from attrs import define
 
@@ -70,19 +72,20 @@ class Retention:
         return effects
 
     def _posts_over(self) -> bool:
-        settings, streams = self._book.settings, self._book.streams
-        return streams.posts > settings.history_posts or streams.size > settings.history_bytes
+        return self._over(self._book.streams.posts, self._book.streams.size)
 
     def _letters_over(self) -> bool:
-        settings, letters = self._book.settings, self._book.letters
-        return len(letters) > settings.history_posts or letters.size > settings.history_bytes
+        return self._over(len(self._book.letters), self._book.letters.size)
+
+    def _over(self, count: int, size: int) -> bool:
+        settings = self._book.settings
+        return count > settings.history_posts or size > settings.history_bytes
 
     def _watch_clock(self, now: Instant) -> None:
         offset = now.wall_ms / 1000 - now.mono
-        if (
-            self._offset is not None
-            and abs(offset - self._offset) > self._book.settings.skew_noticed
-        ):
+        if self._offset is None:
+            self._paused = now.mono + PAUSE
+        elif abs(offset - self._offset) > self._book.settings.skew_noticed:
             self._paused = now.mono + JUMP_PAUSE
             self._book.counters["clock_jumps"] += 1
         self._offset = offset
@@ -165,35 +168,40 @@ class Retention:
     def _letters(self, now: Instant, ages: bool) -> list[Effect]:
         letters, settings = self._book.letters, self._book.settings
         before = now.wall_ms - int(settings.history_days * DAY_MS)
-        over = self._letters_over()
-        if not over and not (ages and self._oldest_letter() < before):
+        old = ages and letters.oldest < before
+        if not self._letters_over() and not old:
             return []
-        free = [letter for letter in letters.all() if self._free(letter)]
-        if not free:
+        count, size = len(letters), letters.size
+        rest = {party: letters.free_size(party) for party in letters.parties}
+        rows = {party: self._free(party) for party in rest}
+        gone: list[Letter] = []
+        while rest and len(gone) < BUDGET and self._over(count, size):
+            biggest = max(rest, key=lambda party: (rest[party], party))
+            letter = next(rows[biggest], None)
+            if letter is None:
+                del rest[biggest]
+                continue
+            gone.append(letter)
+            rest[biggest] -= letter.size
+            count -= 1
+            size -= letter.size
+        if old:
+            aged = (letter for party in rest for letter in rows[party] if letter.at < before)
+            gone += islice(aged, BUDGET - len(gone))
+        if not gone:
             self._letters_next = now.mono + STUCK_PAUSE
-            return []
-        sizes: Counter[MemberId] = Counter()
-        for letter in free:
-            sizes[letters.party(letter)] += letter.size
-        biggest = max(sizes, key=lambda member: (sizes[member], member))
-        gone = [
-            letter
-            for letter in free
-            if (over and letters.party(letter) == biggest) or (ages and letter.at < before)
-        ][: BUDGET if not over else BUDGET // 4]
         self._book.counters["directs_pruned"] += len(gone)
         keys = [key for letter in gone for key in self._keys_of_letter(letter)]
         return [Record(Forget(tuple(keys)))] if keys else []
 
-    def _oldest_letter(self) -> int:
-        first = next(iter(self._book.letters.all()), None)
-        return first.at if first is not None else 2**62
-
-    def _free(self, letter: Letter) -> bool:
-        """Not open, and not the one that keeps our own numbers from being used twice."""
-        own = self._book.letters.own(letter)
-        newest = own and letter.id.seq == self._book.letters.last_dseq(letter.id.stream)
-        return not (own and letter.open) and not (newest and letter.id.stream == self._peers.stream)
+    def _free(self, party: MemberId) -> Iterator[Letter]:
+        """Letters with one member, oldest first; not those still offered, nor our own last number."""
+        letters = self._book.letters
+        for letter in letters.with_party(party):
+            stream, own = letter.id.stream, letters.own(letter)
+            newest = own and letter.id.seq == letters.last_dseq(stream)
+            if not (own and letter.open) and not (newest and stream == self._peers.stream):
+                yield letter
 
     def _keys_of_letter(self, letter: Letter) -> list[str]:
         name = letter.hash.hex()
@@ -204,7 +212,8 @@ class Retention:
     def _receipts(self, now: Instant, ages: bool) -> list[Effect]:
         """Receipts of texts that are gone: those that are too old, and each author's oldest above."""
         settings, letters = self._book.settings, self._book.letters
-        before = now.wall_ms - int(2 * settings.keep_hours * HOUR_MS)
+        kept = settings.history_days * DAY_MS + 2 * settings.keep_hours * HOUR_MS
+        before = now.wall_ms - int(kept)
         alone = [
             (MessageId.parse(given.id).author, given)
             for name, given in letters.given.items()

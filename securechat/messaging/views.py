@@ -139,6 +139,16 @@ class RecipientLine:
 
 
 @frozen
+class OtherLine:
+    """A member whom an own post was not for."""
+
+    member: MemberId
+    at: int
+    """When the post was said."""
+    evidence: str
+
+
+@frozen
 class OutboxLine:
     """An own message that lacks evidence; ``to`` is None for a post."""
 

@@ -173,7 +173,7 @@ class FactsTests(SynchronousTestCase):
         self.assertEqual(found, {f"dm/{HASH.hex()}"})
 
     def test_many(self) -> None:
-        """However much one frontier proves, it names at most the newest 64 posts."""
+        """However much one frontier proves, it names at most the newest 256 posts."""
         fact = placed(PostsStored, BOB, 1, ((1, 900),), ((1, 500), (600, 900)), HASH, 1)
-        self.assertEqual((len(fact.about), fact.about[0]), (64, str(MessageId(STREAM, 900))))
+        self.assertEqual((len(fact.about), fact.about[0]), (256, str(MessageId(STREAM, 900))))
         self.assertEqual(fact.words, f"{{{BOB}}} signed that it has our posts 1-500, 600-900")

@@ -176,13 +176,64 @@ class Directs(SynchronousTestCase):
         room.wait(1.1 * DAY, 600)
         self.assertEqual((ada.texts(), bob.texts()), (["secret"], []))
         self.assertEqual(len(bob.core.parts.book.letters.given), 1)
-        room.wait(1.5 * DAY, 600)
+        room.wait(1.8 * DAY, 600)
+        self.assertEqual(len(bob.core.parts.book.letters.given), 1)
+        room.wait(0.2 * DAY, 600)
         self.assertEqual(len(bob.core.parts.book.letters.given), 0)
         ada.restart()
         room.seat(ada, *room.members.values())
-        room.wait(1)
+        room.wait(125)
         self.assertEqual(ada.texts(), [])
         self.assertFalse([key for key in ada.disk.facts if key.startswith(("dm", "receipt"))])
+
+    def test_exactly(self) -> None:
+        """No more is forgotten than is over: the last hundred texts stay, and no byte too many goes."""
+        room, ada, bob, _ = talk(Settings(history_posts=100))
+        texts = [str(number) for number in range(130)]
+        for text in texts:
+            ada.tell(bob, text)
+            room.tick()
+        room.wait(1)
+        self.assertEqual(bob.texts(), texts[-100:])
+        self.assertEqual(ada.texts(), texts[-100:])
+        room, ada, bob, _ = talk(Settings(history_bytes=50_000))
+        for _ in range(60):
+            ada.tell(bob, "x" * 1000)
+            room.tick()
+        room.wait(1)
+        kept = bob.core.parts.book.letters
+        size = kept.size // len(kept)
+        self.assertEqual(len(kept), 50_000 // size)
+        self.assertEqual(kept.parties, {ada.id: kept.size})
+
+    def test_biggest_first(self) -> None:
+        """Of two that write, who holds more bytes loses texts until both hold as many."""
+        room, ada, bob, carol = talk(Settings(history_bytes=60_000))
+        for _ in range(30):
+            ada.tell(bob, "x" * 3000)
+            carol.tell(bob, "x" * 500)
+            room.tick()
+        room.wait(1)
+        lines = bob.lines()
+        self.assertEqual(len([line for line in lines if line.author == carol.id]), 30)
+        sizes = bob.core.parts.book.letters.parties
+        self.assertGreater(sizes[ada.id] + 4000 + sizes[carol.id], 60_000)
+
+    def test_clock_wrong_at_a_start(self) -> None:
+        """A node whose clock is years ahead when it starts has not emptied itself once peers tell."""
+        room, ada, bob, carol = talk(Settings())
+        ada.tell(bob, "secret")
+        ada.say("precious")
+        room.wait(1)
+        for other in (bob, carol):
+            room.cut(ada, other)
+        ada.skew_ms = 3 * 365 * 86_400_000
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        for other in (bob, carol):
+            room.link(ada, other)
+        room.wait(1800, 1)
+        self.assertEqual(ada.texts(), ["secret", "precious"])
 
     def test_flood(self) -> None:
         """A flood of direct messages evicts itself, not what others wrote."""
