@@ -17,15 +17,11 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from twisted.internet.defer import Deferred
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from securechat.errors import LocalError
 from securechat.ids import MemberId
-from securechat.inputs import Cancel, Retry, Say, Tell
-from securechat.node.node import Node
 from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
@@ -35,12 +31,13 @@ from securechat.simulation.chaos import Chaos
 from securechat.simulation.chatter import Chatter
 from securechat.simulation.checker import Checker
 from securechat.simulation.clock import SimClock
+from securechat.simulation.crowd import Crowd
 from securechat.simulation.host import Host
 from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
 from securechat.simulation.people import authority
-from securechat.simulation.workload import Act, What
+from securechat.simulation.workload import Act
 
 SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal, not judged where there are fewer."""
@@ -116,6 +113,7 @@ class World:
     network: SimNetwork = field(init=False)
     checker: Checker = field(init=False)
     chatter: Chatter = field(init=False)
+    crowd: Crowd = field(init=False)
     chaos: Chaos = field(init=False)
     calm: Calm = field(init=False)
     judge: Judge = field(init=False)
@@ -123,7 +121,6 @@ class World:
     healed: float | None = None
     _hash: Any = field(factory=hashlib.sha256)
     _different: str = ""
-    _said: int = 0
 
     @property
     def quiet(self) -> float:
@@ -142,7 +139,7 @@ class World:
         return Outcome(
             self.seed, self.nodes, self.seconds, tuple(self.checker.violations),
             self._hash.hexdigest(), self.healed, kinds, self.marks,
-            tuple(str(fault) for fault in plan), self._said, self.mode,
+            tuple(str(fault) for fault in plan), self.crowd.said, self.mode,
         )  # fmt: skip
 
     @contextmanager
@@ -177,6 +174,7 @@ class World:
         self.checker = Checker(authority().room, self.clock.seconds, publics)
         self.checker.witness.prunes = self.prunes
         self.chatter = Chatter(self.checker.report)
+        self.crowd = Crowd(self.hosts, self.checker, self.marks, self.trace)
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         self.chaos = Chaos(self, self._rng("chaos"))
         self.calm = Calm(self.clock, self.network, self.hosts)
@@ -288,48 +286,7 @@ class World:
         self.chaos.strike(fault)
 
     def _act(self, act: Act) -> None:
-        host = self.hosts[act.who]
-        if host.up and host.node is not None:
-            host.clock.run(self._speak, (host, act))
-
-    def _speak(self, host: Host, act: Act) -> None:
-        assert host.node is not None
-        to = None if act.to is None else self.hosts[act.to].member
-        if act.what in (What.RETRY, What.CANCEL):
-            self._reconsider(host.node, act)
-        elif act.what is What.SAY or self.checker.repeatable(act.text):
-            self.checker.uttered(host.member, act.text, to)
-            command = Say(act.text, act.nonce) if to is None else Tell(to, act.text, act.nonce)
-            asked: Deferred[Any] = host.node.input(command)
-            asked.addCallbacks(self._accepted, self._declined, (act.text, to))
-
-    def _reconsider(self, node: Node, act: Act) -> None:
-        id = self.checker.id_of(act.text)
-        if id is not None:
-            if act.what is What.RETRY:
-                self.checker.trying(id)
-            command = Retry(id) if act.what is What.RETRY else Cancel(id)
-            asked: Deferred[Any] = node.input(command)
-            asked.addCallbacks(self._tried, self._declined, (act.what,))
-
-    def _tried(self, tried: Any, what: What) -> None:
-        self.trace(what.value, str(tried.id), tried.state)
-        self.marks[f"a message was {tried.state} when somebody asked to {what.value}"] += 1
-        if what is What.CANCEL:
-            self.checker.cancelled(tried.id, tried.state)
-        else:
-            self.checker.tried(tried.id)
-
-    def _accepted(self, said: Any, text: str, to: MemberId | None) -> None:
-        self._said += said.fresh
-        self.marks["a nonce was known"] += not said.fresh
-        self.trace("accepted", str(said.id))
-        self.checker.answered(said.id, text, to)
-
-    def _declined(self, failure: Failure) -> None:
-        failure.trap(LocalError)
-        self.trace("declined", str(failure.value))
-        self.marks[f"a command was answered {getattr(failure.value, 'code', '')}"] += 1
+        self.crowd.act(act)
 
     def _written(self, source: Machine, target: Machine, data: bytes) -> None:
         assert isinstance(source, Host)
