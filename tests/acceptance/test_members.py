@@ -117,15 +117,17 @@ class FiveNodes(RoomCase):
         self.told.told_of("bob", "left")
 
     def test_a_long_stop_is_unreachable_then_alive_in_the_same_epoch(self) -> None:
-        """A process that was stopped comes back as itself; when it wakes it accuses nobody."""
-        asleep = Sightings(self.room, ("bob",))
+        """It comes back as itself and refutes what was said of it; when it wakes it accuses nobody."""
+        asleep, said = Sightings(self.room, ("bob",)), self.room["bob"].ask("status")["incarnation"]
         self.room.signal("bob", SIGSTOP)
         self.told.told_of("bob", "unreachable")
         self.room.signal("bob", SIGCONT)
         self.told.told_of("bob", "alive")
         agreed(self.room)
         for observer in OTHERS:
-            self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch)
+            seen = self.room[observer].ask("who", name="bob")
+            self.assertEqual(seen["epoch"], self.epoch)
+            self.assertGreater(seen["incarnation"], said)
         self.assertEqual(asleep.called("unreachable"), [])
         self.only_bob()
 
