@@ -375,4 +375,7 @@ class Turn:
         self.read_only = ""
         note("fault", what="writable-again")
         self._watch(FaultNoticed("writable again"))
+        # What peers told us meanwhile was dropped: on a new link they say all of it again.
+        for up in self.links.linked():
+            self.links.hangup(up.peer, "read-only")
         self._rebuild()

@@ -276,9 +276,8 @@ class Checker:
         for author in sites.values():
             for line in _shown(views[author.name]):
                 said = self.accepted.get(line.id)
-                if said is None or said.cancelled or said.at < author.full_until:
-                    # A receipt that was lost comes again with the message only; and who cannot write
-                    # drops what he is told, and nobody tells him again.
+                if said is None or said.cancelled:
+                    # A receipt that was lost comes again with the message only.
                     continue
                 for member, state in line.recipients:
                     name = sites[member].name

@@ -41,8 +41,6 @@ class Site(Protocol):
 
     name: str
     member: MemberId
-    full_until: float
-    """Until then it may have lost what it was told, since its disk was full."""
 
     def on_disk(self, name: Hash) -> Signed | None:
         """The object of this hash that is on this node's disk now, whole."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Answer, Effect, Fact, Hangup, Notify, Record, Send
 from securechat.errors import LocalError, RemoteError
-from securechat.ids import Hash, MemberId
+from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import Disturb, Greeted, Heal, Instant, LinkUp, Received, Say, Tick
 from securechat.journal.store import Store, StoreError
 from securechat.node import dispatch, door, links
@@ -376,6 +376,19 @@ class TurnTests(SynchronousTestCase):
         self.turn.put("post")
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch", "new"])
+
+    def test_told_again_once_it_can_write(self) -> None:
+        """What peers said while nothing could be written was dropped: their links are made anew."""
+        self.rule = lambda cores, item, now: [[Record(Noted("new"))] if item == "post" else []]
+        up = LinkUp(BOB, 1, 1, BootId("0" * 32), "x:1", None, "y:1", HELLO)
+        self.links.ups = (up,)
+        self.break_store("all")
+        self.turn.put("post")
+        self.clock.advance(0)
+        self.assertEqual(self.links.ended, [])
+        self.store.before = None
+        self.clock.advance(1.1)
+        self.assertEqual(self.links.ended, [(BOB, "read-only")])
 
     def test_read_only_answers_everybody(self) -> None:
         """Read-only, every say of a turn is refused at once, also those answered when it settles."""

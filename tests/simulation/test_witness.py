@@ -40,7 +40,7 @@ class Site:
     """A node with a disk of its own."""
 
     def __init__(self, name: str, member: MemberId) -> None:
-        self.name, self.member, self.full_until = name, member, 0.0
+        self.name, self.member = name, member
         self.disk: dict[Hash, Signed] = {}
 
     def on_disk(self, name: Hash) -> Signed | None:
