@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.simulation.planted import BUGS, Planted, seeds_to_catch, sound
+from tests.simulation.planted import BUGS
+from tests.simulation.planting import Planted, seeds_to_catch, sound
 
 
 class PlantedTests(SynchronousTestCase):
