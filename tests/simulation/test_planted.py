@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.simulation.planted import BUGS
-from tests.simulation.planting import Planted, seeds_to_catch, sound
+from tests.simulation.planted import BUGS, seeds_to_catch, sound
+from tests.simulation.planting import Planted
 
 
 class PlantedTests(SynchronousTestCase):
