@@ -11,7 +11,7 @@ import math
 
 from attrs import define, field
 
-from securechat.ids import BootId, Hash, MemberId, Stream
+from securechat.ids import MAX_INT, BootId, Hash, MemberId, Stream
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 
@@ -57,6 +57,15 @@ class Claim:
         if floor is None:
             return False
         return (stream.epoch, stream.boot, seq) <= (floor.epoch, floor.boot, floor.seq)
+
+    def floor(self, stream: Stream) -> int:
+        """The seq up to which it has pruned a stream; the highest number if it has all of it."""
+        floor = self.floors.get(stream.author)
+        if floor is None:
+            return 0
+        if floor.stream == stream:
+            return floor.seq
+        return MAX_INT if self.pruned(stream, MAX_INT) else 0
 
     def has(self, stream: Stream, first: int, last: int) -> bool:
         """Whether it says to have any post of a range."""

@@ -120,13 +120,11 @@ class Closing:
         self._since[stream] = (Ranges.of(gaps), mono if more else since)
 
     def _tidy(self, state: StreamState) -> list[Effect]:
-        floor = self._book.streams.floor(state.stream)
+        """What was given up and is here now; what retention passes, it forgets itself."""
         return [
             Record(Forget((fact.key,)))
-            for fact in list(state.closed.values())
-            if fact.first <= floor
-            or fact.last > state.known
-            or state.missing(fact.first, fact.last) != [(fact.first, fact.last)]
+            for fact in state.closed.values()
+            if state.missing(fact.first, fact.last) != [(fact.first, fact.last)]
         ]
 
     def _judge(self, state: StreamState, now: Instant) -> list[Effect]:

@@ -13,7 +13,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.evidence import weakest
 from securechat.messaging.gaps import Gaps
-from securechat.messaging.held import Held
+from securechat.messaging.held import Held, StreamState
 from securechat.messaging.losses import since_lost
 from securechat.messaging.offsets import Offsets
 from securechat.messaging.peers import Peers
@@ -76,12 +76,18 @@ class Reading:
         before: MessageId | None = None,
         after: MessageId | str | None = None,
         limit: int = 50,
+        now: Instant | None = None,
     ) -> Page:
         """
         The latest lines, in transcript order; those before a message; or, with ``after``, the next
-        ones (``after=""``: from the first).
+        ones (``after=""``: from the first).  With ``now`` gaps tell when they are next asked for.
         """
-        return self._book.transcript.page(self._gaps.line, kind, peer, before, after, limit)
+
+        def gap(state: StreamState, first: int, last: int) -> GapLine:
+            line = self._gaps.line(state, first, last)
+            return line if now is None else self._gaps.timed(line, now)
+
+        return self._book.transcript.page(gap, kind, peer, before, after, limit)
 
     def line(self, wanted: MessageId) -> PostLine | DirectLine:
         """One message; LocalError 520 if it is not kept."""
@@ -202,12 +208,9 @@ class Reading:
             entry = state.entry() if state is not None else ()
             ours = Ranges.of((first, last) for first, last, _ in entry)
             theirs = Ranges.of(claim.spans(stream))
-            for first, last in _less(theirs, ours):
-                floor = self._book.streams.floor(stream)
-                here = "pruned" if last <= floor else "missing"
+            for first, last, here in _split(_less(theirs, ours), self._book.streams.floor(stream)):
                 lines.append(DiffLine(stream, first, last, here, "stored"))
-            for first, last in _less(ours, theirs):
-                there = "pruned" if claim.pruned(stream, last) else "missing"
+            for first, last, there in _split(_less(ours, theirs), claim.floor(stream)):
                 lines.append(DiffLine(stream, first, last, "stored", there))
             lines += _heads(stream, entry, claim.streams.get(stream, ()))
         return tuple(lines)
@@ -280,6 +283,12 @@ class Reading:
 
 def _less(some: Ranges, others: Ranges) -> list[Span]:
     return [part for span in some.spans for part in others.missing(*span)]
+
+
+def _split(spans: list[Span], floor: int) -> list[tuple[int, int, str]]:
+    """Ranges that one side lacks: what lies below its floor is pruned there."""
+    pruned = [(first, min(last, floor), "pruned") for first, last in spans if first <= floor]
+    return pruned + [(max(a, floor + 1), b, "missing") for a, b in spans if b > floor]
 
 
 def _heads(

@@ -107,6 +107,7 @@ class Recovery:
         if source is not None:
             source.want = None
             source.lacking = {}
+        self._claims.digests.pop(peer, None)
         self._look = True
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream], linked: bool) -> None:

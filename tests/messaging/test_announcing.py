@@ -224,6 +224,16 @@ class ClaimsTests(SynchronousTestCase):
         claims.take(self.frontier(2, part=2, parts=2), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 5)])
 
+    def test_late_full(self) -> None:
+        """A full frontier that comes after a newer one does not let in what is older than that."""
+        claims = Claims()
+        for version in (6, 4):
+            claims.take(self.frontier(version), direct=True, mono=0.0)
+        claims.take(self.frontier(5, 9, full=False), direct=True, mono=0.0)
+        self.assertEqual(self.spans(claims), [])
+        claims.take(self.frontier(7, 9, full=False), direct=True, mono=0.0)
+        self.assertEqual(self.spans(claims), [(1, 9)])
+
     def test_processes(self) -> None:
         """A later epoch replaces; an earlier one, or a twin heard from afar, does not."""
         claims = Claims()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Forget, Record
 from securechat.ids import Hash
 from securechat.messaging.closing import Cause, cause_of
 from securechat.messaging.facts import GapClosed
@@ -95,6 +96,9 @@ class Closes(SynchronousTestCase):
         self.assertEqual((fact.first, fact.last), (1, 2))
         self.assertEqual(told(carol), [(1, 2, "open"), (1, 2, "closed")])
         self.assertEqual(entry_of(carol, ada).closed, ((1, 2),))
+        claim = bob.core.parts.claims.get(carol.id)
+        assert claim is not None
+        self.assertTrue(claim.gave_up(ada.lines()[0].id.stream, 1, 2))
 
     def test_pruned_everywhere(self) -> None:
         """Posts that all holders pruned close a newcomer's gap with that cause."""
@@ -201,6 +205,14 @@ class Closes(SynchronousTestCase):
         self.assertEqual(carol.core.parts.closing.denial(bob.id, stream, 1, 2), Why.NEVER_HAD)
         self.assertIsNone(carol.core.parts.closing.denial(bob.id, stream, 1, 4))
 
+    def test_who_claims_it(self) -> None:
+        """A member that claims a post of the range has not shown that it has none of it."""
+        _room, ada, bob, carol = hole()
+        stream = ada.lines()[0].id.stream
+        carol.receive(bob.id, whole(bob, ada, 10**13, (2, 3)))
+        self.assertIsNone(carol.core.parts.closing.denial(bob.id, stream, 1, 2))
+        self.assertEqual(carol.core.parts.closing.denial(bob.id, stream, 1, 1), Why.NEVER_HAD)
+
     def test_causes(self) -> None:
         """The cause is what all answers make together."""
         self.assertEqual(cause_of([Why.PRUNED, Why.PRUNED]), Cause.PRUNED)
@@ -286,6 +298,9 @@ class Reopens(SynchronousTestCase):
         room.roster()
         dave.receive(bob.id, Posts((ada.disk.object(ada.lines()[-1].hash),)))
         self.assertEqual((len(closed(carol)), len(closed(dave))), (1, 0))
+        before = carol.core.parts.book.streams.revision
+        carol.core.apply(next(iter(closed(carol).values())))
+        self.assertGreater(carol.core.parts.book.streams.revision, before)
         self.assertEqual(carol.digest, dave.digest)
 
     def test_retention(self) -> None:
@@ -306,7 +321,27 @@ class Reopens(SynchronousTestCase):
             carol.receive(ada.id, Posts((ada.disk.object(line.hash),)))
         room.wait(2)
         self.assertEqual((closed(carol), carol.gaps()), ({}, []))
+        self.assertIn((1, 2, "pruned"), told(carol))
         self.assertEqual(shown(carol.core), shown(carol.rebuilt()))
+
+    def test_retention_at_once(self) -> None:
+        """What is forgotten with a stream is forgotten in the same commit, at the floor and below."""
+        for below in (False, True):
+            _room, ada, _bob, carol = self.closed()
+            stream = ada.lines()[0].id.stream
+            if below:
+                ada.restart()
+                carol.room.roster()
+                ada.say("another stream")
+                carol.receive(ada.id, Posts((ada.disk.object(ada.lines()[-1].hash),)))
+            held = [h for s in carol.core.parts.book.streams for h in s.envelopes]
+            gone = [h for h in held if (h.stream != stream) == below]
+            (forget,) = [
+                effect.fact.keys
+                for effect in carol.core.parts.retention._forget(gone)
+                if isinstance(effect, Record) and isinstance(effect.fact, Forget)
+            ]
+            self.assertIn(f"closed/{stream}/1", forget)
 
     def test_bounded(self) -> None:
         """Of a stream with many holes the newest 17 are given up."""

@@ -10,6 +10,7 @@ from securechat.ids import Stream
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
 from securechat.messaging.sources import NO_ANSWER, Source
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
+from securechat.messaging.views import GapLine
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, sign, three
 
@@ -302,3 +303,28 @@ class Gaps(SynchronousTestCase):
         room.wait(5)
         self.assertEqual([m.texts() for m in (bob, carol, dave)], [["lost soon"]] * 3)
         self.assertFalse(any(key.startswith("head/") for key in dave.disk.facts))
+
+    def test_in_the_transcript(self) -> None:
+        """A gap stands before its successor, one at a stream's end last; each has its next try."""
+        room, ada, bob, carol = self.hole()
+        bob.say("bob is here")
+        signed = bob.disk.object(bob.lines()[-1].hash)
+        room.tick()
+        ada.say("and one more")
+        head = ada.disk.object(ada.lines()[-1].hash)
+        carol.receive(bob.id, Posts((signed,)))
+        carol.receive(
+            bob.id, Frontiers((type(head)(head.purpose, head.statement, head.signature),))
+        )
+        self.assertEqual(carol.texts(), ["[1-2]", "2", "bob is here", "[4-4]"])
+        room.link(bob, carol)
+        bob.frozen = True
+        room.wait(1)
+        carol.receive(bob.id, Frontiers(tuple(bob.core.parts.announcing._own.full(room.now))))
+        lines = [line for line in carol.page(now=room.now).lines if isinstance(line, GapLine)]
+        self.assertEqual([line.verdict for line in lines], ["asking", "waiting"])
+        self.assertTrue(all(line.next_try is not None and line.next_try > 0 for line in lines))
+        bob.frozen = False
+        room.wait(8)
+        self.assertEqual(carol.texts(), ["0", "1", "2", "bob is here", "and one more"])
+        self.assertEqual([line.late for line in carol.lines()], [True, True, False, False, False])

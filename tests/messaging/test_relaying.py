@@ -6,7 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Send
 from securechat.ids import BootId, Hash, MemberId
-from securechat.messaging.messages import Frontiers, Lacked, Unlinked
+from securechat.inputs import Tick
+from securechat.messaging.messages import Frontiers, Lacked, Posts, Unlinked
 from securechat.messaging.statements import Frontier, StreamEntry
 from securechat.notices import Delivery
 from tests.messaging.room import Member, Room, admit, sign, three
@@ -74,6 +75,29 @@ class CutPair(SynchronousTestCase):
         self.assertEqual(bob.texts(), ["just before"])
         room.cut(ada, bob)
         room.wait(9)
+        self.assertEqual(ada.lines()[0].acked, 2)
+
+    def test_receipt_sent_and_lost(self) -> None:
+        """The same, where bob thinks that he told ada: he tells everybody once the link stays away."""
+        room, ada, bob, _carol = three()
+        room.wait(2)
+        ada.say("just before")
+        room.run()
+        room.mono += 0.05
+        bob.turn(bob.core.tick(Tick("deadlines"), room.now))
+        room.cut(ada, bob)
+        room.wait(9)
+        self.assertEqual(ada.lines()[0].acked, 2)
+
+    def test_pushed_by_a_third(self) -> None:
+        """A post that somebody else pushes to bob is acknowledged to all, if ada is not linked."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        room.wait(12)
+        ada.say("by way of carol")
+        room.run()
+        bob.receive(carol.id, Posts((ada.disk.object(ada.lines()[0].hash),)))
+        room.wait(4)
         self.assertEqual(ada.lines()[0].acked, 2)
 
     def test_who_has_what(self) -> None:
@@ -187,6 +211,9 @@ class Cost(SynchronousTestCase):
         room.wait(2)
         for other in rest:
             room.cut(gone, other)
+        # The last word reached one of them alone.
+        claim = Frontier(gone.id, gone.epoch, gone.boot, 10**13, True, 1, 1)
+        rest[0].receive(gone.id, Frontiers((sign(gone.number, claim),)))
         clear(*rest)
         room.wait(20, 0.25)
         self.assertEqual([passed(member, gone) for member in rest], [[]] * 4)
@@ -259,11 +286,11 @@ class Taken(SynchronousTestCase):
         assert found is not None
         self.assertEqual(found.boot, bob.boot)
         room.cut(ada, bob)
-        clear(carol)
-        row = Lacked(bob.id, bob.epoch, twin, 0)
-        carol.receive(ada.id, Unlinked((row,)))
-        carol.core.parts.announcing._relaying.tick(room.mono)
-        self.assertEqual(passed(carol, bob), [])
+        relaying = carol.core.parts.announcing._relaying
+        for boot, sent in ((twin, 0), (bob.boot, 1)):
+            carol.receive(ada.id, Unlinked((Lacked(bob.id, bob.epoch, boot, 0),)))
+            effects, _ = relaying.tick(room.mono)
+            self.assertEqual(len([e for e in effects if getattr(e, "peer", "") == ada.id]), sent)
 
     def test_forged(self) -> None:
         """What is passed on carries its holder's signature: an altered one is refused."""

@@ -221,6 +221,33 @@ class Fair(SynchronousTestCase):
                 share[send.message.author] += 1
         self.assertGreater(share[ada.id], 0)
 
+    def test_nobody_slips_in(self) -> None:
+        """When the next one needs more than is left of the budget, no smaller want goes before it."""
+        room, ada, rest, late = holders(2, 60)
+        bob = room.member(8, settings=FAST)
+        room.roster()
+        room.link(bob, rest[1])
+        for number in range(300):
+            bob.say(str(number))
+        room.run()
+        room.cut(bob, rest[1])
+        for holder in rest:
+            room.told(late, holder)
+            holder.frozen = True
+        for holder, author in zip(rest, (ada, bob), strict=True):
+            stream = author.lines()[-1].id.stream
+            for signed in holder.core.parts.announcing._own.delta([stream], room.now):
+                late.core.parts.hearing._frontier(admit(signed), holder.id, room.now)
+        recovery = late.core.parts.recovery
+        recovery._given[ada.id] = 500.0
+        recovery._bucket._tokens, recovery._bucket._since = 100.0, room.mono
+        late.turn([])
+        self.assertEqual(wants(late), [])
+        room.wait(0.16, 0.02)
+        self.assertEqual([peer for peer, _ in wants(late)], [rest[1].id])
+        room.wait(0.3)
+        self.assertEqual([peer for peer, _ in wants(late)], [rest[1].id, rest[0].id])
+
 
 class Failing(SynchronousTestCase):
     """Holders that lie, and holders that do not answer."""
