@@ -52,6 +52,10 @@ class Connection(Protocol):
         """Whether a transaction is open."""
         ...
 
+    def executescript(self, script: str, /) -> Any:
+        """Run statements to their end."""
+        ...
+
     def execute(self, sql: str, parameters: Any = ..., /) -> Any:
         """Run one statement."""
         ...
