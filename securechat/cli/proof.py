@@ -77,6 +77,8 @@ def prove(room_der: bytes, signed_form: bytes, certificate: bytes) -> Proof:
     receipt.check(signed.attachment)
     if receipt.author != recipient.member:
         raise RemoteError("foreign-receipt", "the certificate is not its signer's")
+    if receipt.author == receipt.sender:
+        raise RemoteError("self-made", "its signer says to have written the message himself")
     if not holds(room.room, recipient.public, signed):
         raise RemoteError("bad-signature", "the signature does not hold")
     return Proof(room.room, signed, receipt, recipient)

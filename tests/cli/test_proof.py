@@ -6,7 +6,9 @@ import json
 from base64 import b64encode
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
+import attrs
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +20,9 @@ from securechat.errors import RemoteError
 from securechat.home.keys import certificate_file
 from securechat.ids import BootId, Hash, MemberId
 from securechat.messaging.statements import Receipt
-from securechat.objects import Purpose
+from securechat.objects import Purpose, Signed
 from securechat.signing import Signer, member_id
-from securechat.wire import pack
+from securechat.wire import pack, unpack
 from tests.cli.fakes import FakeNode, run
 
 LONG_AGO = 1_000_000_000_000
@@ -141,6 +143,78 @@ class WhatAReceiptFileProves(SynchronousTestCase):
         with self.assertRaises(RemoteError) as caught:
             prove(AUTHORITY.certificate, pack(forger.sign(Purpose.RECEIPT, receipt)), CERTIFICATE)
         self.assertEqual(caught.exception.reason, "bad-signature")
+
+    def reason(self, form: bytes, certificate: bytes = CERTIFICATE) -> str:
+        """Why a signed form proves nothing under a certificate."""
+        with self.assertRaises(RemoteError) as caught:
+            prove(AUTHORITY.certificate, form, certificate)
+        return str(caught.exception.reason)
+
+    def test_retargeted(self) -> None:
+        """Bob's signature under any other field of his receipt is refused, one field after another."""
+        genuine = unpack(Signed, signed())
+        others: dict[str, Any] = {
+            "epoch": 3,
+            "sender": PROOF.recipient.member,
+            "sender_epoch": 4,
+            "sender_boot": BootId("9e" * 16),
+            "dseq": 5,
+            "hash": Hash(b"\1" * 32),
+            "at": LONG_AGO + 1,
+        }
+        fields = {field.name for field in attrs.fields(Receipt)}
+        self.assertEqual(set(others), fields - {"author"})
+        for name, value in others.items():
+            other = pack(attrs.evolve(PROOF.receipt, **{name: value}))
+            reason = self.reason(pack(attrs.evolve(genuine, statement=other)))
+            self.assertEqual(reason, "self-made" if name == "sender" else "bad-signature")
+
+    def test_replayed_from_another_room(self) -> None:
+        """What bob signed with this key in another room proves nothing here."""
+        elsewhere = Signer.from_seed(OTHER_ROOM.room, bytes([3]) * 32)
+        form = pack(elsewhere.sign(Purpose.RECEIPT, pack(PROOF.receipt)))
+        self.assertEqual(self.reason(form), "bad-signature")
+        foreign = OTHER_ROOM.issue("bob", PUBLIC, LONG_AGO, days=1)
+        self.assertEqual(self.reason(form, foreign), "wrong-room")
+
+    def test_replayed_as_another_purpose(self) -> None:
+        """A signature that bob made over the same bytes for another purpose proves nothing."""
+        bob = Signer.from_seed(AUTHORITY.room, bytes([3]) * 32)
+        for purpose in set(Purpose) - {Purpose.RECEIPT}:
+            made = bob.sign(purpose, pack(PROOF.receipt))
+            self.assertEqual(self.reason(pack(made)), "malformed")
+            relabelled = attrs.evolve(made, purpose=Purpose.RECEIPT)
+            self.assertEqual(self.reason(pack(relabelled)), "bad-signature")
+
+    def test_made_by_an_insider(self) -> None:
+        """A member of the room can make no receipt of bob's, and none of his own for his own words."""
+        carol = Signer.from_seed(AUTHORITY.room, bytes([6]) * 32)
+        certificate = AUTHORITY.issue("carol", carol.public, LONG_AGO, days=1)
+        bobs = pack(carol.sign(Purpose.RECEIPT, pack(PROOF.receipt)))
+        self.assertEqual(self.reason(bobs), "bad-signature")
+        self.assertEqual(self.reason(bobs, certificate), "foreign-receipt")
+        self.assertEqual(self.reason(signed(), certificate), "foreign-receipt")
+        named_bob = AUTHORITY.issue("bob", carol.public, LONG_AGO, days=1)
+        self.assertEqual(self.reason(bobs, named_bob), "foreign-receipt")
+        own = attrs.evolve(PROOF.receipt, author=carol.member, sender=carol.member)
+        form = pack(carol.sign(Purpose.RECEIPT, pack(own)))
+        self.assertEqual(self.reason(form, certificate), "self-made")
+
+    def test_an_insiders_own(self) -> None:
+        """A receipt that carol signed is hers: it names her, and never bob."""
+        carol = Signer.from_seed(AUTHORITY.room, bytes([6]) * 32)
+        certificate = AUTHORITY.issue("carol", carol.public, LONG_AGO, days=1)
+        hers = attrs.evolve(PROOF.receipt, author=carol.member)
+        proof = prove(
+            AUTHORITY.certificate, pack(carol.sign(Purpose.RECEIPT, pack(hers))), certificate
+        )
+        self.assertEqual((proof.recipient.name, proof.recipient.member), ("carol", carol.member))
+        self.assertNotIn(PROOF.recipient.member, proof.file())
+
+    def test_something_rides_with_it(self) -> None:
+        """Bytes beside the signed ones are refused: a signature does not cover them."""
+        form = pack(attrs.evolve(unpack(Signed, signed()), attachment=b"x"))
+        self.assertEqual(self.reason(form), "malformed")
 
     def test_export_writes_a_file_that_verifies(self) -> None:
         """What the node answers is checked before it is written."""
