@@ -16,7 +16,6 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, partial
 from itertools import count
@@ -193,13 +192,14 @@ class WiredRoom(Room):
             self.switch.mend()
         super().close()
         self.switch.close()
+        atexit.unregister(self.close)
 
 
-def wired(*names: str, clean: Callable[..., object] = atexit.register, **config: str) -> WiredRoom:
+def wired(*names: str, **config: str) -> WiredRoom:
     """A room of these members, each told the first one's address; nothing runs yet."""
     made = template()
     room = WiredRoom(scratch())
-    clean(room.close)
+    atexit.register(room.close)
     for name in names:
         address = room.switch.host(name)
         home = room.folder / name
@@ -222,7 +222,8 @@ class WiredCase(OwnRoomCase):
     def wire(self, *names: str, **config: str) -> WiredRoom:
         """A running room on a switch; all have met."""
         end_rooms()
-        room = wired(*names, clean=self.addCleanup, **config)
+        room = wired(*names, **config)
+        self.addCleanup(room.close)
         room.start(*names)
         room.meet(*names)
         return room
