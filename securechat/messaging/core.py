@@ -143,9 +143,7 @@ class Messaging(Reading):
         """The last word of a turn."""
         now = self.parts.offsets.right(now)
         effects = self.parts.speaking.settle(now) + self.parts.outbox.settle(now)
-        effects += (
-            self.parts.taking.settle() + self.parts.gaps.settle() + self.parts.recovery.settle(now)
-        )
-        effects += self.parts.closing.settle(now)
+        effects += self.parts.taking.settle() + self.parts.gaps.settle()
+        effects += self.parts.recovery.settle(now) + self.parts.closing.settle(now)
         self.parts.book.streams.changed.clear()
         return effects
