@@ -335,7 +335,8 @@ class SpeakTests(SynchronousTestCase):
         scene.taken()
         scene.event("delivery", id="ada/3/1", member="bob", **{"from": "sent"}, to="acked", why="")
         (ask,) = scene.taken(Purpose.DELIVERY)
-        scene.answer(ask, items=[{"state": "acked"}, {"state": "unknown"}])
+        later = {"state": None, "evidence": "not a member then"}
+        scene.answer(ask, items=[{"state": "acked"}, {"state": "unknown"}, later])
         said = scene.state.find("ada/3/1")
         assert said is not None
         self.assertEqual((said[1].state, said[1].acked, said[1].of), ("unknown", 1, 2))
