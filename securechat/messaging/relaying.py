@@ -4,9 +4,10 @@ Frontiers that are passed on to peers without a link to their holders (DESIGN 6,
 - A node tells its peers of which members it has had no link for 2 s, and which version of each one's
   frontier it has (``Unlinked``): when that changes, and every 30 s while there is any.  Where all are
   linked nothing is said.
-- Who holds something newer of such a member passes it on in the next period, as it was signed: the
-  last full frontier, and what was told to everybody since.  What a member told us of our own posts
-  alone is for us and stays here: a post costs no more frames than its receipts.
+- Who holds something newer of such a member passes it on in the next period, as it was signed: what
+  it told of streams, to their authors, who want the receipts, and to all where their author is not
+  linked to us; its full frontier, to all, to each once in 30 s at most.  What goes to one peer goes
+  together, so that a post costs frames in proportion to the members, also in a star.
 - Of those that are linked to both, two do so, the same ones in everybody's view.  If nobody is, who
   has it from a third passes it on, so that it crosses a chain; what came from the holder itself is not
   passed on once that link is gone: a member that went is no news to anybody.
@@ -17,9 +18,9 @@ Volatile.  Nothing here is believed: what is passed on carries its holder's sign
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from securechat.effects import Effect, Send
 from securechat.ids import BootId, MemberId, Stream
@@ -50,7 +51,7 @@ class Kept:
     direct: bool = False
     """Whether the last of it came on a link of its holder."""
     version: int = 0
-    _full_version: int = 0
+    full_version: int = 0
     _full: dict[int, Signed] = field(factory=dict)
     _later: dict[Stream, tuple[int, int, Signed]] = field(factory=dict)
     """Version, part and object by which it said the last of a stream."""
@@ -61,7 +62,7 @@ class Kept:
         """One more object of it."""
         if frontier.full:
             self._collect(frontier, signed)
-        elif frontier.version > self._full_version:
+        elif frontier.version > self.full_version:
             for entry in frontier.streams:
                 before = self._later.get(entry.stream)
                 if before is None or before[0] < frontier.version:
@@ -71,14 +72,21 @@ class Kept:
                 del self._later[stream]
             self.version = max(self.version, frontier.version)
 
-    def newer(self, version: int) -> list[Signed]:
-        """What is newer than this version, oldest first."""
-        full = list(self._full.values()) if self._full_version > version else []
-        later = {(at, part): signed for at, part, signed in self._later.values() if at > version}
-        return full + [later[place] for place in sorted(later)]
+    def whole(self) -> list[Signed]:
+        """The last full frontier."""
+        return list(self._full.values())
+
+    def later(self, version: int, wanted: Callable[[MemberId], bool]) -> list[Signed]:
+        """What is newer than this version, of streams of wanted authors, oldest first."""
+        found = {
+            (at, part): signed
+            for stream, (at, part, signed) in self._later.items()
+            if at > version and wanted(stream.author)
+        }
+        return [found[place] for place in sorted(found)]
 
     def _collect(self, frontier: Frontier, signed: Signed) -> None:
-        if frontier.version <= self._full_version or frontier.parts > MAX_PARTS:
+        if frontier.version <= self.full_version or frontier.parts > MAX_PARTS:
             return
         if frontier.version != self._collected:
             if frontier.version < self._collected:
@@ -87,18 +95,22 @@ class Kept:
         self._collecting[frontier.part] = signed
         if len(self._collecting) < frontier.parts:
             return
-        self._full_version, self._full, self._collecting = frontier.version, self._collecting, {}
+        self.full_version, self._full, self._collecting = frontier.version, self._collecting, {}
         self._later = {s: row for s, row in self._later.items() if row[0] > frontier.version}
         self.version = max(self.version, frontier.version)
 
 
-@frozen
+@define(eq=False)
 class Mark:
     """What a peer has of a member's frontier, as far as we know."""
 
     epoch: int
     boot: BootId
     version: int
+    full: int
+    """The version of the last full one."""
+    next_full: float = 0.0
+    """When the next full one may be passed on."""
 
 
 @define(eq=False)
@@ -135,12 +147,11 @@ class Relaying:
         """A frontier of the process that is believed to be the holder's present one."""
         if frontier.author in self._told.get(peer, {}):
             # It has this one itself: nobody is told what he said.
-            row = self._told[peer]
-            mark = row[frontier.author]
-            if _same(mark, frontier) and mark.version < frontier.version:
-                row[frontier.author] = Mark(frontier.epoch, frontier.boot, frontier.version)
-        ours = not frontier.full and all(e.author == self._peers.me for e in frontier.streams)
-        if ours or frontier.author == self._peers.me:
+            mark = self._told[peer][frontier.author]
+            if _same(mark, frontier):
+                mark.version = max(mark.version, frontier.version)
+                mark.full = max(mark.full, frontier.version if frontier.full else 0)
+        if frontier.author == self._peers.me:
             return
         kept = self._kept.get(frontier.author)
         if kept is None or not _same(kept, frontier):
@@ -150,9 +161,8 @@ class Relaying:
 
     def told(self, peer: MemberId, message: Unlinked) -> None:
         """A peer says whom it has no link to."""
-        self._told[peer] = {
-            row.author: Mark(row.epoch, row.boot, row.version) for row in message.rows
-        }
+        before = self._told.get(peer, {})
+        self._told[peer] = {row.author: _mark(row, before.get(row.author)) for row in message.rows}
 
     def tick(self, mono: float) -> tuple[list[Effect], list[MemberId]]:
         """
@@ -162,8 +172,10 @@ class Relaying:
         lacking = self._lacking(mono)
         effects = self._say(lacking, mono)
         for peer, rows in self._told.items():
-            for holder, mark in rows.items():
-                effects += self._pass_on(peer, holder, mark)
+            if peer in self._peers.linked:
+                found = [self._passed_on(peer, *row, mono) for row in rows.items()]
+                groups = _groups(signed for objects in found for signed in objects)
+                effects += [Send(peer, Frontiers(group)) for group in groups]
         return effects, self._owing(lacking, mono)
 
     # Inside.
@@ -208,20 +220,31 @@ class Relaying:
         self._owed.update(found)
         return found
 
-    def _pass_on(self, peer: MemberId, holder: MemberId, mark: Mark) -> Iterator[Effect]:
+    def _passed_on(self, peer: MemberId, holder: MemberId, mark: Mark, mono: float) -> list[Signed]:
+        """What a peer is to get of a holder now."""
         kept = self._kept.get(holder)
-        if kept is None or kept.epoch < mark.epoch or peer not in self._peers.linked:
-            return
+        if kept is None or kept.epoch < mark.epoch:
+            return []
         same = _same(mark, kept)
         if not same and kept.epoch == mark.epoch:
             # Two processes of one epoch: which of them is the later, only a link tells.
-            return
-        version = mark.version if same else 0
-        if kept.version <= version or not self._passes(peer, holder, kept):
-            return
-        for group in _groups(kept.newer(version)):
-            yield Send(peer, Frontiers(group))
-        self._told[peer][holder] = Mark(kept.epoch, kept.boot, kept.version)
+            return []
+        if not same:
+            mark.epoch, mark.boot, mark.version, mark.full = kept.epoch, kept.boot, 0, 0
+        whole = kept.full_version > mark.full and mono >= mark.next_full
+        if not (whole or kept.version > mark.version) or not self._passes(peer, holder, kept):
+            return []
+        found = kept.later(mark.version, lambda author: self._wants(peer, author))
+        mark.version = max(mark.version, kept.version)
+        if whole:
+            found = kept.whole() + found
+            mark.full = kept.full_version
+            mark.next_full = mono + self._settings.frontier_backoff_max
+        return found
+
+    def _wants(self, peer: MemberId, author: MemberId) -> bool:
+        """Whether what is said of an author's stream is for a peer: he is it, or behind it."""
+        return author == peer or (author != self._peers.me and author not in self._peers.linked)
 
     def _passes(self, peer: MemberId, holder: MemberId, kept: Kept) -> bool:
         """Whether it is for us to pass this holder's frontiers on to this peer."""
@@ -240,6 +263,14 @@ class Relaying:
             and other not in self._told.get(one, {})
             and one not in self._told.get(other, {})
         )
+
+
+def _mark(row: Lacked, before: Mark | None) -> Mark:
+    """What a peer says that it has: of full frontiers the newest, unless one we passed on is later."""
+    if before is None or (before.epoch, before.boot) != (row.epoch, row.boot):
+        return Mark(row.epoch, row.boot, row.version, row.version)
+    full = min(before.full, row.version)
+    return Mark(row.epoch, row.boot, row.version, full, before.next_full)
 
 
 def _same(one: Kept | Mark, other: Frontier | Kept) -> bool:

@@ -203,6 +203,46 @@ class Cost(SynchronousTestCase):
         frontiers = sum(sent(member, Frontiers) for member in (hub, *leaves))
         self.assertEqual(frontiers, len(leaves))
 
+    def test_leaf(self) -> None:
+        """One at a leaf costs no more than three frontiers a member; all receipts reach the leaf."""
+        room = Room()
+        members = [room.member(number) for number in range(1, 9)]
+        hub, *leaves = members
+        room.roster()
+        for leaf in leaves:
+            room.link(hub, leaf)
+        room.wait(10)
+        for number in range(2):
+            clear(*members)
+            leaves[0].say(str(number))
+            room.wait(8)
+            self.assertLessEqual(sum(sent(member, Frontiers) for member in members), 3 * 8)
+            self.assertEqual(leaves[0].lines()[-1].acked, 7)
+
+    def test_whole_ones(self) -> None:
+        """A whole frontier is passed on to the same peer once in 30 s, the last one in the end."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        room.wait(6)
+        clear(carol)
+        for number in range(5):
+            ada.say(str(number))
+            room.wait(6)
+            self.assertEqual(ada.lines()[-1].acked, 2)
+        whole = [
+            admit(signed).statement.version
+            for send in carol.sent
+            if isinstance(send.message, Frontiers) and send.peer == ada.id
+            for signed in send.message.objects
+            if admit(signed).author == bob.id and admit(signed).statement.full
+        ]
+        self.assertLessEqual(len(whole), 2)
+        room.wait(35, 0.25)
+        kept, claim = carol.core.parts.claims.get(bob.id), ada.core.parts.claims.get(bob.id)
+        assert kept is not None
+        assert claim is not None
+        self.assertEqual(claim._whole_at, kept._whole_at)
+
     def test_one_that_went(self) -> None:
         """A member that everybody lost is passed on by nobody."""
         room, members = everybody(5)
@@ -328,7 +368,7 @@ class Bounds(SynchronousTestCase):
             version = kept.version + 1
             delta = Frontier(bob.id, bob.epoch, bob.boot, version, False, 1, 1, (), (entry,))
             carol.receive(bob.id, Frontiers((sign(2, delta),)))
-        self.assertEqual(len(kept.newer(0)), 256 + len(kept._full))
+        self.assertEqual(len(kept.later(0, lambda author: author == ada.id)), 256)
 
     def test_too_long(self) -> None:
         """A full frontier of more than 16 parts is not kept."""
