@@ -151,11 +151,6 @@ class Settings:
         """Peers that others' claims are passed on to: all up to 12, above 4 x ceil(log10(n + 1))."""
         return members if members <= 12 else 4 * math.ceil(math.log10(members + 1))
 
-    @property
-    def dial_back_first(self) -> float:
-        """T: an accepted link is dialled back within it, and within a second one."""
-        return self.period
-
     dial_back_again: float = 3600.0
     """The pause after all addresses of a linked member were tried in vain."""
     @property

@@ -73,6 +73,7 @@ def status(view: NodeView) -> Fields:
         "posts": messaging.posts,
         "links": len(view.links),
         "cut_off": membership.cut_off,
+        "conflict": membership.conflict or None,
         "local_health": membership.health,
         "peer_credentials": sys.platform == "linux",
     }

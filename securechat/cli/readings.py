@@ -30,6 +30,8 @@ def status(reply: Fields) -> list[str]:
     if reply.get("read_only"):
         why = word(reply.get("read_only_reason"))
         fields.append(("problem", f"the journal cannot be written ({why}): read-only until it can"))
+    if reply.get("conflict"):
+        fields.append(("problem", word(reply["conflict"])))
     if reply.get("cut_off"):
         fields.append(("problem", "cut off: no other member is heard"))
     for what, of in (("gaps", "see: securechat gaps"), ("unknown", "see: securechat outbox")):

@@ -115,13 +115,13 @@ class Contact:
         what = f"link {down.link} ended: {down.how.value}" + (
             f", {down.reason}" * bool(down.reason)
         )
-        if down.how not in COUNTED:
+        if down.how not in COUNTED and not self._restart.silent:
             self._verdicts.note(down.peer, now, what, "no evidence about liveness")
         elif not self._newest(link):
             self._verdicts.note(down.peer, now, what, "it was a link of an earlier process")
         elif now.mono < self._probing.stalled_until:
             self._verdicts.note(down.peer, now, what, "read after a stall of ours")
-        elif self._verdicts.seen[down.peer].via is Via.INDIRECT:
+        elif down.how is Ending.TIMEOUT and self._verdicts.seen[down.peer].via is Via.INDIRECT:
             self._verdicts.note(down.peer, now, what, "others vouch for it, not this link")
         else:
             self._verdicts.judge(down.peer, Sign.LINK_ENDED, now, what)

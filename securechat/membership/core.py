@@ -112,6 +112,11 @@ class Membership:
         return name in self._parts.ledger.told_by
 
     @property
+    def silent(self) -> bool:
+        """Whether this process stopped speaking, since another has its key."""
+        return self._parts.restart.silent
+
+    @property
     def keyring(self) -> Keyring:
         """Whose keys we know."""
         return self._parts.ledger.keyring

@@ -5,8 +5,8 @@ A link that we accepted proves that the peer reaches us, not that we reach it.  
 dial of ours has reached is dialled once while it is linked; the link that is too many by then is
 closed by the rule for duplicates.  Afterwards we know at which address this very process listens: only
 there does a refused redial tell that it is gone, and only then do we know that new links can be made
-both ways.  Addresses are tried in turn, a period or two apart; after the last one the next turn is an
-hour later.
+both ways.  The first address is tried within twice ``settings.herd``, the next once the one before
+had its time to connect; after the last one the next turn is an hour later.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class DialBack:
         if self._refusals.dialled(link.peer, link.epoch, link.boot):
             self._waiting.pop(link.peer, None)
         elif not self._dialing.stopped:
-            due = mono + self._pause()
+            due = mono + self._dialing.herd * (1 + self._rng.random())
             self._waiting[link.peer] = Attempt(due)
             self._next = min(self._next, due)
 
@@ -78,4 +78,4 @@ class DialBack:
         return dials
 
     def _pause(self) -> float:
-        return self._settings.dial_back_first * (1 + self._rng.random())
+        return self._settings.connect_timeout + self._dialing.herd * self._rng.random()

@@ -88,12 +88,24 @@ class Dialing:
         """Fresh news of a member: if it has no link, dial it at once, jittered against a herd."""
         if self.stopped or self._links.linked(member) or member == self._ledger.me:
             return
-        most = self._settings.herd(self._ledger.size) if within is None else within
+        most = self.herd if within is None else within
         due = mono + self._rng.random() * most
         pace = self._members.get(member)
         if pace is None or pace.due > due:
             self._members[member] = Pace(due, mono if pace is None else pace.since)
         self._next = min(self._next, due)
+
+    def anew(self, member: MemberId, mono: float) -> list[Dial]:
+        """Dial a linked member whose link is mute: a lossy path may silence one for very long."""
+        for address in self.candidates(member)[:1]:
+            if not self.stopped and self.take(address, mono):
+                return [Dial(address, member)]
+        return []
+
+    @property
+    def herd(self) -> float:
+        """Within this, by chance, members are dialled on fresh news."""
+        return self._settings.herd(self._ledger.size)
 
     def confirm(self, member: MemberId, address: str, due: float) -> None:
         """Dial there again at this time: the first refusal asks for a second."""

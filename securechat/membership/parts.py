@@ -55,6 +55,7 @@ class Parts:
     deadlines: Deadlines
     redials: Redials
     questions: Questions
+    restart: Restart
     contact: Contact
     presence: Presence
     talk: Talk
@@ -73,7 +74,7 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
     verdicts = Verdicts(ledger, settings, health)
     dialing = Dialing(ledger, links, settings, rng, person.peers, own)
     dialback = DialBack(dialing, refusals, settings, rng)
-    probing = Probing(ledger, links, verdicts, health, settings, rng, counters)
+    probing = Probing(ledger, links, verdicts, health, dialing, settings, rng, counters)
     gobetween = GoBetween(ledger, links, announce, settings, counters)
     observers = Observers(ledger, links, verdicts, refusals, health, announce, settings)
     redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)
@@ -101,4 +102,6 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
         observers, redials, dialback, health, presence,
     )  # fmt: skip
     deadlines = Deadlines(links, verdicts, dialing, dialback, gobetween, redials)
-    return Parts(ledger, verdicts, probing, deadlines, redials, questions, contact, presence, talk)
+    return Parts(
+        ledger, verdicts, probing, deadlines, redials, questions, restart, contact, presence, talk
+    )

@@ -22,7 +22,7 @@ from attrs import define, field
 from securechat.effects import Effect, Hangup, Send
 from securechat.ids import MemberId
 from securechat.inputs import Instant
-from securechat.membership.dialing import Chance
+from securechat.membership.dialing import Chance, Dialing
 from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
@@ -61,6 +61,7 @@ class Probing:
     _links: LinkTable
     _verdicts: Verdicts
     _health: LocalHealth
+    _dialing: Dialing
     _settings: Settings
     _rng: Chance
     _counters: Counter[str]
@@ -69,6 +70,8 @@ class Probing:
     stalled_until: float = field(default=-NEVER, init=False)
     """After a stall of ours, until then the end of a link is no evidence."""
     _out: dict[MemberId, Probe] = field(factory=dict, init=False)
+    _pinged: dict[MemberId, tuple[int, float]] = field(factory=dict, init=False)
+    """Nonce and time of the last ping to each, until its ack: a late one measures the path too."""
     _turns: list[MemberId] = field(factory=list, init=False)
     _lost: list[MemberId] = field(factory=list, init=False)
     """Members that nobody reaches, in the order in which they are asked for."""
@@ -114,13 +117,15 @@ class Probing:
 
     def acked(self, member: MemberId, ack: Ack, now: Instant) -> None:
         """An ack: a round trip, if it quotes our nonce."""
-        out = self._out.get(member)
-        if out is None or ack.nonce != out.nonce or not out.direct:
+        nonce, sent = self._pinged.pop(member, (None, 0.0))
+        if ack.nonce != nonce:
             self._counters["ignored.acks"] += 1
             return
-        del self._out[member]
+        out = self._out.get(member)
+        if out is not None and out.nonce == nonce:
+            del self._out[member]
         self._well = True
-        took = now.mono - out.sent
+        took = now.mono - sent
         before = self.rtt.get(member, took)
         self.rtt[member] = before + (took - before) / 8
 
@@ -168,6 +173,7 @@ class Probing:
             if other.asked:
                 other.asked.pop(member, None)
         self._owing.discard(member)
+        self._pinged.pop(member, None)
         self.rtt.pop(member, None)
 
     # Probes.
@@ -244,16 +250,23 @@ class Probing:
         patience = max(patience, 3 * self.rtt.get(member, 0.0))
         out = Probe(self._nonce(), now.mono, now.mono + patience, direct=True)
         self._out[member] = out
+        self._pinged[member] = (out.nonce, now.mono)
         return Send(member, Ping(out.nonce, self._ledger.digest))
 
     def _nonce(self) -> int:
         return int(self._rng.random() * NONCES)
 
     def _probe_linked(self, member: MemberId, now: Instant) -> list[Effect]:
-        """A ping; a link on which nothing comes, while others vouch, is closed, to dial anew."""
+        """
+        A ping; a link on which nothing comes, while others vouch, is closed, to dial anew.
+
+        Once half of a suspicion is over, a second link is tried beside the mute one.
+        """
         seen = self._verdicts.seen.get(member)
         if seen is None or seen.heard is None or seen.via is not Via.INDIRECT:
-            return [self._ping(member, now)]
+            half = seen is not None and now.mono > (seen.begun + seen.until) / 2
+            anew = self._dialing.anew(member, now.mono) if half else []
+            return [self._ping(member, now), *anew]
         if now.mono - seen.heard <= self._settings.mute_link:
             return [self._ping(member, now)]
         return [Hangup(member, "silent"), *self._ask(member, now)]

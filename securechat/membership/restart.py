@@ -9,6 +9,8 @@ speaking and say so; if both happen to be in one epoch, only the one with the sm
 
 Where nobody says whether the other is live (a claim in the hands of a third), it counts as not live,
 but the fourth such jump within ten minutes counts as live: two processes are outbidding each other.
+So they are if, after a conflict, anything newer turns up, live or not; or if we jumped past the other
+and a live one has just gone one further: who jumped first is the older one, and it stops.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Proof(Enum):
     PAST = "newer, not said by this process, and no link of its process is known to be live"
     LIVE = "newer, not said by this process, and a link of its process is live"
     LIVE_LESSER = "live and of our own epoch, with a smaller boot id than ours"
+    OUTBID = "live, and one above the epoch by which we jumped past it within ten minutes"
 
 
 class Step(Enum):
@@ -66,12 +69,14 @@ TRANSITIONS: dict[Speech, dict[Proof, Step]] = {
         Proof.PAST: Step.JUMP,
         Proof.LIVE: Step.JUMP_WARNED,
         Proof.LIVE_LESSER: Step.JUMP_WARNED,
+        Proof.OUTBID: Step.STOP,
     },
     Speech.WARNED: {
         Proof.OURS: Step.NOTHING,
-        Proof.PAST: Step.JUMP,
+        Proof.PAST: Step.STOP,
         Proof.LIVE: Step.STOP,
         Proof.LIVE_LESSER: Step.JUMP_WARNED,
+        Proof.OUTBID: Step.STOP,
     },
     Speech.SILENT: dict.fromkeys(Proof, Step.NOTHING),
 }
@@ -145,6 +150,8 @@ class Restart:
         recent = [at for at in self._jumps if 0 <= now.wall_ms - at < WINDOW_MS]
         if not live and len(recent) < MAX_JUMPS:
             return Proof.PAST
+        if recent and claim.epoch == epoch + 1:
+            return Proof.OUTBID
         lesser = isinstance(claim, Alive) and claim.epoch == epoch and claim.boot < mine
         return Proof.LIVE_LESSER if lesser else Proof.LIVE
 

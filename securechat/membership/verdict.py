@@ -113,6 +113,8 @@ class Verdicts:
         if seen is None:
             return
         seen.heard = now.mono
+        if self._health.cut_off:
+            self._health.hears(True)
         if seen.state in (S, U):
             self.judge(member, Sign.CONTACT, now, what)
 

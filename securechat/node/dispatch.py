@@ -12,11 +12,12 @@ from typing import Any
 
 from attrs import define
 
-from securechat.effects import Effect, Fact, Forget
-from securechat.errors import RemoteError
+from securechat.effects import Answer, Effect, Fact, Forget
+from securechat.errors import LocalError, RemoteError
 from securechat.ids import Hash
 from securechat.inputs import (
     Asked,
+    Cancel,
     DialFailed,
     Goodbye,
     Greeted,
@@ -133,8 +134,13 @@ def _received(cores: Cores, item: Received, now: Instant) -> Iterator[list[Effec
 
 
 def _asked(cores: Cores, item: Asked, now: Instant) -> Iterator[list[Effect]]:
-    core = cores.membership if isinstance(item.command, Goodbye) else cores.messaging
-    yield core.asked(item, now)
+    if isinstance(item.command, Goodbye):
+        yield cores.membership.asked(item, now)
+    elif cores.membership.silent and not isinstance(item.command, Cancel):
+        why = "another process speaks with this key, so this one has stopped; see: status"
+        yield [Answer(item.ticket, LocalError(420, why))]
+    else:
+        yield cores.messaging.asked(item, now)
 
 
 def _ticked(cores: Cores, item: Tick, now: Instant) -> Iterator[list[Effect]]:

@@ -36,7 +36,7 @@ from securechat.node.lanes import Lanes
 from securechat.node.log import note
 from securechat.node.outlet import Outlet
 from securechat.node.refusals import Refusals
-from securechat.node.wires import Arrived, Home, Link, LinkView, Wire
+from securechat.node.wires import Arrived, Home, Link, LinkView, Lost, Wire
 from securechat.notices import LinkChanged
 from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
@@ -112,10 +112,14 @@ class Links:
             self._home.put(Heard(wire.peer, link.number))
 
     def lost(self, wire: Wire, how: Ending, why: str) -> None:
-        """The stream is gone."""
-        link = self._links.pop(wire, None)
-        if link is None:
-            return
+        """The stream is gone; a cable that delays what came before delays this too."""
+        link = self._links.get(wire)
+        if link is not None and not self._lanes.holds(link, Lost(how, why), 0.0):
+            self._gone(link, how, why)
+
+    def _gone(self, link: Link, how: Ending, why: str) -> None:
+        wire = link.wire
+        del self._links[wire]
         self._cancel(link)
         link.state = State.CLOSED
         if link.closing is not None:
@@ -250,6 +254,9 @@ class Links:
             self._message_in(link, message, messages)
 
     def _late(self, link: Link, message: Any) -> None:
+        if isinstance(message, Lost):
+            self._gone(link, message.how, message.why)
+            return
         messages: list[Any] = []
         try:
             if link.state is not State.CLOSED:
@@ -361,7 +368,7 @@ class Links:
         link.revoked = True
         self._cancel(link)
         if flush:
-            link.wire.close()
+            self._outlet.close(link)
         else:
             link.wire.abort()
 

@@ -94,7 +94,7 @@ class NodeView:
     settings: Settings
     read_only: str
     ready: bool
-    """Keys loaded, listening, journal writable."""
+    """Keys loaded, listening, journal writable, and no other process with our key speaks."""
     joined: bool
     """At least one other member is alive."""
     membership: MembershipView
@@ -255,7 +255,7 @@ class Node:
         if not isinstance(event, Event):
             return
         self._show(event)
-        if isinstance(event, MemberChanged | FaultNoticed):
+        if isinstance(event, MemberChanged | FaultNoticed | Conflict):
             self.check_health()
 
     def check_health(self) -> None:
@@ -267,8 +267,8 @@ class Node:
 
     @property
     def ready(self) -> bool:
-        """Keys loaded, listening, journal writable."""
-        return self.listening and not self._turn.read_only
+        """Keys loaded, listening, journal writable, and no other process with our key speaks."""
+        return self.listening and not self._turn.read_only and not self.cores.membership.silent
 
     @property
     def joined(self) -> bool:

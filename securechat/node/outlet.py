@@ -13,6 +13,9 @@ from securechat.node.handshake import State
 from securechat.node.lanes import Lanes
 from securechat.node.wires import Link
 
+CLOSE = b""
+"""No frame: the end of what is sent."""
+
 
 @define
 class Outlet:
@@ -43,8 +46,15 @@ class Outlet:
             elif not self._lanes.holds(link, frame, held_back):
                 yield frame
 
+    def close(self, link: Link) -> None:
+        """Close the stream once what the cable holds back has gone."""
+        if not self._lanes.holds(link, CLOSE, 0.0):
+            link.wire.close()
+
     def _bytes_out(self, link: Link, frames: bytes) -> None:
-        if link.state is State.CLOSED:
+        if frames == CLOSE:
+            link.wire.close()
+        if link.state is State.CLOSED or frames == CLOSE:
             return
         link.bytes_out += len(frames)
         self._counters["bytes_out"] += len(frames)

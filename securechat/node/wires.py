@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from twisted.internet.interfaces import IDelayedCall
 
 from securechat.ids import BootId, MemberId
-from securechat.inputs import LinkUp
+from securechat.inputs import Ending, LinkUp
 from securechat.node.handshake import Hello, State
 from securechat.notices import LinkChanged
 from securechat.objects import Signed
@@ -75,6 +75,14 @@ class Arrived:
 
     link: Link
     messages: tuple[Any, ...]
+
+
+@frozen
+class Lost:
+    """The end of a stream, behind messages that a bad cable holds back."""
+
+    how: Ending
+    why: str
 
 
 @frozen

@@ -40,14 +40,19 @@ class LinkTests(SynchronousTestCase):
         self.assertEqual(bench.core.epoch, 1)
 
     def test_vouched_for(self) -> None:
-        """The end of a link is no evidence while others vouch for the member."""
+        """A link that times out is no evidence while others vouch for the member; a reset is."""
         bench = Bench().start()
         number = bench.link(BOB)
         bench.mono += 1
         bench.core._parts.verdicts.vouch(BOB.id, CAROL.id, bench.now)
-        bench.cut(BOB, number, Ending.RST)
+        bench.cut(BOB, number, Ending.TIMEOUT)
         self.assertIs(bench.state(BOB), Liveness.ALIVE)
         self.assertFalse(bench.member(BOB).evidence[-1].counted)
+        number = bench.link(BOB)
+        bench.mono += 1
+        bench.core._parts.verdicts.vouch(BOB.id, CAROL.id, bench.now)
+        bench.cut(BOB, number, Ending.RST)
+        self.assertIs(bench.state(BOB), Liveness.SUSPECT)
 
     def test_ends(self) -> None:
         """FIN, RST and timeout make a member suspect; bookkeeping, breach and our stop do not."""

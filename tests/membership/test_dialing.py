@@ -50,7 +50,9 @@ class SeedTests(SynchronousTestCase):
         """Once its member is known the address is left to the member's own schedule."""
         self.bench.wait(0.05)
         number = self.bench.link(BOB, dialled=PLACE)
-        self.assertEqual(dials(self.bench.wait(40)), [])
+        for _ in range(100):
+            self.assertEqual(dials(self.bench.wait(0.4)), [])
+            self.bench.heard(BOB, number)
         self.bench.cut(BOB, number)
         self.assertEqual({dial.peer for dial in dials(self.bench.wait(12))}, {BOB.id})
 
@@ -110,6 +112,13 @@ class MemberTests(SynchronousTestCase):
             spread.append(len(times))
         self.assertEqual(spread, sorted(set(spread)))
         self.assertGreater(spread[-1], 8)
+
+    def test_a_mute_link(self) -> None:
+        """Half through the suspicion of a linked member a second link is tried beside the mute one."""
+        bench = Bench().start()
+        bench.link(BOB, dialled=PLACE)
+        self.assertEqual(dials(bench.wait(4)), [])
+        self.assertEqual([dial.address for dial in dials(bench.wait(4))], [PLACE])
 
     def test_addresses_in_turn(self) -> None:
         """Where it was reached comes first, then every address that it tells."""

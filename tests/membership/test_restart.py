@@ -7,17 +7,17 @@ from itertools import product
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Version
-from securechat.inputs import DialOutcome
+from securechat.inputs import DialOutcome, Ending
 from securechat.membership.messages import Ack, Claims, Ping
 from securechat.membership.restart import TRANSITIONS, Proof, Speech, Step
-from securechat.notices import Conflict
+from securechat.notices import Conflict, Liveness
 from tests.membership.bench import Bench, boot, dials, hangups, notices, sends, someone
 
 ADA, BOB = someone("ada"), someone("bob")
 CELLS = {
-    Speech.SPEAKING: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED),
-    Speech.WARNED: (Step.NOTHING, Step.JUMP, Step.STOP, Step.JUMP_WARNED),
-    Speech.SILENT: (Step.NOTHING,) * 4,
+    Speech.SPEAKING: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED, Step.STOP),
+    Speech.WARNED: (Step.NOTHING, Step.STOP, Step.STOP, Step.JUMP_WARNED, Step.STOP),
+    Speech.SILENT: (Step.NOTHING,) * 5,
 }
 
 
@@ -138,6 +138,34 @@ class CloneTests(SynchronousTestCase):
         self.assertEqual(hangups(self.bench.effects)[-1], (BOB.id, "conflict"))
         self.clash(9)
         self.assertEqual(self.bench.core.epoch, 4)
+
+    def test_the_second_from_hearsay(self) -> None:
+        """After a conflict any newer claim is a second one, whoever brings it."""
+        self.clash(3)
+        self.bench.refused(BOB, ADA.alive(5, 0, "b"), live=False)
+        self.assertTrue(self.silent())
+
+    def test_who_jumped_first_stops(self) -> None:
+        """We jumped past the other on hearsay; it is live and went one further: we are the older."""
+        self.bench.refused(BOB, ADA.alive(3, 0, "b"), live=False)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (4, False))
+        self.clash(5)
+        self.assertTrue(self.silent())
+
+    def test_a_past_in_two_steps(self) -> None:
+        """A disk that was set back and meets a higher past of its own is not stopped by that."""
+        self.bench.refused(BOB, ADA.alive(3, 0, "b"), live=False)
+        self.clash(9)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (10, False))
+
+    def test_nobody_is_alive_to_who_is_silent(self) -> None:
+        """Who stopped speaking hears nobody, and says so."""
+        self.clash(3)
+        self.clash(5)
+        self.bench.cut(BOB, self.number, Ending.PROTOCOL)
+        self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+        self.bench.wait(20)
+        self.assertIs(self.bench.state(BOB), Liveness.UNREACHABLE)
 
     def test_much_later(self) -> None:
         """A second conflict after more than ten minutes is a first one."""

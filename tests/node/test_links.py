@@ -474,6 +474,37 @@ class LinksTests(SynchronousTestCase):
         words = [message for item in self.bob.got(Arrived) for message in item.messages]
         self.assertEqual(words, [Word("one"), Word("two")])
 
+    def end_over(self, slow: str) -> None:
+        """Ada hangs up over a cable that one side delays by 0.3 s."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        side, peer = (self.ada, BOB) if slow == "ada" else (self.bob, ADA)
+        side.links.cable.obey(Disturb((peer,), delay_ms=300))
+        self.ada.links.hangup(BOB, "duplicate")
+        near, far = wires
+        for data in near.sent:
+            self.bob.links.bytes_in(far, data)
+        near.sent.clear()
+        if near.closed:
+            self.bob.links.lost(far, Ending.FIN, "closed")
+        self.assertEqual(self.bob.got(LinkDown), [])
+        self.clock.advance(0.4)
+        for data in near.sent:
+            self.bob.links.bytes_in(far, data)
+        if near.sent:
+            self.assertTrue(near.closed)
+            self.bob.links.lost(far, Ending.FIN, "closed")
+        (down,) = self.bob.got(LinkDown)
+        self.assertEqual((down.how, down.reason), (Ending.BOOKKEEPING, "duplicate"))
+
+    def test_an_end_said_late(self) -> None:
+        """What is said last goes out before the stream is closed, however slow the cable is."""
+        self.end_over("ada")
+
+    def test_an_end_heard_late(self) -> None:
+        """The end of a stream comes after what was said before it."""
+        self.end_over("bob")
+
     def test_a_delay_that_became_shorter(self) -> None:
         """Frames said after the delay was lowered, or mended, do not overtake those before them."""
         wires = connect(self.ada, self.bob)
