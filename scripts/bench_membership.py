@@ -192,7 +192,12 @@ def run(plan: Plan) -> int:
     with ending():
         problems = [problem for part in (_standing, _cutting) for problem in part(plan, told)]
     samples = Samples(tuple(told.figures))
-    lines = [*about(serf_side.version() * plan.serf), *table(samples)]
+    said = [
+        serf_side.version() * plan.serf,
+        "Pauses between short cuts were by chance." * ("cut" in plan.tests),
+        "Sets of rooms were healed one after the other." * ("long" in plan.tests),
+    ]
+    lines = [*about(*filter(None, said)), *table(samples)]
     tell("long" if plan.tests == ("long",) else "membership", lines, plan.write)
     for line in missed(samples):
         print(f"missed: {line}")

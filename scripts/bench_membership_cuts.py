@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Sequence
+from random import SystemRandom
 from threading import Event
 from typing import Protocol
 
@@ -30,6 +31,9 @@ from bench_membership_views import (
 HEAL = 180.0
 """Seconds after which views that do not agree never will."""
 CALM = 5.0
+PHASE = 30.0
+"""serf looks for lost members so often, by a clock that began with the agent; a heal that always came
+as long after the one before would always meet it in the same place."""
 
 
 class Add(Protocol):
@@ -49,28 +53,26 @@ class Cuts:
     _add: Add
 
     def short(self, seconds: float, runs: int) -> None:
-        """Several cuts, one after the other; detection and heal."""
+        """Several cuts, after a pause by chance; detection and heal."""
         for run in range(runs):
+            Event().wait(SystemRandom().uniform(0.0, PHASE))
             at = self._cut(seconds)
             for room in self._rooms:
                 self._noticed(room, run, at)
-            self._heal({id(room): run for room in self._rooms}, ("heal_first", "heal"))
-            Event().wait(CALM + 0.37 * run)
+            self._heal(self._rooms, run, ("heal_first", "heal"))
 
     def long(self, seconds: float) -> None:
-        """One long cut; each room of a kind is a run of its own."""
+        """One long cut of all; then set after set is mended, and is a run of its own."""
         self._cut(seconds)
-        seen: dict[str, int] = {}
-        runs = {}
-        for room in self._rooms:
-            runs[id(room)] = seen.setdefault(room.name, 0)
-            seen[room.name] += 1
-        self._heal(runs, ("long_first", "long"))
+        kinds = len({room.name for room in self._rooms})
+        for run in range(len(self._rooms) // kinds):
+            here = self._rooms[run * kinds : (run + 1) * kinds]
+            self._heal(here, run, ("long_first", "long"))
 
     def _cut(self, seconds: float) -> float:
         """Cut, and wait; when it was cut."""
         before = time.monotonic()
-        self._place.cut()
+        self._place.cut([room.number for room in self._rooms])
         Event().wait(max(0.0, before + seconds - time.monotonic()))
         return before
 
@@ -84,19 +86,19 @@ class Cuts:
         room.accuse(false)
         self._add(room, run, cut_first=first - at, cut_last=last - at, cut_false=len(false))
 
-    def _heal(self, runs: dict[int, int], names: tuple[str, str]) -> None:
-        """Mend, and wait until all views agree in every room, and still do a while later."""
+    def _heal(self, rooms: Sequence[Cluster], run: int, names: tuple[str, str]) -> None:
+        """Mend, and wait until all views agree in each of these, and still do a while later."""
         at = time.monotonic()
-        self._place.heal()
+        self._place.heal([room.number for room in rooms])
         for pause in (CALM, 0.0):
-            for room in self._rooms:
+            for room in rooms:
                 _agree(room, max(0.0, at + HEAL - time.monotonic()))
             Event().wait(pause)
-        for room in self._rooms:
+        for room in rooms:
             back = lasts(room.sights.since(at), ALIVE, _over(room)).values()
             first = min(back, default=at) - at
             last = max(back, default=at) - at if _agree(room, 0.0) else math.inf
-            self._add(room, runs[id(room)], **dict(zip(names, (first, last), strict=True)))
+            self._add(room, run, **dict(zip(names, (first, last), strict=True)))
 
 
 def _agree(room: Cluster, seconds: float) -> bool:

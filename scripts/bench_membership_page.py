@@ -45,7 +45,7 @@ def about(*more: str) -> list[str]:
         f"`scripts/bench {words}`, commit {commit()}, {time.strftime('%Y-%m-%d')};",
         f"{platform.system()} {platform.release()}, {os.cpu_count()} cores,"
         f" Python {platform.python_version()}; load average {os.getloadavg()[1]:.1f} over the last"
-        " five minutes." + "".join(f" {line}" for line in more),
+        " five minutes." + "".join(f" {line.rstrip('.')}." for line in more),
         "",
     ]
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -119,19 +119,21 @@ class Namespaces:
         """``ip`` becomes the command, so that the process keeps its id."""
         return ["ip", "netns", "exec", self.names[side]]
 
-    def cut(self) -> float:
-        """Drop all that comes out of the cable, on both sides; when that was so."""
-        return self._rule("-A")
+    def cut(self, rooms: Collection[int]) -> None:
+        """Drop all that comes out of the cable to or from these rooms, on both sides."""
+        self._rule("-A", rooms)
 
-    def heal(self) -> float:
-        """Let it pass again; when that was so."""
-        return self._rule("-D")
+    def heal(self, rooms: Collection[int]) -> None:
+        """Let it pass again."""
+        self._rule("-D", rooms)
 
-    def _rule(self, how: str) -> float:
+    def _rule(self, how: str, rooms: Collection[int]) -> None:
+        """By their addresses: whoever dials has the cable's own, and dials one of these."""
+        hosts = ",".join(host for (room, *_), host in self._rooms.items() if room in rooms)
         for side, name in enumerate(self.names):
             rule = ["iptables", "-w", how, "INPUT", "-i", f"scb{side}", "-j", "DROP"]
-            _do("ip", "netns", "exec", name, *rule)
-        return time.monotonic()
+            for end in ("-s", "-d"):
+                _do("ip", "netns", "exec", name, *rule, end, hosts)
 
 
 def listens(pid: int, port: int) -> bool:
