@@ -110,6 +110,10 @@ class DirectMessages(SynchronousTestCase):
             room.wait(15, 0.5)
         self.assertEqual(offered(ada), 2)
         self.assertEqual(bob.texts(), ["one"])
+        room.cut(ada, bob)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(ada.core.parts.book.counters["losses_heard"], 0, "known from the disk")
 
     def test_a_frame_is_lost(self) -> None:
         """If the one that is offered again is dropped on the way, it rests and comes once more."""
@@ -216,11 +220,20 @@ class Doors(SynchronousTestCase):
         room.run()
         lose(room, bob)
         room.link(ada, bob)
-        bob.restart()
-        room.seat(bob, *room.members.values())
+        room.run()
+        for _ in range(2):
+            bob.say("something of this life")
+            room.run()
+            room.cut(ada, bob)
+            bob.restart()
+            room.seat(bob, *room.members.values())
+            room.link(ada, bob)
+        room.cut(ada, carol)
         room.link(carol, bob)
         room.run()
-        self.assertEqual(bob.texts(), ["one"])
+        self.assertEqual(bob.texts(kind="dm"), ["one"])
+        self.assertEqual(carol.core.parts.book.losses[bob.id].epoch, 9)
+        self.assertEqual(carol.core.parts.book.losses[bob.id].rests_on, "loss")
 
     def test_others_word(self) -> None:
         """A loss relayed by another, or of an epoch that is not there, changes nothing."""
@@ -249,10 +262,24 @@ class Doors(SynchronousTestCase):
         bob.frozen = True
         room.run()
         mine, name = told.stream, ada.lines()[0].hash
+        before = evidence(ada, told, bob)
         for epoch in (1, 8):
             old = Receipt(bob.id, epoch, ada.id, mine.epoch, mine.boot, told.seq, name, 5)
             ada.receive(bob.id, Receipts((sign(2, old),)))
-            self.assertIn("has since lost its disk", evidence(ada, told, bob))
+            self.assertEqual(evidence(ada, told, bob), before)
+        self.assertIn("has since lost its disk", before)
+
+    def test_receipts_without_a_loss(self) -> None:
+        """A second receipt, of whatever epoch, is a duplicate while nothing was lost."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        before, name = evidence(ada, told, bob), ada.lines()[0].hash
+        mine = told.stream
+        later = Receipt(bob.id, 5, ada.id, mine.epoch, mine.boot, told.seq, name, 5)
+        ada.receive(bob.id, Receipts((sign(2, later),)))
+        self.assertEqual(evidence(ada, told, bob), before)
+        self.assertEqual(ada.core.parts.book.counters["duplicate_receipts"], 1)
 
 
 class GroupPosts(SynchronousTestCase):
@@ -276,8 +303,14 @@ class GroupPosts(SynchronousTestCase):
             self.assertNotIn("lost", evidence(ada, wanted, carol))
         room.wait(5)
         self.assertEqual(bob.texts(), ["one", "two"])
-        for wanted in said:
-            self.assertNotIn("lost", evidence(ada, wanted, bob))
+        found = [evidence(ada, wanted, bob) for wanted in said]
+        self.assertNotIn("lost", " ".join(found))
+        carol.say("so that bob's frontier is another")
+        room.wait(2)
+        room.cut(ada, bob)
+        room.link(ada, bob)
+        room.wait(2)
+        self.assertEqual([evidence(ada, wanted, bob) for wanted in said], found)
 
     def test_opening(self) -> None:
         """A stream that opens with "lost" says the same to those that its author is not linked to."""

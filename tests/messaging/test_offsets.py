@@ -192,6 +192,38 @@ class Corrected(SynchronousTestCase):
         room.wait(60)
         self.assertEqual([said(member) for member in (ada, bob, carol)], [[], [], []])
 
+    def test_reads_what_waited(self) -> None:
+        """Old digests of all peers, read while newer ones still wait, are judged at one look only."""
+        offsets = Offsets(MemberId("a" * 52), Settings())
+        now = Instant(1000.0, 10**12)
+        for age in (500, 0, 0):
+            for peer in ("b", "c"):
+                offsets.hear(MemberId(peer * 52), now.wall_ms - age * 1000, now)
+            self.assertEqual(offsets.tick("probing", now), [])
+            now = Instant(now.mono + 5, now.wall_ms + 5000)
+
+    def test_follows_the_others(self) -> None:
+        """While it is corrected, our time goes along when all others set their clocks."""
+        room, (ada, bob, carol) = room_of(HOUR_MS, 0, 0)
+        room.wait(30)
+        bob.skew_ms = carol.skew_ms = 40_000
+        room.wait(30)
+        wanted = ada.say("with you").id
+        self.assertAlmostEqual(ada.core.line(wanted).time, bob.now.wall_ms, delta=500)
+
+    def test_two_against_two(self) -> None:
+        """Where the clocks of a room are split evenly nothing flaps, and all still sort alike."""
+        room, members = room_of(0, 0, HOUR_MS, HOUR_MS)
+        for number in range(20):
+            for member in members:
+                member.say(f"{member.number} {number}")
+            room.wait(5, 0.25)
+        room.wait(10)
+        self.assertLessEqual(max(len(said(member)) for member in members), 1)
+        self.assertEqual(len({member.digest for member in members}), 1)
+        texts = [member.texts() for member in members]
+        self.assertTrue(all(text == texts[0] for text in texts))
+
     def test_stamps_rise(self) -> None:
         """Corrected or not, stamps of one author only rise, and all nodes sort alike."""
         room, (ada, bob, carol) = room_of(HOUR_MS, 0, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.inputs import Cancel, Retry
+from securechat.messaging.messages import Rejected
 from securechat.messaging.views import OutboxLine
 from securechat.notices import Delivery, Liveness, Roster, Seat
 from securechat.settings import Settings
@@ -96,6 +97,17 @@ class DirectMessages(SynchronousTestCase):
         ada.ask(Cancel(done))
         self.assertEqual(ada.core.delivery(done)[0].evidence, before[0].evidence)
         self.assertEqual(ada.core.delivery(done)[0].state, Delivery.ACKED)
+
+    def test_refused(self) -> None:
+        """What the recipient refused keeps his reason, whatever is asked of it later."""
+        _, ada, bob, _ = three()
+        bob.frozen = True
+        told = ada.tell(bob, "x").id
+        ada.receive(bob.id, Rejected(ada.lines()[0].hash, "no"))
+        ada.ask(Cancel(told))
+        ada.ask(Retry(told))
+        row = ada.core.delivery(told)[0]
+        self.assertEqual((row.state, row.evidence), (Delivery.REJECTED, "refused: no"))
 
     def test_rests(self) -> None:
         """After its time: this disk has no record of sending it, or there is no evidence."""
