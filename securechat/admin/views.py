@@ -75,6 +75,7 @@ def status(view: NodeView) -> Fields:
         "cut_off": membership.cut_off,
         "conflict": membership.conflict or None,
         "local_health": membership.health,
+        "clock_corrected_s": None if messaging.corrected is None else round(messaging.corrected, 3),
         "peer_credentials": sys.platform == "linux",
     }
 

@@ -71,6 +71,10 @@ class Offsets:
             return now
         return Instant(now.mono, max(0, round((self.base + now.mono) * 1000)))
 
+    def corrected(self, now: Instant) -> float | None:
+        """Seconds that messaging goes by a time ahead of our clock; None while our clock is right."""
+        return None if self.base is None else self.base - (now.wall_ms / 1000 - now.mono)
+
     def measured(self, now: Instant) -> dict[MemberId, float]:
         """Seconds that each linked peer's clock is ahead of ours, as far as was heard of late."""
         ours = now.wall_ms / 1000 - now.mono

@@ -67,6 +67,7 @@ class Reading:
             streams=sum(1 for _ in book.streams),
             counters=dict(book.counters),
             offsets=self._offsets.measured(now),
+            corrected=self._offsets.corrected(now),
         )
 
     def transcript(

@@ -204,3 +204,5 @@ class MessagingView:
     counters: Mapping[str, int] = field(factory=dict)
     offsets: Mapping[MemberId, float] = field(factory=dict)
     """Seconds that the clocks of linked peers are ahead of our own, uncorrected one."""
+    corrected: float | None = None
+    """Seconds by which our clock is corrected; None while it is not."""

@@ -86,6 +86,8 @@ class Corrected(SynchronousTestCase):
         self.assertEqual(len(said(ada)), 1)
         self.assertRegex(said(ada)[0], "3600 s ahead of the median of 2 linked peers")
         self.assertEqual((said(bob), said(carol)), ([], []))
+        self.assertAlmostEqual(ada.core.snapshot(ada.now).corrected or 0, -3600, delta=1)
+        self.assertIsNone(bob.core.snapshot(bob.now).corrected)
         wanted = ada.say("what time is it").id
         room.run()
         for member in (ada, bob, carol):
