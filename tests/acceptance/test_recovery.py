@@ -20,7 +20,7 @@ from tests.acceptance.posts import (
     shown,
     states,
 )
-from tests.acceptance.rooms import OwnRoomCase
+from tests.acceptance.rooms import OwnRoomCase, change
 from tests.acceptance.sightings import FIVE, Sightings, made
 
 FOUR = FIVE[:4]
@@ -193,3 +193,37 @@ class Partition(RecoveryCase):
             until(lambda n=name, t=to, i=letter: states(room[n], i) == {t: "acked"}, "acked")  # type: ignore[misc]
             texts = [item["text"] for item in room[to].items("messages", kind="dm")]
             self.assertEqual(texts.count(f"{name} to {to}"), 1)
+
+
+class Pruned(RecoveryCase):
+    """What nobody keeps any more is told as that."""
+
+    def test_a_post_pruned_on_every_holder_closes_as_a_gap_with_that_cause(self) -> None:
+        """Ada and bob keep twenty; carol, who keeps all, shows what she will never get, and why."""
+        made("ada", "bob", "carol")
+        room = self.make("ada", "bob", "carol", **FAST)
+        for name in ("ada", "bob"):
+            change(room[name].home, posts="20")
+        room.start("ada", "bob", "carol")
+        room.meet("ada", "bob", "carol")
+        room.end("carol", SIGKILL)
+        for n in range(60):
+            room["ada"].ask("say", text=f"soon gone {n}")
+        for name in ("ada", "bob"):
+            until(lambda n=name: counted(room[n]) <= 20, f"{name} has pruned", PATIENCE)  # type: ignore[misc]
+            room.shows(name, "soon gone 59")
+        room.start("carol")
+        room.shows("carol", "soon gone 59")
+        carol = room["carol"]
+        gap = until(lambda: closed(carol), "the gap is closed", PATIENCE)
+        self.assertEqual((gap["from"], gap["verdict"]), (1, "closed: pruned by all"))
+        self.assertEqual(gap["to"], 60 - counted(carol))
+        self.assertEqual(gap["asked"], {"ada": "pruned", "bob": "pruned"})
+        first = carol.items("messages", after="", limit=5)[0]
+        self.assertEqual((first["kind"], first["verdict"]), ("gap", gap["verdict"]))
+
+
+def closed(member: Member) -> dict[str, Any] | None:
+    """The first gap that a node has given up."""
+    gaps = member.items("gaps")
+    return next((gap for gap in gaps if gap["verdict"].startswith("closed")), None)
