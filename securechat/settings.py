@@ -105,18 +105,17 @@ class Settings:
         """K = min(2, n - 2) up to 12 members, 3 above: with so many a suspicion is the shortest."""
         return max(0, min(2, members - 2)) if members <= 12 else 3
 
-    def suspicion(self, members: int, confirmed: int, score: int) -> float:
+    def suspicion(self, members: int, confirmed: int, needed: int, score: int) -> float:
         """
         How long a suspicion lasts (Lifeguard).
 
         max(Min, Max - (Max - Min) log(C + 1) / log(K + 1)) x (local health score + 1), where C others
-        have confirmed it.
+        have confirmed it of the K that are needed: ``confirmations``, but no more than can be asked.
         """
         longest, shortest = self.suspicion_max(members), self.suspicion_min(members)
-        most = self.confirmations(members)
-        if most == 0:
+        if needed == 0:
             return longest * (score + 1)
-        part = math.log(min(confirmed, most) + 1) / math.log(most + 1)
+        part = math.log(min(confirmed, needed) + 1) / math.log(needed + 1)
         return max(shortest, longest - (longest - shortest) * part) * (score + 1)
 
     def herd(self, members: int) -> float:

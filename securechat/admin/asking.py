@@ -103,7 +103,8 @@ def _now(desk: Desk, name: str) -> tuple[Item, ...]:
         return tuple(
             Item(
                 at, turn, f"{row.first} to {row.last} missing: {row.verdict}",
-                ", ".join(f"{{{a.member}}}: {a.answer}" for a in row.asked) or "nobody asked yet", "",
+                ", ".join(f"{{{a.member}}}: {a.answer}" for a in row.asked) or "nobody asked yet",
+                ", ".join(f"{{{member}}} not asked" for member in row.not_asked),
             )
             for row in rows
         )  # fmt: skip

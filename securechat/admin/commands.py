@@ -88,6 +88,7 @@ def messages(desk: Desk, args: Args, session: Any) -> Reply:
         before=names.find_message(args["before"]) if args["before"] else None,
         after=asking.place(names, args["after"]),
         limit=args["limit"],
+        now=desk.node.now(),
     )
     texts = desk.texts
     rows = [views.line(names, texts, row) for row in page.lines]

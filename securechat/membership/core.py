@@ -93,6 +93,10 @@ class Membership:
         del notice, now
         return []
 
+    def dropped(self, now: Instant) -> None:
+        """The facts of the input just handled could not be written, and were not applied."""
+        self._parts.verdicts.dropped(now)
+
     def due(self, tick: Tick, now: Instant) -> bool:
         """Whether this tick has anything to do."""
         return self._due[tick.name](now.mono)

@@ -122,12 +122,12 @@ class Dissemination:
             if outcome in HOLDS:
                 held = held.with_claim(claim)
                 yield self._ledger.record(claim, via, now)
-            yield from self._follow(outcome, claim, via, now)
+            yield from self._follow(outcome, claim, held.left, via, now)
 
     def _follow(
-        self, outcome: Outcome, claim: Claim, via: MemberId, now: Instant
+        self, outcome: Outcome, claim: Claim, left: bool, via: MemberId, now: Instant
     ) -> Iterator[Effect]:
-        """What else an outcome asks for."""
+        """What else an outcome asks for; ``left``: a leave that is held covers the newest epoch."""
         member, what = claim.member, f"claim of version {claim.version}"
         if outcome is Outcome.JOINED:
             self._verdicts.join(member, now, via, what)
@@ -137,7 +137,7 @@ class Dissemination:
             leave = f"signed leave of version {claim.version}"
             self._verdicts.judge(member, Sign.LEAVE, now, leave, via)
         elif outcome in (Outcome.RESTARTED, Outcome.CONFLICT_RAISED):
-            yield from self._superseded(claim, via, now)
+            yield from self._superseded(claim, left, via, now)
         if outcome in HOLDS and self._verdicts.state(member) is not Liveness.LEFT:
             self._dialing.wake(member, now.mono)
         if outcome in (Outcome.CONFLICT_RAISED, Outcome.CONFLICT_KEPT):
@@ -145,11 +145,14 @@ class Dissemination:
         if outcome in (Outcome.ANSWERED, Outcome.CONFLICT_KEPT):
             yield from self._prove(member, via)
 
-    def _superseded(self, claim: Claim, via: MemberId, now: Instant) -> Iterator[Effect]:
+    def _superseded(
+        self, claim: Claim, left: bool, via: MemberId, now: Instant
+    ) -> Iterator[Effect]:
         """The links of the earlier process end, unless it is the new one that told us."""
         member, epoch = claim.member, claim.version.epoch
         what = f"restarted: epoch {epoch}"
-        self._verdicts.judge(member, Sign.RESTARTED, now, what, via)
+        sign = Sign.LEAVE if left else Sign.RESTARTED
+        self._verdicts.judge(member, sign, now, what + ", which it left" * left, via)
         if self._links.linked(member) and not self._links.joins(member, epoch, claim.boot):
             yield Hangup(member, "superseded")
 

@@ -86,16 +86,7 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
         announce, restart, claims, questions,
     )  # fmt: skip
     presence = Presence(
-        person.name,
-        ledger,
-        links,
-        verdicts,
-        probing,
-        announce,
-        restart,
-        health,
-        settings,
-        counters,
+        person.name, ledger, links, verdicts, probing, announce, restart, health, counters
     )
     talk = Talk(
         ledger, announce, restart, contact, probing, dialing, claims, questions, verdicts, gobetween,

@@ -23,7 +23,6 @@ from securechat.membership.probing import Probing
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Seen, Verdicts
 from securechat.notices import Liveness, Via
-from securechat.settings import Settings
 
 
 @frozen
@@ -103,7 +102,6 @@ class Presence:
     _announce: Announce
     _restart: Restart
     _health: LocalHealth
-    _settings: Settings
     _counters: Counter[str]
     _since: int = 0
 
@@ -174,7 +172,7 @@ class Presence:
         if seen.state is not Liveness.SUSPECT:
             return None
         left = max(0.0, seen.until - now.mono)
-        return Suspicion(left, seen.confirmations, self._settings.confirmations(self._ledger.size))
+        return Suspicion(left, seen.confirmations, seen.needed)
 
     def _address(self, member: MemberId) -> str | None:
         for link in reversed(self._links.of(member)):

@@ -82,18 +82,21 @@ class Probing:
     _ill: bool = field(default=False, init=False)
     _round: float = field(default=NEVER, init=False)
     """When the next round starts."""
+    _listening: float = field(default=NEVER, init=False)
+    """When it is judged next whether anybody is heard."""
     _next: float = field(default=NEVER, init=False)
     _started: float = field(default=0.0, init=False)
 
     def start(self, mono: float) -> None:
         """The first round comes within a period."""
         self._round = self._next = mono + self._rng.random() * self._settings.period
+        self._listening = mono + self._settings.cut_off_after
         self._started = mono
 
     def stop(self) -> None:
         """Probe nobody any more."""
         self._out.clear()
-        self._round = self._next = NEVER
+        self._round = self._listening = self._next = NEVER
 
     def due(self, mono: float) -> bool:
         """Whether a round starts or a probe is to be judged."""
@@ -105,13 +108,16 @@ class Probing:
         effects: list[Effect] = []
         for member in [member for member, out in self._out.items() if out.until <= now.mono]:
             effects += self._judge(member, self._out.pop(member), now)
+        if now.mono >= self._listening:
+            self._listen(now)
         if now.mono >= self._round:
             effects += self._start_round(now)
         self._schedule()
         return effects
 
     def _schedule(self) -> None:
-        self._next = min(self._round, *(out.until for out in self._out.values()), NEVER)
+        ends = (out.until for out in self._out.values())
+        self._next = min(self._round, self._listening, *ends)
 
     # Answers.
 
@@ -140,9 +146,11 @@ class Probing:
             what = f"signed by its process of epoch {said.epoch}"
             self._verdicts.note(said.author, now, what, "not its newest process", via)
         else:
-            del self._out[said.author]
+            sent = self._out.pop(said.author).sent
             self._owing.discard(via)
-            self._verdicts.vouch(said.author, via, now)
+            seen = self._verdicts.seen.get(said.author)
+            if seen is None or seen.heard is None or seen.heard < sent:
+                self._verdicts.vouch(said.author, via, now)
 
     def nacked(self, peer: MemberId, nack: Nack, now: Instant) -> None:
         """A go-between got no answer either."""
@@ -198,7 +206,7 @@ class Probing:
             self._out.clear()
 
     def _start_round(self, now: Instant) -> list[Effect]:
-        self._weigh_ourselves(now)
+        self._weigh_ourselves()
         jitter = 1 - JITTER / 2 + JITTER * self._rng.random()
         self._round = now.mono + self._settings.period * jitter * self._health.factor
         effects: list[Effect] = []
@@ -210,10 +218,16 @@ class Probing:
                 effects += self._ask(member, now)
         return effects
 
-    def _weigh_ourselves(self, now: Instant) -> None:
+    def _weigh_ourselves(self) -> None:
         if self._well and not self._ill:
             self._health.better()
         self._well = self._ill = False
+
+    def _listen(self, now: Instant) -> None:
+        """Each period, however slow our own pace is: whether anybody at all is heard."""
+        self._listening = now.mono + self._settings.period
+        if now.mono < self.stalled_until:
+            return
         seen = self._verdicts.seen.values()
         since = now.mono - self._settings.cut_off_after
         others = [one for one in seen if one.state is not Liveness.LEFT]

@@ -59,6 +59,8 @@ class Seen:
     """Whether we say something against it: it was reached once, or its suspicion has ended."""
     confirmations: int = 0
     """How many others confirm the suspicion, as it is timed now."""
+    needed: int = 0
+    """How many make it the shortest."""
     confirmed: set[MemberId] = field(factory=set)
     """Who confirmed it since it began."""
     nacked: set[MemberId] = field(factory=set)
@@ -142,9 +144,24 @@ class Verdicts:
     def nack(self, member: MemberId, by: MemberId, now: Instant) -> None:
         """A go-between got no answer of it: a confirmation, once for each."""
         seen = self.seen.get(member)
-        if seen is not None and seen.state is S:
-            seen.nacked.add(by)
-            self.confirm(member, by, now, "no answer to it either")
+        if seen is None or seen.state is not S:
+            return
+        if self.state(by) is not A:
+            self.note(member, now, "no answer to it either", "its go-between is not alive", by)
+            return
+        seen.nacked.add(by)
+        self.confirm(member, by, now, "no answer to it either")
+
+    def dropped(self, now: Instant) -> None:
+        """What was told could not be written: nothing that rests on it may be shown."""
+        for member, seen in list(self.seen.items()):
+            if member not in self._ledger.held:
+                del self.seen[member]
+            elif (seen.state is L) != self._ledger.left(member):
+                self.join(member, now, self._ledger.me, "what was told last could not be written")
+                self.seen[member].told = seen.told
+                if seen.heard is not None and now.mono - seen.heard < self._settings.period:
+                    self.contact(member, now, "heard just now")
 
     def judge(
         self, member: MemberId, sign: Sign, now: Instant, what: str, by: MemberId | None = None
@@ -218,8 +235,9 @@ class Verdicts:
     def _set(self, seen: Seen, confirmed: int, mono: float) -> None:
         """What ends sooner than now ends now: late is only what nobody looked at."""
         score = self._health.score
-        lasts = self._settings.suspicion(self._ledger.size, confirmed, score)
-        seen.confirmations = confirmed
+        needed = self._needed(seen)
+        lasts = self._settings.suspicion(self._ledger.size, confirmed, needed, score)
+        seen.confirmations, seen.needed = confirmed, needed
         seen.until = max(seen.begun + lasts, seen.graced, min(seen.until, mono))
         self._next = min(self._next, seen.until)
 
@@ -229,6 +247,11 @@ class Verdicts:
             if seen.state is S:
                 nacks = {by for by in seen.nacked if self.state(by) is A}
                 self._set(seen, len(nacks.union(confirming(member))), mono)
+
+    def _needed(self, seen: Seen) -> int:
+        """K: no more confirmations are waited for than there are others who could give one."""
+        able = sum(one.via is Via.DIRECT for one in self.seen.values() if one is not seen)
+        return min(self._settings.confirmations(self._ledger.size), able)
 
     @property
     def suspects(self) -> bool:

@@ -95,6 +95,10 @@ class Cores:
         """The effects of one input, core by core; each must be absorbed before the next is asked."""
         yield from ROUTES[type(item)](self, item, now)
 
+    def dropped(self, now: Instant) -> None:
+        """The facts of the input just handled could not be written, and were not applied."""
+        self.membership.dropped(now)
+
     def settle(self, now: Instant) -> Iterator[list[Effect]]:
         """The last word of a turn."""
         yield self.membership.settle(now)

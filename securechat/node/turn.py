@@ -213,6 +213,7 @@ class Turn:
             if records and self.read_only:
                 self.counters["dropped.read-only"] += 1
                 self._refuse(batch, effects)
+                self.cores.dropped(batch.now)
                 taken = False
                 continue
             for record in records:

@@ -19,7 +19,6 @@ BEGINNINGS = {"heard of, not yet reached": SUSPECT, "its leave is held": LEFT}
 """How a list begins that was not cut."""
 
 CONFIRMED = "another does not hear it either: the suspicion is shorter"
-NACKED = "no answer to it either"
 RULES: dict[str, dict[str, str]] = {
     "it was in contact with us, as its newest process": {SUSPECT: ALIVE, UNREACHABLE: ALIVE},
     "it signed our nonce just now, through a go-between": {SUSPECT: ALIVE, UNREACHABLE: ALIVE},
@@ -51,10 +50,8 @@ def recomputed(lines: Sequence[Line]) -> str:
 
 
 def confirming(lines: Sequence[Line]) -> Iterator[Line]:
-    """The rows of others that counted; the nacks of who has left meanwhile are left out later."""
-    return (
-        line for line in lines if line.counted and line.why == CONFIRMED and line.what != NACKED
-    )
+    """The rows and nacks of others that counted."""
+    return (line for line in lines if line.counted and line.why == CONFIRMED)
 
 
 def known(line: Line) -> bool:

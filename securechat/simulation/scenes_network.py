@@ -91,7 +91,7 @@ def accusers_leave(stage: Stage) -> None:
     for who in observers:
         stage.goodbye(who)
     took = stage.must("P8", lambda: stage.state(0, 1) == U, 60.0, "it is unreachable")
-    lone = stage.settings.suspicion(5, 1, 0)
+    lone = stage.settings.suspicion(5, 1, 1, 0)
     stage.expect("P18", took > lone - 1.5, f"its suspicion took {took:.1f} s, not {lone:.1f}")
 
 

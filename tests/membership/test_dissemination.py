@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.inputs import Received
 from securechat.membership import dissemination
 from securechat.membership.messages import (
     AskVouch,
@@ -12,7 +13,7 @@ from securechat.membership.messages import (
     Observation,
     Rows,
 )
-from securechat.notices import Conflict, Liveness
+from securechat.notices import Conflict, Liveness, MemberChanged
 from tests.membership.bench import Bench, boot, hangups, notices, objects, sends, someone
 
 BOB, CAROL, DAVE = someone("bob"), someone("carol"), someone("dave")
@@ -82,6 +83,28 @@ class PushTests(SynchronousTestCase):
         self.assertIs(self.bench.state(BOB), Liveness.LEFT)
         self.bench.receive(CAROL, Claims((BOB.alive(2, 0, "b").signed,)), self.carol)
         self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+
+    def test_leave_before_its_alive(self) -> None:
+        """A member whose leave came first has left, also when the Alive of that epoch comes."""
+        self.bench.receive(CAROL, Claims((BOB.leave(3).signed,)), self.carol)
+        self.assertIs(self.bench.state(BOB), Liveness.LEFT)
+        self.bench.receive(CAROL, Claims((BOB.alive(3, 0, "c").signed,)), self.carol)
+        self.assertIs(self.bench.state(BOB), Liveness.LEFT)
+        self.bench.receive(CAROL, Claims((BOB.alive(4, 0, "d").signed,)), self.carol)
+        self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+
+    def test_what_could_not_be_written(self) -> None:
+        """A node that cannot write shows nobody that it could not keep, and nobody left by hearsay."""
+        core, now = self.bench.core, self.bench.now
+        for who, told in ((DAVE, DAVE.alive()), (BOB, BOB.leave())):
+            received = Received(CAROL.id, self.carol, Claims((told.signed,)), (told,))
+            core.received(received, now)
+            core.dropped(now)
+            self.assertEqual(notices(core.settle(now), MemberChanged), [], who.name)
+        self.assertIsNone(core.snapshot(now).get(DAVE.id))
+        self.assertIsNot(self.bench.state(BOB), Liveness.LEFT)
+        self.bench.heard(BOB, self.bob)
+        self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
 
     def test_unreachable_learns_of_a_leave(self) -> None:
         """A member that is unreachable and whose leave arrives late has left."""

@@ -52,22 +52,24 @@ class SuspicionTests(SynchronousTestCase):
     def test_alone(self) -> None:
         """A lone observer waits 12 T up to twelve members, 16 T and more above; of two, 8 T."""
         lan = Settings()
-        self.assertEqual(lan.suspicion(2, 0, 0), 8)
-        self.assertEqual(lan.suspicion(5, 0, 0), 12)
-        self.assertAlmostEqual(lan.suspicion(32, 0, 0), 24.08, places=2)
-        self.assertAlmostEqual(Settings(preset="local").suspicion(5, 0, 0), 2.4)
+        self.assertEqual(lan.suspicion(2, 0, 0, 0), 8)
+        self.assertEqual(lan.suspicion(5, 0, 2, 0), 12)
+        self.assertEqual(lan.suspicion(5, 0, 0, 0), 12)
+        self.assertAlmostEqual(lan.suspicion(32, 0, 3, 0), 24.08, places=2)
+        self.assertAlmostEqual(Settings(preset="local").suspicion(5, 0, 2, 0), 2.4)
 
     def test_confirmed(self) -> None:
         """Each of K confirmations shortens it, down to 4 T; more than K change nothing."""
         lan = Settings()
-        lasts = [lan.suspicion(5, confirmed, 0) for confirmed in range(5)]
+        lasts = [lan.suspicion(5, confirmed, 2, 0) for confirmed in range(5)]
         self.assertEqual(lasts, sorted(lasts, reverse=True))
         self.assertAlmostEqual(lasts[1], 6.95, places=2)
         self.assertEqual(lasts[2:], [4.0, 4.0, 4.0])
-        self.assertEqual(lan.suspicion(3, 1, 0), 4)
+        self.assertEqual(lan.suspicion(3, 1, 1, 0), 4)
+        self.assertEqual(lan.suspicion(5, 1, 1, 0), 4)
 
     def test_unwell(self) -> None:
         """It is multiplied by the local health score + 1."""
         for members, confirmed in ((2, 0), (5, 0), (5, 2), (40, 1)):
-            well = Settings().suspicion(members, confirmed, 0)
-            self.assertEqual(Settings().suspicion(members, confirmed, 3), 4 * well)
+            well = Settings().suspicion(members, confirmed, 2, 0)
+            self.assertEqual(Settings().suspicion(members, confirmed, 2, 3), 4 * well)

@@ -203,7 +203,9 @@ class RefutationTests(Room):
             self.wait(0.05)
         self.assertIn(self.incarnation(), range(4, 7))
         self.assertLessEqual(self.bench.core.snapshot(self.bench.now).health, 2)
+        self.wait(3)
         last = self.incarnation()
+        self.row(BOB, against(ADA, incarnation=last))
         self.wait(3)
         self.assertEqual(self.incarnation(), last + 1)
 

@@ -238,6 +238,17 @@ class IndirectTests(SynchronousTestCase):
         self.assertEqual(notices(effects, MemberChanged), [])
         self.assertEqual(self.bench.member(BOB).via, Via.INDIRECT)
 
+    def test_late_vouch(self) -> None:
+        """A vouch that comes after bytes of its own changes nothing: it is heard directly."""
+        self.answers[DAVE] = "nothing"
+        asks: list[AskVouch] = []
+        while not asks:
+            asks = sends(self.wait(0.05), AskVouch, DAVE)
+        self.bench.heard(BOB, self.links[BOB])
+        self.answers[DAVE] = "yes"
+        self.answer(DAVE, asks[0])
+        self.assertEqual(self.bench.member(BOB).via, Via.DIRECT)
+
     def test_direct_again(self) -> None:
         """Bytes of its own make it alive directly again."""
         self.answers[DAVE] = "yes"

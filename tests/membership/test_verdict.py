@@ -106,6 +106,12 @@ class VerdictTests(SynchronousTestCase):
         self.assertIs(self.verdicts.state(BOB.id), U)
         self.assertFalse(self.verdicts.due(LAN_ALONE + 1000))
 
+    def test_a_nack_of_who_is_not_alive(self) -> None:
+        """A go-between that is not alive itself confirms nothing, and its line says why."""
+        self.verdicts.nack(BOB.id, someone("carol").id, at(1))
+        line = self.verdicts.seen[BOB.id].ring.lines[-1]
+        self.assertEqual((line.counted, line.why), (False, "its go-between is not alive"))
+
     def test_shortened_is_not_late(self) -> None:
         """A suspicion that is shortened into the past ends now, without grace: nobody was late."""
         health = LocalHealth(Settings())

@@ -79,6 +79,9 @@ class Cores:
         else:
             yield from self.rule(self, item, now)
 
+    def dropped(self, now: Instant) -> None:
+        """Nothing volatile rests on facts here."""
+
     def settle(self, now: Instant) -> Iterator[list[Effect]]:
         """What was left for the end of the turn, once."""
         settled, self.settled = self.settled, []

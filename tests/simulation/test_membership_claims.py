@@ -18,6 +18,7 @@ from securechat.membership import claims as precedence
 from securechat.membership.core import Membership
 from securechat.membership.messages import Alive, Claims, Leave
 from securechat.membership.parts import Person
+from securechat.notices import Liveness
 from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 from securechat.signing import object_hash
@@ -62,10 +63,10 @@ def told(core: Membership, group: Sequence[Signed]) -> None:
 
 
 def held(core: Membership) -> Held:
-    """What it holds of all others, and who left."""
+    """What it shows of all others, and who left."""
     return tuple(
-        (row.member, row.epoch, row.incarnation, row.left)
-        for row in core._parts.ledger.rows()
+        (row.member, row.epoch, row.incarnation, row.state is Liveness.LEFT)
+        for row in core.snapshot(NOW).members
         if row.member != person(20).signer.member
     )
 
