@@ -5,7 +5,10 @@ from __future__ import annotations
 from signal import SIGKILL
 from typing import Any
 
+from twisted.python import log
+
 from securechat.drills.rig import Member, Room, until
+from tests.acceptance.bare import transfer
 from tests.acceptance.posts import (
     FAST,
     PATIENCE,
@@ -59,6 +62,8 @@ class AuthorAbsent(RecoveryCase):
         told = Sightings(room, ("eve",))
         holds(room["eve"], THOUSAND)
         watch.tell(f"from the start of its process, which took {started:.2f} s")
+        size = room["eve"].ask("counters")["bytes_in"]
+        log.msg(f"figure: bare TLS of {size} bytes: {transfer(room['eve'].home, size):.3f} s")
         found = posts(room["eve"])
         self.assertEqual([post["id"] for post in found], ids)
         unmarked = [post["id"] for post in found if not post["recovered"]]
