@@ -19,7 +19,7 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import define, field
@@ -41,10 +41,11 @@ from securechat.node.handshake import Hello
 from securechat.notices import Liveness, MemberChanged, PostShown, Via
 from securechat.objects import Signed
 from securechat.signing import Verifier
+from securechat.simulation.frames import bodies
 from securechat.simulation.grounds import confirming, unfounded
 from securechat.simulation.past import Past
 from securechat.simulation.shapes import Presence, Row, Site
-from securechat.wire import LENGTH, Codec
+from securechat.wire import Codec
 
 NOT_SUSPECTED = 10.0
 """Seconds of calm after which nobody has a reason to suspect the other,"""
@@ -104,7 +105,7 @@ class Judge:
 
     def written(self, site: Site, to: Site, data: bytes) -> None:
         """A node writes whole frames."""
-        for body in _bodies(data):
+        for body in bodies(data):
             code = body[1]
             if self.counted is not None and code in MESSAGES:
                 key = (site.name, MESSAGES[code].__name__)
@@ -368,13 +369,3 @@ class Judge:
 
 def _away(event: MemberChanged, calm: float) -> bool:
     return calm > NOT_SUSPECTED and event.to in (Liveness.SUSPECT, Liveness.UNREACHABLE)
-
-
-def _bodies(data: bytes) -> Iterator[bytes]:
-    """The bodies of whole frames."""
-    start = 0
-    while start < len(data):
-        length = int.from_bytes(data[start : start + LENGTH], "big")
-        start += LENGTH
-        yield data[start : start + length]
-        start += length

@@ -14,7 +14,7 @@ The witness decodes what each node writes at the moment it writes it, and asks t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -29,7 +29,8 @@ from securechat.node.handshake import MESSAGES as HANDSHAKE
 from securechat.node.handshake import Welcome
 from securechat.objects import Purpose, Signed
 from securechat.signing import object_hash
-from securechat.wire import LENGTH, Codec
+from securechat.simulation.frames import bodies
+from securechat.wire import Codec
 
 CACHED = 512
 WELCOME, FIRST_SPOKEN = 2, 32
@@ -101,7 +102,7 @@ class Witness:
 
     def written(self, site: Site, to: MemberId, data: bytes) -> None:
         """A node writes whole frames."""
-        for body in _bodies(data):
+        for body in bodies(data):
             if body[1] in (WELCOME, CLAIMS_TOLD) or body[1] >= FIRST_SPOKEN:
                 message = self.message(body)
                 if isinstance(message, Welcome):
@@ -224,13 +225,3 @@ class Witness:
         if epoch < welcomed.get(to, 0):
             self._report("I7", site.name, f"welcomes epoch {epoch} of {to} after {welcomed[to]}")
         welcomed[to] = max(epoch, welcomed.get(to, 0))
-
-
-def _bodies(data: bytes) -> Iterator[bytes]:
-    """The bodies of whole frames."""
-    start = 0
-    while start < len(data):
-        length = int.from_bytes(data[start : start + LENGTH], "big")
-        start += LENGTH
-        yield data[start : start + length]
-        start += length
