@@ -43,8 +43,8 @@ JOINED = "heard of, not yet reached"
 ALLOWED = {
     "securechat.ids", "securechat.notices", "securechat.objects", "securechat.signing",
     "securechat.wire", "securechat.membership.messages", "securechat.messaging.messages",
-    "securechat.node.handshake", "securechat.simulation.grounds", "securechat.simulation.past",
-    "securechat.simulation.shapes",
+    "securechat.node.handshake", "securechat.simulation.frames", "securechat.simulation.grounds",
+    "securechat.simulation.past", "securechat.simulation.shapes",
 }  # fmt: skip
 
 
