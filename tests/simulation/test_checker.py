@@ -28,6 +28,7 @@ ALLOWED = {
     "securechat.wire", "securechat.membership.messages", "securechat.messaging.messages",
     "securechat.messaging.statements", "securechat.node.handshake",
     "securechat.simulation.arrivals", "securechat.simulation.delivery",
+    "securechat.simulation.frames",
     "securechat.simulation.observed", "securechat.simulation.witness",
 }  # fmt: skip
 
