@@ -7,7 +7,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 from securechat.drills.rig import Member, until
-from tests.acceptance.posts import erase_journal, evidence, heal, states
+from tests.acceptance.posts import backed_up, erase_journal, evidence, heal, restore, states
 from tests.acceptance.rooms import OwnRoomCase
 from tests.acceptance.sightings import pause
 from tests.acceptance.test_room import traces
@@ -143,8 +143,7 @@ class DiskLost(DeliveryCase):
         self.room.start("bob")
         until(lambda: letters(self.bob) == [SECRET], "bob has it again")
         until(lambda: evidence(self.ada, message, "bob") != first, "evidence anew")
-        told = [line["what"] for line in story(self.ada, message)]
-        self.assertTrue([line for line in told if "lost what it had stored" in line], told)
+        self.assertIn("bob", loss_in(story(self.ada, message)))
         again = self.bob.items("messages", kind="dm")
         self.assertEqual([item["id"] for item in again], [message])
         until(lambda: LOST not in evidence(self.ada, message, "bob"), "a receipt after the loss")
@@ -191,3 +190,28 @@ class DiskLost(DeliveryCase):
         for name in NAMES:
             self.assertEqual(self.room[name].texts(), ["before the loss", "a new disk"])
         self.assertEqual(states(self.ada, message)["bob"], "acked")
+
+    def test_an_old_disk_is_a_loss_of_what_came_after_it(self) -> None:
+        """A copy of bob's home is put back: he says so, has the later message again, once."""
+        early = self.tell("before the copy")
+        self.becomes(early, "acked")
+        self.room.end("bob", SIGKILL)
+        copy = backed_up(self.bob.home)
+        self.room.start("bob")
+        message = self.tell(SECRET)
+        self.becomes(message, "acked")
+        self.room.end("bob", SIGKILL)
+        self.alone()
+        restore(self.bob.home, copy)
+        self.room.start("bob")
+        both = ["before the copy", SECRET]
+        until(lambda: letters(self.bob) == both, "bob has it again")
+        told = until(lambda: loss_in(story(self.ada, message)), "the loss is told")
+        self.assertIn("bob", told)
+        until(lambda: LOST not in evidence(self.ada, message, "bob"), "a receipt after the loss")
+        self.assertEqual(states(self.ada, message), {"bob": "acked"})
+
+
+def loss_in(told: list[dict[str, Any]]) -> str:
+    """The line of a story that tells of a lost disk; empty if there is none."""
+    return next((line["what"] for line in told if "lost what it had stored" in line["what"]), "")
