@@ -198,6 +198,7 @@ class Partition(RecoveryCase):
             until(lambda n=name, t=to, i=letter: states(room[n], i) == {t: "acked"}, "acked")  # type: ignore[misc]
             texts = [item["text"] for item in room[to].items("messages", kind="dm")]
             self.assertEqual(texts.count(f"{name} to {to}"), 1)
+        watch.tell("until all direct messages across were acked")
 
 
 class Pruned(RecoveryCase):
