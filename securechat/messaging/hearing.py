@@ -145,11 +145,11 @@ class Hearing:
         return self._serving.want(received.peer, received.message, now)
 
     def _backfill(self, received: Received, now: Instant) -> list[Effect]:
+        message: Backfill = received.message
         source = self._recovery.sources.get(received.peer)
-        want = source.want if source is not None else None
-        wanted = (want.stream, (want.first, want.last)) if want is not None else None
-        effects = self._taking.backfill(received.admitted, received.peer, now, wanted)
-        self._recovery.backfill(received.peer, received.message, now.mono)
+        asked = source.asked(message.stream, message.first, message.last) if source else None
+        effects = self._taking.backfill(received.admitted, received.peer, now, asked)
+        self._recovery.backfill(received.peer, message, now.mono)
         return effects
 
     def _absent(self, received: Received, now: Instant) -> list[Effect]:

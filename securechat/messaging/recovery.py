@@ -127,9 +127,9 @@ class Recovery:
         """A batch of an answer; what it leaves open is seen once its facts are applied."""
         want = self._want(peer, message.stream)
         if want is not None and message.final:
-            inside = want.first <= message.first and message.last <= want.last
-            want.finished = (message.first, message.last) if inside else (want.first, want.last)
-            self._look = True
+            if want.first <= message.first and message.last == want.last:
+                want.finished = (message.first, message.last)
+                self._look = True
         elif want is not None and message.objects:
             want.progress(mono, self._book.settings.want_timeout)
 
@@ -238,7 +238,7 @@ class Recovery:
             self._turn = self._place(stream)[0]
             self._given[stream.author] = self._turn + last - first + 1
             until = now.mono + self._book.settings.want_timeout
-            source.want = Asked(stream, first, last, now.mono, until)
+            source.ask(Asked(stream, first, last, now.mono, until))
             self._book.counters["wants"] += 1
             return [Send(peer, Want(stream.author, stream.epoch, stream.boot, first, last))]
         return []

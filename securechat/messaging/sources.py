@@ -8,6 +8,7 @@ does not bind) loses its link at the door and gets a strike: 30 s at first, up t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
 from attrs import define, field
@@ -25,6 +26,8 @@ STRIKE_MIN = 30.0
 STRIKE_MAX = 600.0
 PATIENCE = 6
 """A want whose answer comes bit by bit may take so many times as long as one that does not."""
+RECENT = 8
+"""Wants of one peer whose late answers are still known as answers."""
 MAX_FAILURES = 16
 """Ranges of one stream of which it is remembered that asking brought nothing."""
 
@@ -66,10 +69,24 @@ class Source:
     """What asking brought nothing of, to be shown; it may be asked for again."""
     lacking: dict[Stream, None] = field(factory=dict)
     """Streams of which it claims what we may lack."""
+    recent: deque[tuple[Stream, Span]] = field(factory=lambda: deque(maxlen=RECENT))
+    """What it was asked for lately: an answer may come late, or over the link before this one."""
+
+    def ask(self, want: Asked) -> None:
+        """It is asked for this."""
+        self.want = want
+        self.recent.append((want.stream, (want.first, want.last)))
+
+    def asked(self, stream: Stream, first: int, last: int) -> tuple[Stream, Span] | None:
+        """The want that a Backfill of this range answers, if it was asked for that lately."""
+        for wanted, span in reversed(self.recent):
+            if wanted == stream and span[0] <= first and span[1] == last:
+                return wanted, span
+        return None
 
     def anew(self, lacking: Iterable[Stream], mono: float) -> Source:
         """The same peer on a new link: its answers are void, a strike is not."""
-        fresh = Source(strikes=self.strikes, lacking=dict.fromkeys(lacking))
+        fresh = Source(strikes=self.strikes, lacking=dict.fromkeys(lacking), recent=self.recent)
         if self.strikes and mono < self.quiet:
             fresh.quiet, fresh.failures = self.quiet, self.failures
         return fresh
