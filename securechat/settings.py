@@ -151,7 +151,7 @@ class Settings:
         return members if members <= 12 else 4 * math.ceil(math.log10(members + 1))
 
     dial_back_again: float = 3600.0
-    """The pause after all addresses of a linked member were tried in vain."""
+    """The longest pause after a linked member's addresses were tried in vain; the first is 30 s."""
     @property
     def refute_pause(self) -> float:
         """T, at least half a second: refutations are so far apart, however often we are accused."""

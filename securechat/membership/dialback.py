@@ -6,7 +6,7 @@ dial of ours has reached is dialled once while it is linked; the link that is to
 closed by the rule for duplicates.  Afterwards we know at which address this very process listens: only
 there does a refused redial tell that it is gone, and only then do we know that new links can be made
 both ways.  The first address is tried within twice ``settings.herd``, the next once the one before
-had its time to connect; after the last one the next turn is an hour later.
+had its time to connect; after the last one there is a pause of 30 s, doubled each time up to an hour.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from securechat.membership.dialing import Chance, Dialing
 from securechat.membership.refusals import Refusals
 from securechat.membership.verdict import NEVER
 from securechat.settings import Settings
+
+DIAL_BACK_REST = 30.0
+"""Seconds after the first turn in vain."""
 
 
 @define
@@ -69,13 +72,17 @@ class DialBack:
             if attempt.due <= mono:
                 places = self._dialing.candidates(member)
                 address = places[attempt.tries % len(places)] if places else None
+                attempt.due = mono + self._pause()
                 if address is not None and self._dialing.take(address, mono):
                     dials.append(Dial(address, member))
-                attempt.tries += 1
-                turn = not places or attempt.tries % len(places) == 0
-                attempt.due = mono + (self._settings.dial_back_again if turn else self._pause())
+                    attempt.tries += 1
+                    if attempt.tries % len(places) == 0:
+                        attempt.due = mono + self._rest(attempt.tries // len(places))
         self._next = min((attempt.due for attempt in self._waiting.values()), default=NEVER)
         return dials
+
+    def _rest(self, turns: int) -> float:
+        return min(self._settings.dial_back_again, DIAL_BACK_REST * 2.0 ** min(turns - 1, 16))
 
     def _pause(self) -> float:
         return self._settings.connect_timeout + self._dialing.herd * self._rng.random()

@@ -131,7 +131,8 @@ class Dialing:
         self._out.pop(failed.address, None)
         if failed.reason == "self":
             self.own.add(failed.address)
-        if failed.peer is not None and failed.how is DialOutcome.TLS:
+        seed = failed.address in self._seeds
+        if seed and failed.peer is not None and failed.how is DialOutcome.TLS:
             self._astray.add(failed.address)
 
     # The schedule.

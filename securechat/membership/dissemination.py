@@ -34,7 +34,7 @@ from securechat.membership.dialing import Chance, Dialing
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.liveness import Sign
-from securechat.membership.messages import MAX_OBJECTS, Claims
+from securechat.membership.messages import MAX_OBJECTS, Claims, Leave
 from securechat.membership.questions import parts_of
 from securechat.membership.restart import Restart
 from securechat.membership.verdict import Verdicts
@@ -66,6 +66,8 @@ class Dissemination:
     """Claims shown to each peer as proof against an older one."""
     _twins: set[tuple[MemberId, int]] = field(factory=set, init=False)
     """Members, and the epoch in which two processes of theirs were told of."""
+    _room: int = field(default=0, init=False)
+    """New members that one message may still bring."""
     _buckets: dict[MemberId, Bucket] = field(factory=dict, init=False)
 
     # Claims come in.
@@ -77,10 +79,13 @@ class Dissemination:
         A member that changes its claim without end would make everybody write, and pass it on: what
         is more than a bucket holds is not taken now, and comes with a later answer.
         """
-        return self.told([claim for claim in claims if self._affordable(claim, now)], via, now)
+        fresh = {claim.hash: claim for claim in claims}.values()
+        return self.told([claim for claim in fresh if self._affordable(claim, now)], via, now)
 
     def _affordable(self, claim: Claim, now: Instant) -> bool:
         held = self._ledger.held.get(claim.member, Held())
+        if isinstance(claim.statement, Leave):
+            return True
         if judge(STANDINGS[self._verdicts.state(claim.member)], compare(claim, held)) not in HOLDS:
             return True
         bucket = self._buckets.setdefault(
@@ -94,6 +99,7 @@ class Dissemination:
     def told(self, claims: Iterable[Claim], via: MemberId, now: Instant) -> list[Effect]:
         """Claims that passed the door, of one message."""
         effects: list[Effect] = []
+        self._room = self._ledger.room_left
         for member, news in sorted(merge(claims).items()):
             if member == self._ledger.me:
                 effects += self._ourselves(news, now)
@@ -116,9 +122,10 @@ class Dissemination:
             standing = STANDINGS[self._verdicts.state(member)]
             outcome = judge(standing, compare(claim, held))
             self._counters[f"claims.{outcome.name.lower()}"] += 1
-            if outcome is Outcome.JOINED and self._ledger.full:
+            if outcome is Outcome.JOINED and self._room <= 0:
                 self._counters["refused.roster-full"] += 1
                 return
+            self._room -= outcome is Outcome.JOINED
             if outcome in HOLDS:
                 held = held.with_claim(claim)
                 yield self._ledger.record(claim, via, now)
@@ -170,6 +177,7 @@ class Dissemination:
     def _prove(self, member: MemberId, peer: MemberId) -> Iterator[Effect]:
         held = self._ledger.held[member]
         proofs = self._proofs.setdefault(peer, set())
+        proofs.intersection_update(self._ledger.told_by)
         for claim in (held.alive, held.leave if held.left else None):
             if claim is not None and claim.hash not in proofs:
                 proofs.add(claim.hash)

@@ -8,8 +8,6 @@ them at most 16 that did not count: nobody drives out what counted by telling mu
 
 from __future__ import annotations
 
-from collections import deque
-
 from attrs import define, evolve, field, frozen
 
 from securechat.ids import MemberId
@@ -36,12 +34,12 @@ class Evidence:
 class Ring:
     """The latest evidence on one member."""
 
-    _lines: deque[tuple[Evidence, bool]] = field(factory=lambda: deque(maxlen=RING), init=False)
+    _lines: list[tuple[Evidence, bool]] = field(factory=list, init=False)
     """Each with whether it changed the state."""
 
     def add(self, line: Evidence) -> None:
         """Evidence that changed the state; the oldest line gives way."""
-        self._lines.append((line, True))
+        self._append(line, changed=True)
 
     def repeat(self, line: Evidence) -> None:
         """Evidence that changed nothing: it takes the place of the same, seen earlier."""
@@ -52,7 +50,14 @@ class Ring:
         idle = [entry for entry in self._lines if not entry[0].counted]
         if not line.counted and len(idle) >= RING // 2:
             self._lines.remove(idle[0])
-        self._lines.append((line, False))
+        self._append(line, changed=False)
+
+    def _append(self, line: Evidence, changed: bool) -> None:
+        """The oldest line gives way; what set the present state stays while another can."""
+        self._lines.append((line, changed))
+        if len(self._lines) > RING:
+            kept = max((i for i, (_, moved) in enumerate(self._lines) if moved), default=-1)
+            del self._lines[1 if kept == 0 else 0]
 
     @property
     def lines(self) -> tuple[Evidence, ...]:

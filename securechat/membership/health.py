@@ -37,9 +37,9 @@ class LocalHealth:
         return self.score + 1
 
     @property
-    def healthy(self) -> bool:
-        """Whether what we observe should count for others."""
-        return self.score <= HEALTHY and not self.cut_off
+    def told(self) -> int:
+        """The score that others are told: what one says that hears nobody must not count."""
+        return self._settings.max_health if self.cut_off else self._score
 
     def worse(self) -> None:
         """Something went wrong that is likely our own fault."""

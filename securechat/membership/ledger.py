@@ -157,9 +157,9 @@ class Ledger:
         return len(self.held) or 1
 
     @property
-    def full(self) -> bool:
-        """Whether no further certificate is held."""
-        return len(self.held) >= MAX_CERTIFICATES
+    def room_left(self) -> int:
+        """How many further certificates may be held."""
+        return MAX_CERTIFICATES - len(self.held)
 
     # Facts to record.
 

@@ -53,6 +53,8 @@ class Observers:
     _settings: Settings
     _rows: dict[MemberId, Row] = field(factory=dict, init=False)
     _sent: Rows = field(default=Rows(0), init=False)
+    _asked: dict[tuple[MemberId, MemberId], float] = field(factory=dict, init=False)
+    """When each (observer, subject) made us ask last."""
     _accused: Version | None = field(default=None, init=False)
     """The version of ours that an observation is against, until it is refuted."""
     _refuted: float = field(default=-NEVER, init=False)
@@ -77,7 +79,7 @@ class Observers:
         return [Send(peer, row)] if row.rows else []
 
     def _own(self) -> Rows:
-        return Rows(self._health.score, tuple(self._observations())[:MAX_ROWS])
+        return Rows(self._health.told, tuple(self._observations())[:MAX_ROWS])
 
     def _observations(self) -> Iterator[Observation]:
         for member, seen in sorted(self._verdicts.seen.items()):
@@ -95,7 +97,11 @@ class Observers:
     # Those of others.
 
     def told(self, peer: MemberId, rows: Rows, now: Instant) -> tuple[MemberId, ...]:
-        """A peer's row; the members of it that we still hear, and should ask now."""
+        """
+        A peer's row; the members of it that we still hear, and should ask now.
+
+        Each is asked once in a period for one observer, however often that one tells its row.
+        """
         self._rows[peer] = Row(rows.health, {row.subject: row for row in rows.rows})
         ask = []
         for row in rows.rows:
@@ -110,7 +116,10 @@ class Observers:
                 self._verdicts.note(
                     row.subject, now, what, "a row begins no suspicion: asked", peer
                 )
-                ask.append(row.subject)
+                last = self._asked.get((peer, row.subject), -NEVER)
+                if now.mono - last >= self._settings.period:
+                    self._asked[peer, row.subject] = now.mono
+                    ask.append(row.subject)
             else:
                 self._verdicts.confirm(row.subject, peer, now, what)
         return tuple(ask)
@@ -162,3 +171,5 @@ class Observers:
     def link_down(self, peer: MemberId) -> None:
         """Its last link ended: it says all of it again on the next."""
         self._rows.pop(peer, None)
+        for asked in [asked for asked in self._asked if asked[0] == peer]:
+            del self._asked[asked]

@@ -49,8 +49,8 @@ class Probe:
     """Whether it was pinged."""
     asked: dict[MemberId, bool] | None = None
     """Go-betweens that have not answered, and whether each was heard within a period then."""
-    answered: bool = False
-    """Whether any of them has."""
+    nacked: list[MemberId] = field(factory=list)
+    """Those that had no answer either."""
 
 
 @define
@@ -159,7 +159,7 @@ class Probing:
             self._counters["refused.nack-not-asked"] += 1
             return
         del out.asked[peer]
-        out.answered = True
+        out.nacked.append(peer)
         self._owing.discard(peer)
         self._counters["probes.nacks"] += 1
         self._verdicts.nack(nack.subject, peer, now)
@@ -248,7 +248,12 @@ class Probing:
             member = self._turns.pop()
             if self._links.linked(member) and member not in chosen:
                 chosen.append(member)
-        return tuple(chosen)
+        return tuple(dict.fromkeys((*chosen, *(peer for peer in peers if self._in_doubt(peer)))))
+
+    def _in_doubt(self, peer: MemberId) -> bool:
+        """Whether a linked member is probed each period, however large the room is."""
+        seen = self._verdicts.seen.get(peer)
+        return seen is not None and (seen.state is Liveness.SUSPECT or seen.via is Via.INDIRECT)
 
     def _unlinked(self) -> tuple[MemberId, ...]:
         """Members without a link that are to be asked for: all that may be there, one that is lost."""
@@ -326,6 +331,8 @@ class Probing:
         self._weigh_silence(out)
         if out.direct or self._unheard(seen, now):
             self._verdicts.judge(member, Sign.SILENCE, now, self._what(out))
+            for peer in out.nacked:
+                self._verdicts.nack(member, peer, now)
         return []
 
     def _weigh_silence(self, out: Probe) -> None:
@@ -335,7 +342,7 @@ class Probing:
         Once for each go-between until it answers again: one that never does must not slow us down.
         """
         lately = {peer for peer, heard in (out.asked or {}).items() if heard} - self._owing
-        if lately and not out.answered:
+        if lately and not out.nacked:
             self._owing |= lately
             self._counters["probes.nacks-missed"] += 1
             self._health.worse()

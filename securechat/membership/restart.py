@@ -31,7 +31,7 @@ from securechat.membership.messages import Alive, Leave
 from securechat.membership.probing import Probing
 from securechat.notices import Conflict
 
-WINDOW_MS = 600_000
+WINDOW = 600.0
 """Ten minutes: within them the second conflict stops this process."""
 MAX_JUMPS = 3
 
@@ -91,8 +91,10 @@ class Restart:
     _announce: Announce
     _dialing: Dialing
     _probing: Probing
-    _jumps: list[int] = field(factory=list, init=False)
-    """Wall time of each jump."""
+    _jumps: list[float] = field(factory=list, init=False)
+    """When we jumped, by the clock that never steps."""
+    _warned: float | None = field(default=None, init=False)
+    """When the conflict was, by the same clock."""
 
     def start(self, now: Instant) -> list[Effect]:
         """A fresh start: the next epoch, and our Alive in it."""
@@ -113,8 +115,10 @@ class Restart:
             return Speech.SPEAKING
         if conflict.stopped:
             return Speech.SILENT
-        recent = 0 <= now.wall_ms - conflict.at < WINDOW_MS
-        return Speech.WARNED if recent else Speech.SPEAKING
+        if self._warned is None:
+            # Known from disk only: its age by the wall, which may have been set back or ahead.
+            self._warned = now.mono - min(max(0.0, (now.wall_ms - conflict.at) / 1000), WINDOW)
+        return Speech.WARNED if now.mono - self._warned < WINDOW else Speech.SPEAKING
 
     @property
     def silent(self) -> bool:
@@ -131,11 +135,12 @@ class Restart:
         effects: list[Effect] = []
         if step is not Step.JUMP:
             effects += self._conflict(claim, step is Step.STOP, now)
+            self._warned = now.mono
         if step is Step.STOP:
             self._dialing.stop()
             self._probing.stop()
         else:
-            self._jumps.append(now.wall_ms)
+            self._jumps = [*self._jumps[-MAX_JUMPS:], now.mono]
             why = f"another process of ours had reached epoch {claim.epoch}"
             effects += self._raise(max(claim.epoch, self._ledger.epoch) + 1, why, now)
         reason = "conflict" if step is Step.STOP else "epoch-raised"
@@ -147,7 +152,7 @@ class Restart:
             return Proof.OURS
         if isinstance(claim, Alive) and claim.boot == mine:
             return Proof.OURS
-        recent = [at for at in self._jumps if 0 <= now.wall_ms - at < WINDOW_MS]
+        recent = [at for at in self._jumps if now.mono - at < WINDOW]
         if not live and len(recent) < MAX_JUMPS:
             return Proof.PAST
         if recent and claim.epoch == epoch + 1:

@@ -149,7 +149,7 @@ class Talk:
     def settle(self, now: Instant) -> list[Effect]:
         """The turn is over: tell what it changed."""
         if self._verdicts.suspects:
-            self._verdicts.retime(self._observers.confirming, now.mono)
+            self._verdicts.retime(self._observers.confirming, now)
         told = [*self._observers.refute(now), *self._cut(), *self._verdicts.settle()]
         return [*told, *self._observers.settle(), *self._claims.settle()]
 

@@ -241,12 +241,19 @@ class Verdicts:
         seen.until = max(seen.begun + lasts, seen.graced, min(seen.until, mono))
         self._next = min(self._next, seen.until)
 
-    def retime(self, confirming: Confirming, mono: float) -> None:
+    def retime(self, confirming: Confirming, now: Instant) -> None:
         """Set the end of each suspicion anew, from who confirms it now and how we do ourselves."""
         for member, seen in self.seen.items():
-            if seen.state is S:
-                nacks = {by for by in seen.nacked if self.state(by) is A}
-                self._set(seen, len(nacks.union(confirming(member))), mono)
+            if seen.state is not S:
+                continue
+            nacks = {by for by in seen.nacked if self.state(by) is A}
+            present = nacks.union(confirming(member))
+            for by in sorted(present - seen.confirmed):
+                self.confirm(member, by, now, "it does not hear it either")
+            for by in sorted(seen.confirmed - present):
+                seen.confirmed.discard(by)
+                self.note(member, now, "its confirmation", "counts no longer", by)
+            self._set(seen, len(present), now.mono)
 
     def _needed(self, seen: Seen) -> int:
         """K: no more confirmations are waited for than there are others who could give one."""

@@ -182,7 +182,7 @@ class StaleTests(SynchronousTestCase):
 
     def test_full_roster(self) -> None:
         """Beyond 1,024 certificates no further member is held; the refusal is counted."""
-        self.patch(type(self.bench.core._parts.ledger), "full", property(lambda _: True))
+        self.patch(type(self.bench.core._parts.ledger), "room_left", property(lambda _: 0))
         self.bench.receive(BOB, Claims((DAVE.alive().signed,)), self.bob)
         self.assertIsNone(self.bench.core.alive_of(DAVE.id))
         counters = self.bench.core.snapshot(self.bench.now).counters

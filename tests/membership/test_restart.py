@@ -170,7 +170,7 @@ class CloneTests(SynchronousTestCase):
     def test_much_later(self) -> None:
         """A second conflict after more than ten minutes is a first one."""
         self.clash(3)
-        self.bench.wall += 600_001
+        self.bench.mono += 600.001
         self.clash(5)
         self.assertEqual((self.bench.core.epoch, self.silent()), (6, False))
 

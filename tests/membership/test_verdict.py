@@ -120,7 +120,7 @@ class VerdictTests(SynchronousTestCase):
         subject.join(BOB.id, at(0), BOB.id, "claim")
         self.assertEqual(subject.seen[BOB.id].until, 2 * LAN_ALONE)
         health.better()
-        subject.retime(lambda _: (), LAN_ALONE + 3)
+        subject.retime(lambda _: (), at(LAN_ALONE + 3))
         self.assertEqual(subject.tick(at(LAN_ALONE + 3), 0.15), (BOB.id,))
 
     def test_late_timer(self) -> None:
