@@ -61,7 +61,9 @@ class Contact:
         """A member is at the door: keep who it says it is before it is welcomed."""
         if greeted.peer == self._ledger.me or self._restart.silent:
             return []
-        return self._claims.told((Claim.of(greeted.alive),), greeted.peer, now)
+        effects = self._claims.told((Claim.of(greeted.alive),), greeted.peer, now)
+        self._verdicts.greeted(greeted.peer)
+        return effects
 
     def link_up(self, link: LinkUp, now: Instant) -> list[Effect]:
         """A member is there, and says who it is now."""

@@ -46,6 +46,8 @@ class Seen:
     why: str
     told: Liveness | None = None
     """The state that watchers were told last."""
+    at_the_door: bool = False
+    """It said HELLO and is about to be linked: that it is not reached yet is no news."""
     heard: float | None = None
     vouched: float | None = None
     """When it signed a nonce of ours last, through a go-between."""
@@ -120,6 +122,12 @@ class Verdicts:
         if seen.state in (S, U):
             self.judge(member, Sign.CONTACT, now, what)
 
+    def greeted(self, member: MemberId) -> None:
+        """It is at the door: watchers hear of it once it is in, or once it was awaited in vain."""
+        seen = self.seen.get(member)
+        if seen is not None and seen.state is not A:
+            seen.at_the_door = True
+
     def vouch(self, member: MemberId, by: MemberId, now: Instant) -> None:
         """It signed our nonce, and a go-between brought it."""
         seen = self.seen.get(member)
@@ -174,6 +182,7 @@ class Verdicts:
         line = Evidence(now.wall_ms, by or self._ledger.me, what, after, True, sign.value)
         if after is not seen.state:
             seen.accused = sign in ACCUSES
+            seen.at_the_door = seen.at_the_door and after is S
             seen.state, seen.since, seen.why = after, now, what
             self._moved = True
             self._time(seen, now)
@@ -278,7 +287,7 @@ class Verdicts:
             return
         self._moved = False
         for member, seen in self.seen.items():
-            if seen.told is not seen.state:
+            if seen.told is not seen.state and not (seen.at_the_door and seen.state is S):
                 yield Notify(MemberChanged(member, seen.told, seen.state, seen.why))
                 seen.told = seen.state
         roster = self.roster(self._ledger.epoch)

@@ -35,9 +35,20 @@ class LinkTests(SynchronousTestCase):
         bench.turn(bench.core.greeted(Greeted(BOB.id, 1, BOB.alive(4)), bench.now))
         self.assertEqual(bench.member(BOB).epoch, 4)
         self.assertIs(bench.state(BOB), Liveness.SUSPECT)
+        self.assertEqual(notices(bench.effects, MemberChanged), [])
+        bench.link(BOB, BOB.alive(4))
+        told = notices(bench.effects, MemberChanged)
+        self.assertEqual([(n.before, n.to) for n in told], [(None, Liveness.ALIVE)])
         mine = bench.me.alive(9, 0, "f")
         bench.turn(bench.core.greeted(Greeted(bench.me.id, 2, mine), bench.now))
         self.assertEqual(bench.core.epoch, 1)
+
+    def test_never_in(self) -> None:
+        """Who said HELLO and never came in is told of once it was awaited in vain."""
+        bench = Bench().start()
+        bench.turn(bench.core.greeted(Greeted(BOB.id, 1, BOB.alive(4)), bench.now))
+        told = notices(bench.wait(20), MemberChanged)
+        self.assertEqual([(n.before, n.to) for n in told], [(None, Liveness.UNREACHABLE)])
 
     def test_vouched_for(self) -> None:
         """A link that times out is no evidence while others vouch for the member; a reset is."""
