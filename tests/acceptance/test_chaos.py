@@ -1,7 +1,7 @@
 """
 Nodes are killed at random while all of them talk; a checker compares what was said with what is shown.
 
-Half a minute of it; ``SECURECHAT_CHAOS_S`` says how many seconds it shall be instead.
+A quarter of a minute of it; ``SECURECHAT_CHAOS_S`` says how many seconds it shall be instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.acceptance.rooms import OwnRoomCase
 from tests.acceptance.sightings import FIVE, made, pause
 from tests.acceptance.test_crash import damage
 
-SECONDS = float(os.environ.get("SECURECHAT_CHAOS_S", "30"))
+SECONDS = float(os.environ.get("SECURECHAT_CHAOS_S", "15"))
 PACE = 0.05
 """Seconds between two messages of the talk."""
 CYCLE = 3.5
