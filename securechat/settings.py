@@ -152,6 +152,7 @@ class Settings:
 
     dial_back_again: float = 3600.0
     """The longest pause after a linked member's addresses were tried in vain; the first is 30 s."""
+
     @property
     def refute_pause(self) -> float:
         """T, at least half a second: refutations are so far apart, however often we are accused."""

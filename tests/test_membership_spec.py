@@ -74,7 +74,9 @@ class SpecTests(SynchronousTestCase):
             told = (plan.targets(count), plan.fan_out(count), plan.confirmations(count))
             self.assertEqual((targets, fan_out, most), told)
             for confirmed, figure in enumerate(cells[4:]):
-                self.assertEqual(f"{plan.suspicion(count, confirmed, plan.confirmations(count), 0):.1f}", figure)
+                self.assertEqual(
+                    f"{plan.suspicion(count, confirmed, plan.confirmations(count), 0):.1f}", figure
+                )
 
     def test_every_named_parameter_exists(self) -> None:
         """Whatever the text names in code, settings or a counter has."""

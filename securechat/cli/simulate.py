@@ -8,7 +8,7 @@ import click
 
 SEEDS = "1..20"
 MAX_NODES = 25
-MAX_SEED = 10**12
+MAX_SEED = 2**63 - 1
 
 
 class Span(click.ParamType[range]):

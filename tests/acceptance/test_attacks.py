@@ -73,13 +73,13 @@ class Witness:
         }
 
     def evidence(self) -> list[Any]:
-        """What counts about a member because the rogue said it."""
+        """What counts about a member because the rogue said it, unasked."""
         return [
             line
             for name in NAMES
             for other in NAMES
             for line in self.room[name].ask("who", name=other)["evidence"]
-            if line["by"] == NAME and line["counted"]
+            if line["by"] == NAME and line["counted"] and line["what"] != "no answer to it either"
         ]
 
     def moved(self) -> str:

@@ -142,7 +142,7 @@ class CopiedHost(WiredCase):
 
     def test_frames_on_a_superseded_link_are_ignored_and_counted(self) -> None:
         """What the older process goes on sending is nobody's news; when it hears again, it stops."""
-        room = self.wire(*NAMES)
+        room = self.wire(*NAMES, preset='"lan"')
         carol, copy = room["carol"], self.copy_of(room)
         room.switch.pull("copy")
         room.start("copy")
