@@ -16,10 +16,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from signal import SIGCONT, SIGTERM, Signals
+from tempfile import gettempdir
 from typing import Any
 
 from attrs import define, field
@@ -39,17 +41,37 @@ class DrillError(Exception):
 
 def free_ports(count: int) -> list[int]:
     """
-    Ports of loopback that nobody listens on now.
+    Ports of loopback for this process alone, as long as it lives.
 
-    They lie below those that the system hands out by itself: such a one could be the other end of
-    somebody's connection by the time a node wants to listen on it.
+    Nobody listens on them now, and no other room that is being made here gets them: each is reserved
+    by a lock on a file of its own, since a node listens only some time after its port was chosen, and
+    not while it is stopped.  They lie below those that the system hands out by itself: such a one
+    could be the other end of somebody's connection by then.
     """
     found: list[int] = []
     while len(found) < count:
         port = SystemRandom().randrange(PORTS.start, PORTS.stop)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found += [] if port in found else [port]
+            found += [port] if _reserved(port) else []
     return found
+
+
+_reservations: list[int] = []
+"""Open files whose locks reserve ports; the system ends a lock with the process."""
+
+
+def _reserved(port: int) -> bool:
+    """Whether this port is ours from now on; False if it was somebody's, or ours, before."""
+    folder = Path(gettempdir(), f"securechat-ports-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = os.open(folder / str(port), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError:
+        os.close(file)
+        return False
+    _reservations.append(file)
+    return True
 
 
 def until(met: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
