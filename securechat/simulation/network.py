@@ -309,7 +309,7 @@ class _Dial:
 
     def _shake(self, target: Machine, process: HostClock, until: float) -> None:
         network = self.network
-        if not process.alive:
+        if not process.alive or target.owner is None:
             self._fail(DialOutcome.TLS, "reset-early: broken off before TLS was done")
         elif process.paused or not network.reachable(self.source, target):
             if network.clock.now >= until:

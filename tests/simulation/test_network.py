@@ -228,6 +228,17 @@ class NetworkTests(SynchronousTestCase):
             ],
         )
 
+    def test_stopping(self) -> None:
+        """Who stops listening while a dial is under way breaks it off; no link comes of it."""
+        self.b.clock.stand_still()
+        self.network.dial(self.a, self.b.address, None)
+        self.clock.advance(2)
+        self.b.listens = False
+        self.b.clock.go_on()
+        self.clock.advance(1)
+        self.assertEqual([told[:2] for told in self.a.links.told], [("failed", DialOutcome.TLS)])
+        self.assertEqual(self.network.connections, [])
+
     def test_wrong_member(self) -> None:
         """Somebody else at the address is refused, and that is told as TLS would tell it."""
         self.network.dial(self.a, self.b.address, MemberId("carol"))
