@@ -2,8 +2,9 @@
 A bad cable between this node and chosen peers, switched on from the admin port (DESIGN 7).
 
 A cut makes frames vanish both ways; it closes no link, and leaves a new connection mute until the
-handshake timeout.  Drop loses a percentage of frames, delay holds each back.  Only with
-``[faults] enabled``.
+handshake timeout, or until it is healed: links to the healed that are half made by then are broken
+off (``links.obey``) and made anew.  Drop loses a percentage of frames, delay holds each back.  Only
+with ``[faults] enabled``.
 
 What is asked is added to what is in force: a delay mends no cut.  What is asked for everybody holds
 for each, also for those who have a fault of their own; a peer that was healed stays healed while one

@@ -139,6 +139,7 @@ ENDINGS = {
     "full": Ending.BOOKKEEPING,
     "too-slow": Ending.BOOKKEEPING,
     "read-only": Ending.BOOKKEEPING,
+    "mended": Ending.BOOKKEEPING,
 }
 
 

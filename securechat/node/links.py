@@ -18,10 +18,13 @@ from twisted.internet.interfaces import IReactorTime
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
 from securechat.inputs import (
+    EVERYBODY,
     DialFailed,
     DialOutcome,
+    Disturb,
     Ending,
     Greeted,
+    Heal,
     Heard,
     LinkDown,
     LinkUp,
@@ -30,7 +33,7 @@ from securechat.inputs import (
 from securechat.node import peering
 from securechat.node.door import Door
 from securechat.node.faults import Cable
-from securechat.node.greeting import Greeting
+from securechat.node.greeting import Greeting, halfway
 from securechat.node.handshake import Close, Hello, Kept, State, Welcome, ending, known, step
 from securechat.node.lanes import Lanes
 from securechat.node.log import note
@@ -199,6 +202,13 @@ class Links:
         self.refusals.of_peer(link.wire.peer, link.wire.address, problem.reason, problem.detail)
         self._end(link, Close(problem.reason[:100]))
 
+    def obey(self, command: Disturb | Heal) -> None:
+        """Make the cable worse, or mend it; links that it left half made are then made anew."""
+        self.cable.obey(command)
+        if isinstance(command, Heal):
+            for link in halfway(self._links.values(), command.peers or (EVERYBODY,)):
+                self._end(link, Close("mended"))
+
     def stop(self) -> None:
         """Say goodbye on every link and take no new one."""
         self._stopping = True
@@ -284,7 +294,7 @@ class Links:
 
     def _greeted(self, link: Link, hello: Hello, after: State) -> None:
         peer = link.wire.peer
-        verdict = self._greeting.judged(link, hello, self._accepted(peer, link))
+        verdict = self._greeting.judged(link, hello, self._links.values())
         if isinstance(verdict, Close):
             self.refusals.of_peer(peer, link.wire.address, verdict.reason, f"epoch {hello.epoch}")
             self._end(link, verdict)
@@ -294,24 +304,13 @@ class Links:
         link.state = after
         self._home.put(Greeted(peer, link.number, verdict.alive))
 
-    def _accepted(self, peer: MemberId, but: Link) -> list[Link]:
-        """A peer's other links whose HELLO was accepted and that nobody ended."""
-        return [
-            link
-            for link in self._links.values()
-            if link is not but
-            and link.wire.peer == peer
-            and link.up is not None
-            and link.closing is None
-        ]
-
     def _came_up(self, link: Link) -> None:
         assert link.up is not None
         assert link.hello is not None
         self._cancel(link)
         peer = link.wire.peer
         # Judged again: a newer incarnation may have come while this one was on its way up.
-        verdict = self._greeting.judged(link, link.hello, self._accepted(peer, link))
+        verdict = self._greeting.judged(link, link.hello, self._links.values())
         if isinstance(verdict, Close):
             self.refusals.of_peer(peer, link.wire.address, verdict.reason, f"epoch {link.up.epoch}")
             self._end(link, verdict)

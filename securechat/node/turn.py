@@ -254,7 +254,7 @@ class Turn:
     def _act(self, batch: Batch) -> None:
         """The facts are on disk: whatever fails from here on, everybody is answered."""
         for command in batch.cable:
-            self.links.cable.obey(command)
+            self.links.obey(command)
         for link in batch.greeted:
             self.links.kept(link)
         try:

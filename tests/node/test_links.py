@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import (
+    EVERYBODY,
     DialFailed,
     DialOutcome,
     Disturb,
@@ -34,7 +35,7 @@ from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
 from securechat.wire import Codec, pack, unpack
 
-ADA, BOB = MemberId("a" * 52), MemberId("b" * 52)
+ADA, BOB, CAROL = (MemberId(letter * 52) for letter in "abc")
 
 
 @frozen
@@ -460,6 +461,45 @@ class LinksTests(SynchronousTestCase):
         self.ada.links.send(BOB, [CODEC.frame(Word("heard"))])
         pump(*wires)
         self.assertEqual(len(self.bob.got(Arrived)), 1)
+
+    def test_a_heal_breaks_off_what_is_half_made(self) -> None:
+        """Its HELLOs are gone: at the heal both ends know at once that the dial has failed."""
+        for peers, whose in product(((), (EVERYBODY,), (ADA,)), (1, -1)):
+            self.setUp()
+            dialler, acceptor = (self.ada, self.bob)[::whose]
+            self.bob.links.obey(Disturb((ADA,), cut=True))
+            wires = connect(dialler, acceptor)
+            pump(*wires)
+            self.bob.links.obey(Heal(peers))
+            pump(*wires)
+            self.assertTrue(self.ada.links.ended and self.bob.links.ended)
+            (failed,) = dialler.got(DialFailed)
+            self.assertEqual((failed.how, failed.reason), (DialOutcome.HANDSHAKE, "mended"))
+            pump(*connect(dialler, acceptor))
+            self.assertEqual((len(self.ada.got(LinkUp)), len(self.bob.got(LinkUp))), (1, 1))
+
+    def test_a_heal_leaves_alone_what_is_up_and_who_is_not_healed(self) -> None:
+        """Links that are up go on, and so does the handshake with anybody else."""
+        wires = connect(self.ada, self.bob)
+        pump(*wires)
+        self.bob.links.obey(Disturb((ADA, CAROL), cut=True))
+        stranger = Wire(self.bob, CAROL, None)
+        self.bob.links.opened(stranger)
+        self.bob.links.obey(Heal((ADA,)))
+        pump(*wires)
+        self.assertEqual(len(self.bob.links.view()), 1)
+        self.assertFalse(wires[0].closed or wires[1].closed or stranger.closed)
+        self.bob.links.obey(Heal((CAROL,)))
+        self.assertTrue(stranger.closed)
+
+    def test_what_is_closing_is_left_alone_by_a_heal(self) -> None:
+        """A link that was told why it ends is told once."""
+        near = Wire(self.ada, BOB, "192.0.2.9:7400")
+        self.ada.links.opened(near)
+        self.ada.links.hangup(BOB, "full")
+        said = len(near.sent)
+        self.ada.links.obey(Heal())
+        self.assertEqual(len(near.sent), said)
 
     def test_delayed_cable(self) -> None:
         """A delay holds frames back and keeps their order."""

@@ -97,6 +97,10 @@ class Links:
         self.greeted: list[tuple[int, str]] = []
         self.cable = Cable(True, Random(1))
 
+    def obey(self, command: Disturb | Heal) -> None:
+        """What is asked of the cable."""
+        self.cable.obey(command)
+
     def linked(self) -> tuple[LinkUp, ...]:
         """The links that are up."""
         return self.ups
