@@ -8,6 +8,7 @@ and the sender keeps at most 2,048 unanswered for each receiver.
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -61,19 +62,31 @@ class Receiver(Shown):
     size = 0
     frames = 0
     """Of all connections."""
+    kept: list[bytes] | None = None
+    """The frames themselves, if they are to be kept."""
 
     def __init__(self) -> None:
-        self._kept = self._mine = 0
+        self._mine = 0
+        self._rest = b""
 
     def dataReceived(self, data: bytes) -> None:
         """Count whole frames; answer each 256th."""
-        whole, self._kept = divmod(self._kept + len(data), self.size)
+        self._rest += data
+        end = len(self._rest) - len(self._rest) % self.size
         before = self._mine // ANSWER
-        self._mine += whole
-        Receiver.frames += whole
+        self._mine += end // self.size
+        Receiver.frames += end // self.size
+        self.take(self._rest[:end])
+        self._rest = self._rest[end:]
         answers = self._mine // ANSWER - before
         if answers and self.transport is not None:
             self.transport.write(b"." * answers)
+
+    def take(self, frames: bytes) -> None:
+        """Whole frames."""
+        if Receiver.kept is not None:
+            starts = range(0, len(frames), self.size)
+            Receiver.kept += [frames[start : start + self.size] for start in starts]
 
 
 class Connection(Shown):
@@ -91,12 +104,13 @@ class Connection(Shown):
 
 @define
 class Sender:
-    """Writes as fast as the windows let it."""
+    """Writes as fast as the windows let it, for so long or so many frames."""
 
     frame: bytes
     burst: int
     seconds: float
     k: int
+    posts: float = math.inf
     connections: list[Connection] = field(factory=list)
     sent: int = 0
     _wall: float = 0.0
@@ -120,7 +134,7 @@ class Sender:
 
     def turn(self) -> None:
         """One burst, if there is room for it."""
-        if time.monotonic() - self._wall > self.seconds:
+        if time.monotonic() - self._wall > self.seconds or self.sent >= self.posts:
             self._over = True
             reactor.callLater(DRAIN, self._finish)
             self.heard()
@@ -147,9 +161,10 @@ class Sender:
             self._wall = 0.0
 
 
-def receive(home: str, size: str) -> None:
-    """Listen, count, and say how much CPU it took."""
+def receive(home: str, size: str, keep: str = "") -> None:
+    """Listen, count, and say how much CPU it took; ``keep`` the frames if it is said."""
     Receiver.size = int(size)
+    Receiver.kept = [] if keep else None
     factory = TLSMemoryBIOFactory(peer_tls(home), False, Factory.forProtocol(Receiver))
     port = reactor.listenTCP(0, factory, interface="127.0.0.1")
     say(port=port.getHost().port)
@@ -167,9 +182,11 @@ def receive(home: str, size: str) -> None:
     )
 
 
-def send(home: str, size: str, port: str, k: str, burst: str, seconds: str) -> None:
+def send(
+    home: str, size: str, port: str, k: str, burst: str, seconds: str, posts: str = "inf"
+) -> None:
     """Connect k times and write."""
-    sender = Sender(b"x" * int(size), int(burst), float(seconds), int(k))
+    sender = Sender(b"x" * int(size), int(burst), float(seconds), int(k), float(posts))
     tls: Any = peer_tls(home)
     for _ in range(int(k)):
         endpoint = wrapClientTLS(tls, TCP4ClientEndpoint(reactor, "127.0.0.1", int(port)))

@@ -18,19 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from attrs import asdict, frozen
+from bench_frames import post_frame
 from bench_homes import commit_cost, make_homes
+from bench_page import MESSAGING_PAGE, about, ending, tell
 from bench_process import HERE, BenchError, Child, anchor
 
-from securechat.home.identity import load_home
-from securechat.ids import BootId, Hash
-from securechat.messaging.messages import Posts
-from securechat.messaging.statements import Envelope, attachment_of
-from securechat.node.dispatch import codec
-from securechat.objects import Purpose
-from securechat.wire import pack
-
 OURS, BARE = "securechat", "bare"
-ANCHORS = ("none", "sv:nacl")
+SIGNED, CHAINED = "sv:nacl", "chain:nacl"
+ANCHORS = ("none", SIGNED, CHAINED)
 FIGURES = re.compile(
     r"(?P<rate>[\d.]+) dmsg/s .*snd\s+(?P<sender>[\d.]+) us\s+rcv\s+(?P<receiver>[\d.]+) us"
 )
@@ -54,6 +49,7 @@ class Plan:
     file: str | None
     folder: str | None
     """Where the homes are made; None: where temporary files go."""
+    write: bool
 
     @property
     def cells(self) -> list[tuple[int, int]]:
@@ -83,31 +79,21 @@ class Row:
         return self.sender + self.receiver
 
 
-def frame_size(home: Path, text: int) -> int:
-    """Bytes of the frame that carries one post."""
-    identity = load_home(home, None).identity
-    envelope = Envelope(
-        identity.member, 1, BootId("0" * 32), first=1000, count=1, previous=Hash(b"p" * 32),
-        hlc=2**56, body=b"b" * 32, opening=None,
-    )  # fmt: skip
-    signed = identity.signer.sign(Purpose.ENVELOPE, pack(envelope), attachment_of(("x" * text,)))
-    return len(codec().frame(Posts((signed,))))
-
-
 def run(plan: Plan) -> int:
     """Measure everything, print a line of JSON for each run and the table at the end."""
     rows: list[Row] = []
     problems: list[str] = []
-    for repeat in range(plan.repeats):
-        for k, burst in plan.cells:
-            for measured in _programs(plan, k, burst, repeat):
-                if isinstance(measured, Row):
-                    rows.append(measured)
-                    _tell(plan, measured)
-                else:
-                    problems.append(measured)
-                    print(json.dumps({"problem": measured}), flush=True)
-    _table(plan, rows)
+    with ending():
+        for repeat in range(plan.repeats):
+            for k, burst in plan.cells:
+                for measured in _programs(plan, k, burst, repeat):
+                    if isinstance(measured, Row):
+                        rows.append(measured)
+                        _tell(plan, measured)
+                    else:
+                        problems.append(measured)
+                        print(json.dumps({"problem": measured}), flush=True)
+    tell("fanout", [*about(), *table(plan, rows)], plan.write, MESSAGING_PAGE)
     for problem in problems:
         print(f"not measured: {problem}", file=sys.stderr)
     return 1 if problems else 0
@@ -117,7 +103,7 @@ def _programs(plan: Plan, k: int, burst: int, repeat: int) -> Iterator[Row | str
     with tempfile.TemporaryDirectory(prefix="sc-bench-", dir=plan.folder) as folder:
         homes = make_homes(Path(folder), k, plan.preset)
         cell = (plan, k, burst, repeat, homes)
-        runs: list[Any] = [_bare, _ours]
+        runs: list[Any] = [_bare, ours]
         if plan.anchor:
             runs += [_anchored(work) for work in ANCHORS]
         for program in runs:
@@ -128,7 +114,7 @@ def _programs(plan: Plan, k: int, burst: int, repeat: int) -> Iterator[Row | str
 
 
 def _bare(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
-    size, errors = str(frame_size(homes[0], plan.text)), homes[0].parent / "bare.err"
+    size, errors = str(post_frame(homes[0], plan.text)), homes[0].parent / "bare.err"
     program = [sys.executable, str(HERE / "bench_bare.py")]
     with Child("receivers", [*program, "receive", str(homes[1]), size], errors) as receivers:
         port = str(receivers.hear("port")["port"])
@@ -143,7 +129,7 @@ def _bare(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row
             return _row(BARE, k, burst, repeat, sent, receivers.hear("cpu"), {"frame": int(size)})
 
 
-def _ours(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
+def ours(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
     folder = homes[0].parent
     program = [sys.executable, str(HERE / "bench_node.py")]
     words = [plan.profile or "", str(burst), str(plan.seconds), str(plan.text)]
@@ -200,9 +186,9 @@ def _anchored(work: str) -> Any:
             "drive", "--k", str(k), "--work", work, "--burst", str(burst), "--reps", "1",
             "--secs", str(plan.seconds),
         ]  # fmt: skip
-        folder = Path(str(plan.anchor)).resolve()
+        program = Path(str(plan.anchor)).resolve() / "fanout.py"
         timeout = plan.seconds + SLACK
-        said = anchor(plan.anchor_python, folder, words, homes[0].parent, timeout)
+        said = anchor(plan.anchor_python, program, words, homes[0].parent, timeout)
         found = FIGURES.search(said)
         if found is None:
             raise BenchError(f"anchor {work} printed no figures")
@@ -223,43 +209,49 @@ def _tell(plan: Plan, row: Row) -> None:
 # The table.
 
 
-def _table(plan: Plan, rows: list[Row]) -> None:
-    print(
-        f"\nOne author to k receivers, texts of {plan.text} B, preset {plan.preset}, medians of"
-        f" {plan.repeats} repeats of {plan.seconds:g} s, interleaved (range of the rate)."
-    )
+def table(plan: Plan, rows: list[Row]) -> list[str]:
+    """In Markdown; ratios and goals stand with the program that ours is held against."""
     commits = [row.more["commit_us"] for row in rows if row.program == OURS]
-    if commits:
-        print(
-            f"A bare SQLite commit (WAL, FULL) takes {min(commits):.0f} to {max(commits):.0f} us"
-            " on this disk; each post said alone waits for one."
-        )
-    print("CPU: us per delivered message, author + receivers.  Ratios: rate by rate, CPU by CPU.\n")
-    print(
-        f"{'k':>2} {'burst':>5} {'program':16}{'dmsg/s':>10} {'range':>17}"
-        f"{'CPU us':>9} {'author':>7} {'recv':>7}   ours is of it: rate (range), CPU"
-    )
+    cost = f"{min(commits):.0f} to {max(commits):.0f} us" if commits else "unknown"
+    lines = [
+        f"Texts of {plan.text} B, preset {plan.preset}, medians of {plan.repeats} repeats of"
+        f" {plan.seconds:g} s.  A bare SQLite commit (WAL, FULL) on this disk: {cost}.",
+        "",
+        "| k | burst | program | dmsg/s (range) | CPU, us: author + receivers"
+        " | ours is of its rate | and of its CPU | goal | |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
     for k, burst in plan.cells:
         cell = [row for row in rows if (row.k, row.burst) == (k, burst)]
-        for program in dict.fromkeys(row.program for row in cell):
-            _line(k, burst, program, cell)
+        lines += [_line(burst, name, cell) for name in dict.fromkeys(r.program for r in cell)]
+    return lines
 
 
-def _line(k: int, burst: int, program: str, cell: list[Row]) -> None:
+def goal(program: str, burst: int) -> float | None:
+    """What part of a program's rate ours is to be at least."""
+    goals = {SIGNED: 0.5 if burst == 1 else 3.0, CHAINED: None if burst == 1 else 0.3}
+    return goals.get(program.removeprefix("anchor "))
+
+
+def _line(burst: int, program: str, cell: list[Row]) -> str:
     found = [row for row in cell if row.program == program]
+    median, k = statistics.median, found[0].k
     rates = [row.rate for row in found]
-    median = statistics.median
     ours = {row.repeat: row for row in cell if row.program == OURS}
     pairs = [(ours[row.repeat], row) for row in found if row.repeat in ours]
-    versus = ""
+    words = ["", "", "", ""]
     if program != OURS and pairs:
         ratios = [mine.rate / row.rate for mine, row in pairs]
-        cpus = [mine.cpu / row.cpu for mine, row in pairs]
-        versus = (
-            f"{median(ratios):6.1%} ({min(ratios):.1%}..{max(ratios):.1%}), x{median(cpus):.1f}"
-        )
-    print(
-        f"{k:2d} {burst:5d} {program:16}{median(rates):10.0f} {min(rates):8.0f}..{max(rates):<7.0f}"
-        f"{median([row.cpu for row in found]):9.1f} {median([row.sender for row in found]):7.1f}"
-        f" {median([row.receiver for row in found]):7.1f}   {versus}"
-    )
+        wanted = goal(program, burst)
+        words = [
+            f"{median(ratios):.1%} ({min(ratios):.1%}..{max(ratios):.1%})",
+            f"x{median(mine.cpu / row.cpu for mine, row in pairs):.1f}",
+            "" if wanted is None else f"at least {wanted:.0%}",
+            "" if wanted is None else "met" if median(ratios) >= wanted else "**missed**",
+        ]
+    sender, receiver = (median(getattr(r, side) for r in found) for side in ("sender", "receiver"))
+    shown = (
+        str(k), str(burst), program, f"{median(rates):.0f} ({min(rates):.0f}..{max(rates):.0f})",
+        f"{sender + receiver:.1f}: {sender:.1f} + {receiver:.1f}", *words,
+    )  # fmt: skip
+    return f"| {' | '.join(shown)} |"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import statistics
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from securechat.drills.rig import free_ports
 from securechat.home.admission import consider, found, grant
-from securechat.home.config import Config, make_config
+from securechat.home.config import make_config
 from securechat.home.joining import install, request, request_text
 from securechat.settings import MIB
 
@@ -20,25 +22,31 @@ NEVER = 1_000_000
 """Limits are out of the way: what is measured is the way of a post, not its refusal."""
 
 
-def make_homes(folder: Path, k: int, preset: str) -> list[Path]:
+Limits = Callable[[int], Mapping[str, Any]]
+"""What the configuration of one place says of limits."""
+
+
+def unlimited(place: int) -> Mapping[str, Any]:
+    """Nothing is refused, nothing forgotten."""
+    return {"posts": NEVER, "bytes": 4096 * MIB, "posts_per_second": 100_000, "burst": NEVER}
+
+
+def make_homes(folder: Path, k: int, preset: str, limits: Limits = unlimited) -> list[Path]:
     """The author's home, then those of the receivers; each dials those before it."""
+    folder.mkdir(exist_ok=True)
     now_ms = time.time_ns() // 1_000_000
     addresses = [f"127.0.0.1:{port}" for port in free_ports(k + 1)]
     homes = [folder / name for name in (AUTHOR, *(f"r{number:02d}" for number in range(1, k + 1)))]
-    found(homes[0], AUTHOR, ROOM, _config(addresses[0], (), preset), None, now_ms)
+    alone = make_config(listen=addresses[0], preset=preset, **limits(0))
+    found(homes[0], AUTHOR, ROOM, alone, None, now_ms)
     for place, home in enumerate(homes[1:], 1):
         request(home, home.name, "", None)
         granted = consider(homes[0], request_text(home), 30, None, now_ms)
-        config = _config(addresses[place], tuple(addresses[:place]), preset)
+        config = make_config(
+            listen=addresses[place], peers=tuple(addresses[:place]), preset=preset, **limits(place)
+        )
         install(home, grant(granted, now_ms), "", config, None, now_ms)
     return homes
-
-
-def _config(listen: str, peers: tuple[str, ...], preset: str) -> Config:
-    return make_config(
-        listen=listen, peers=peers, preset=preset, posts=NEVER, bytes=4096 * MIB,
-        posts_per_second=100_000, burst=NEVER,
-    )  # fmt: skip
 
 
 def commit_cost(folder: Path) -> float:

@@ -1,5 +1,5 @@
 """
-What an idle room costs: three real nodes under twistd, nobody says anything.
+What an idle room costs: real nodes under twistd, three or more, and nobody says anything.
 
 The nodes are made and run as a user would (``securechat.drills.rig``).  After a while to settle, what
 they count and what the system counts of them is read twice, so many seconds apart: commits, CPU of
@@ -10,20 +10,24 @@ on the admin port.
 from __future__ import annotations
 
 import json
-import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
 from threading import Event
 
 from attrs import asdict, frozen
+from bench_page import MESSAGING_PAGE, about, ending, tell
+from bench_process import cpu, resident
 
-from securechat.drills.rig import Member, Room
+from securechat.drills.rig import Member, Room, until
 
-NAMES = ("ada", "bob", "carol")
 SETTLE = 15.0
 """Seconds from the last member alive to the first reading: what a start writes is not idleness."""
-TICK = os.sysconf("SC_CLK_TCK")
+MEET = 120.0
+"""Seconds that a large room may take until each sees all alive."""
+ALLOWED = 1.0
+"""Percent of a core that an idle node may take."""
 
 
 @frozen
@@ -39,8 +43,8 @@ class Reading:
     facts: int
     sent: int
     """Bytes written to all links."""
-    resident: int
-    """KiB of memory."""
+    resident: float
+    """MiB of memory."""
 
 
 @frozen
@@ -59,42 +63,46 @@ class Idle:
     resident_mib: float
 
 
-def measure(seconds: float, preset: str) -> list[Idle]:
-    """Three nodes that do nothing for so long."""
+def measure(nodes: int, seconds: float, preset: str) -> list[Idle]:
+    """Nodes that do nothing for so long."""
+    names = [f"n{number:02d}" for number in range(nodes)]
     with tempfile.TemporaryDirectory(prefix="sc-idle-") as folder:
         room = Room(Path(folder), preset=preset, faults=False)
         try:
-            room.found(NAMES[0])
-            for name in NAMES[1:]:
-                room.join(name, NAMES[0])
-            room.start(*NAMES)
-            room.meet(*NAMES)
+            room.found(names[0])
+            for name in names[1:]:
+                room.join(name, names[0])
+            for name in names:
+                # One by one: a start takes a core, and all at once would not answer in time.
+                room.start(name)
+            until(lambda: _met(room, nodes), "each sees all alive", MEET)
             Event().wait(SETTLE)
-            before = {name: _read(room[name]) for name in NAMES}
+            before = {name: _read(room[name]) for name in names}
             Event().wait(seconds)
-            return [_compared(name, before[name], _read(room[name])) for name in NAMES]
+            return [_compared(name, before[name], _read(room[name])) for name in names]
         finally:
             room.close()
+
+
+def _met(room: Room, nodes: int) -> bool:
+    return all(
+        sum(seen["state"] == "alive" for seen in member.items("members")) == nodes
+        for member in room.members.values()
+    )
 
 
 def _read(member: Member) -> Reading:
     assert member.process is not None
     counted = member.ask("counters")
     pid = member.process.pid
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    resident = next(
-        int(line.split()[1])
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
-        if line.startswith("VmRSS")
-    )
     return Reading(
         at=time.monotonic(),
         commits=int(counted["commits"]),
-        cpu=(int(words[11]) + int(words[12])) / TICK,
+        cpu=cpu(pid),
         journal=sum(_size(member.home / f"journal.db{end}") for end in ("", "-wal")),
         facts=_size(member.home / "journal.db"),
         sent=int(counted["bytes_out"]),
-        resident=resident,
+        resident=resident(pid),
     )
 
 
@@ -111,21 +119,36 @@ def _compared(name: str, before: Reading, after: Reading) -> Idle:
         journal_per_hour=(after.journal - before.journal) / seconds * 3600,
         database_per_hour=(after.facts - before.facts) / seconds * 3600,
         sent_per_second=(after.sent - before.sent) / seconds,
-        resident_mib=after.resident / 1024,
+        resident_mib=after.resident,
     )
 
 
-def run(seconds: float, preset: str) -> int:
+def run(nodes: int, seconds: float, preset: str, write: bool) -> int:
     """Measure, and print a line of JSON a node and a table."""
-    found = measure(seconds, preset)
+    with ending():
+        found = measure(nodes, seconds, preset)
     for row in found:
         print(json.dumps({"idle": asdict(row)}), flush=True)
-    print(f"\nAn idle room of three, preset {preset}, {seconds:g} s:")
-    print("node     commits/min   CPU %   journal KiB/h   without WAL   sent B/s   RSS MiB")
-    for row in found:
-        print(
-            f"{row.name:8s} {row.commits_per_minute:11.2f} {row.cpu_percent:7.2f}"
-            f" {row.journal_per_hour / 1024:15.1f} {row.database_per_hour / 1024:13.1f}"
-            f" {row.sent_per_second:10.0f} {row.resident_mib:9.1f}"
-        )
+    heading = f"An idle room of {nodes}, preset {preset}, {seconds:g} s; one node"
+    tell("idle", [*about(heading), *table(found)], write, MESSAGING_PAGE)
     return 0
+
+
+def table(found: list[Idle]) -> list[str]:
+    """Median and range over the nodes, in Markdown."""
+    columns = (
+        ("CPU, % of a core", "cpu_percent", 1.0), ("RSS, MiB", "resident_mib", 1.0),
+        ("commits/min", "commits_per_minute", 1.0), ("sent, B/s", "sent_per_second", 1.0),
+        ("journal, KiB/h", "journal_per_hour", 1024.0),
+        ("without WAL, KiB/h", "database_per_hour", 1024.0),
+    )  # fmt: skip
+    lines = ["| what | median of the nodes | range | goal | |", "|---|---|---|---|---|"]
+    for title, name, unit in columns:
+        values = [getattr(row, name) / unit for row in found]
+        median = statistics.median(values)
+        goal = ("", "")
+        if name == "cpu_percent":
+            goal = (f"at most {ALLOWED:g}", "met" if median <= ALLOWED else "**missed**")
+        shown = f"{median:.2f} | {min(values):.2f}..{max(values):.2f}"
+        lines.append(f"| {title} | {shown} | {' | '.join(goal)} |")
+    return lines

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import bench_fanout
 import bench_idle
 import bench_membership_main
+import bench_messaging_main
 
 from securechat.settings import MAX_MEMBERS, MAX_TEXT, PRESETS
 
@@ -63,14 +64,18 @@ def parser() -> argparse.ArgumentParser:
     add("--seconds", type=seconds(30), default=2.5, help="how long each run speaks")
     add("--preset", choices=list(PRESETS), default="lan")
     add("--text", type=whole(MAX_TEXT), default=150, help="bytes of each text")
-    add("--anchor", metavar="DIR", help="also run DIR/fanout.py beside ours")
+    add("--anchor", metavar="DIR", help="also run the programs of this folder beside ours")
     add("--anchor-python", metavar="PYTHON", default=sys.executable)
     add("--profile", metavar="DIR", help="write cProfile files there; the figures are then no use")
     add("--folder", metavar="DIR", help="where the homes are made; /dev/shm is a disk without wait")
     add("--json", metavar="FILE", help="also append each run's line of JSON to this file")
-    idle = commands.add_parser("idle", help="a room of three in which nobody speaks")
+    add("--write", action="store_true", help=bench_messaging_main.WRITE)
+    idle = commands.add_parser("idle", help="a room in which nobody speaks")
+    idle.add_argument("--nodes", type=whole(MAX_MEMBERS), default=3)
     idle.add_argument("--seconds", type=seconds(86_400), default=300.0)
     idle.add_argument("--preset", choices=list(PRESETS), default="lan")
+    idle.add_argument("--write", action="store_true", help=bench_messaging_main.WRITE)
+    bench_messaging_main.add(commands, whole, seconds)
     bench_membership_main.add(commands, whole, seconds)
     return made
 
@@ -81,10 +86,10 @@ def main() -> int:
     if "run" in asked:
         return int(asked.run(asked))
     if asked.command == "idle":
-        return bench_idle.run(asked.seconds, asked.preset)
+        return bench_idle.run(asked.nodes, asked.seconds, asked.preset, asked.write)
     plan = bench_fanout.Plan(
         asked.k, asked.burst, asked.repeats, asked.seconds, asked.preset, asked.text,
-        asked.anchor, asked.anchor_python, asked.profile, asked.json, asked.folder,
+        asked.anchor, asked.anchor_python, asked.profile, asked.json, asked.folder, asked.write,
     )  # fmt: skip
     return bench_fanout.run(plan)
 

@@ -25,11 +25,11 @@ import bench_membership_serf as serf_side
 from attrs import asdict, define, field, frozen
 from bench_membership_cuts import Cuts
 from bench_membership_figures import LAN, LOCAL, Figure, Samples, missed, table
-from bench_membership_page import about, ending, tell
 from bench_membership_places import Loopback, Namespaces, Place, lacking
 from bench_membership_rooms import Cluster, Ours
 from bench_membership_serf import Serf
 from bench_membership_views import ALIVE, SUSPECT, UNREACHABLE, firsts, verdicts
+from bench_page import about, ending, tell
 from bench_process import BenchError
 
 MEMBERS = 5

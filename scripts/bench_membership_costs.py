@@ -8,18 +8,16 @@ Ethernet header; without root there is no such namespace and only the former.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 from bench_membership_rooms import Cluster, Ours
+from bench_process import cpu
 
 from securechat.admin.blocking import connect
 
-TICK = os.sysconf("SC_CLK_TCK")
 KINDS = frozenset(
     {
         "Ping",
@@ -78,21 +76,6 @@ def _counted(room: Cluster) -> list[dict[str, Any]]:
     for member in sorted(room.processes):
         with connect(room.home(member), "bench") as talk:
             found.append(talk.request("counters"))
-    return found
-
-
-def cpu(pid: int) -> float:
-    """Seconds of CPU of a process, in all its threads."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / TICK
-
-
-def resident(pids: Sequence[int], key: str = "Rss") -> list[float]:
-    """MiB of memory of each; ``Pss`` shares what several have in common among them."""
-    found = []
-    for pid in pids:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        found += [int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{key}:")]
     return found
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from threading import Event
 
 from attrs import asdict, define, field, frozen
-from bench_membership_costs import cpu, resident
-from bench_membership_page import about, ending, tell
 from bench_membership_places import Loopback
 from bench_membership_rooms import Ours
 from bench_membership_views import ALIVE, SUSPECT, UNREACHABLE, everyone, firsts, verdicts
+from bench_page import about, ending, tell
+from bench_process import cpu, resident
 
 GATHER = 300.0
 COARSE = 0.1
@@ -112,8 +112,8 @@ class Watched:
             suspicions=len(verdicts(said, SUSPECT)),
             unreachable=len(verdicts(said, UNREACHABLE)),
             cpu_percent=round((used - before) / (now - (at or self.first)) * 100, 1),
-            resident_mib=round(sum(resident(pids)), 1),
-            proportional_mib=round(sum(resident(pids, "Pss")), 1),
+            resident_mib=round(sum(map(resident, pids)), 1),
+            proportional_mib=round(sum(resident(pid, "Pss") for pid in pids), 1),
         )
         self.glances.append(glance)
         print(json.dumps({"room": asdict(glance)}), flush=True)

@@ -17,12 +17,12 @@ from threading import Event
 
 import bench_membership_serf as serf_side
 from attrs import asdict, frozen
-from bench_membership_costs import Reading, read, resident
-from bench_membership_page import about, ending, tell
+from bench_membership_costs import Reading, read
 from bench_membership_places import Loopback, Namespaces, Place, lacking
 from bench_membership_rooms import Cluster, Ours
 from bench_membership_serf import Serf
-from bench_process import BenchError
+from bench_page import about, ending, tell
+from bench_process import BenchError, resident
 
 STAGGER = 0.4
 """Seconds between two starts: a start takes about one core for so long."""
@@ -100,7 +100,7 @@ def compared(room: Cluster, before: Reading, after: Reading) -> Cost:
         wire=(after.wire - before.wire) / each,
         packets=(after.packets - before.packets) / each,
         cpu_percent=(sum(after.cpu) - sum(before.cpu)) / each * 100,
-        resident_mib=sum(resident(pids)) / room.members,
+        resident_mib=sum(map(resident, pids)) / room.members,
     )
 
 

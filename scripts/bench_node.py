@@ -17,15 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import bench_child
-from attrs import define, field
+from attrs import asdict, define, evolve, field, frozen
 from bench_child import Profile, cpu, reactor, resident, say
+from bench_homes import NEVER
 from twisted.python import log
 
-from securechat.home.identity import load_home
+from securechat.home.config import Config
+from securechat.home.identity import Home, load_home
 from securechat.ids import MemberId, Stream
 from securechat.inputs import Say
 from securechat.messaging.streams import Streams
 from securechat.node.service import NodeService
+from securechat.settings import Settings
 
 WINDOW = 2048
 WARM_UP = 256
@@ -36,9 +39,24 @@ SETTLE = 1.0
 """Seconds of quiet between the last link and the first measurement."""
 
 
-def opened(home: Path) -> NodeService:
-    """A running node."""
-    service = NodeService(reactor, lambda: load_home(home, None))
+@frozen
+class Hasty(Config):
+    """A configuration without the limit of recovery, which no file can lift."""
+
+    def settings(self) -> Settings:
+        """The same knobs but for one."""
+        return evolve(Config.settings(self), recovery_per_second=float(NEVER))
+
+
+def opened(home: Path, hasty: bool = False) -> NodeService:
+    """A running node; a hasty one asks for what it lacks as fast as it is answered."""
+
+    def load() -> Home:
+        found = load_home(home, None)
+        config = Hasty(**asdict(found.config, recurse=False)) if hasty else found.config
+        return evolve(found, config=config)
+
+    service = NodeService(reactor, load)
     service.startService()
     return service
 
@@ -142,9 +160,9 @@ class Author:
     _spoke: float = 0.0
     _cpu: float = 0.0
 
-    def warm_up(self) -> None:
-        """Say a few posts first, so that every code has run and every cache is filled."""
-        self._until = WARM_UP
+    def warm_up(self, posts: str = str(WARM_UP)) -> None:
+        """Say so many posts; a few first, so that every code has run and every cache is filled."""
+        self._until = self.sent + int(posts)
         self._wall = time.monotonic()
         self._turn()
 
@@ -194,7 +212,7 @@ class Author:
         if self._acked < self.sent and time.monotonic() < until:
             reactor.callLater(PAUSE, self._drain, until)
         elif self._until:
-            say(warm=True)
+            say(warm=self._acked, wall=time.monotonic() - self._wall)
         else:
             self._finish()
 

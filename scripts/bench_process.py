@@ -14,6 +14,19 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU of a process, in all its threads."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / TICK
+
+
+def resident(pid: int, key: str = "Rss") -> float:
+    """MiB of memory of a process now; ``Pss`` shares what several have in common among them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{key}:")) / 1024
 
 
 class BenchError(Exception):
@@ -39,11 +52,16 @@ class Child:
             self._lines.put(line)
         self._lines.put("")
 
-    def say(self, word: str) -> None:
+    @property
+    def pid(self) -> int:
+        """For what the system counts of it."""
+        return self._process.pid
+
+    def say(self, *words: object) -> None:
         """Tell it to do something."""
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.write(word + "\n")
+            self._process.stdin.write(" ".join(map(str, words)) + "\n")
             self._process.stdin.flush()
 
     def hear(self, wanted: str, timeout: float = 60.0) -> dict[str, Any]:
@@ -59,6 +77,10 @@ class Child:
             )
             raise BenchError(f"{self.name}: {wanted!r} was wanted, not {said}")
         return dict(found)
+
+    def end(self) -> None:
+        """End it now."""
+        self.__exit__()
 
     def __enter__(self) -> Child:
         return self
@@ -76,9 +98,9 @@ class Child:
             self._process.wait(5)
 
 
-def anchor(python: str, folder: Path, words: Sequence[str], temp: Path, timeout: float) -> str:
+def anchor(python: str, program: Path, words: Sequence[str], temp: Path, timeout: float) -> str:
     """What one program of the anchors prints."""
-    command = [python, str(folder / "fanout.py"), *words]
+    command, name = [python, str(program), *words], f"{program.name} {' '.join(words)}"
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
         text=True, start_new_session=True, cwd=temp,
@@ -87,10 +109,13 @@ def anchor(python: str, folder: Path, words: Sequence[str], temp: Path, timeout:
     try:
         said, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise BenchError(f"anchor {' '.join(words)}: not within {timeout:g} s") from None
+        raise BenchError(f"{name}: not within {timeout:g} s") from None
+    finally:
+        # What it started is in its group, also when it was interrupted.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     if process.returncode:
         last = (errors.strip().splitlines() or ["no word"])[-1]
-        raise BenchError(f"anchor {' '.join(words)}: {last}")
+        raise BenchError(f"{name}: {last}")
     return said

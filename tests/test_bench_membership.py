@@ -20,7 +20,7 @@ class ScriptCase(SynchronousTestCase):
         """The scripts import each other by their bare names."""
         self.patch(sys, "path", [str(ROOT / "scripts"), *sys.path])
         self.figures: Any = import_module("bench_membership_figures")
-        self.page: Any = import_module("bench_membership_page")
+        self.page: Any = import_module("bench_page")
         self.views: Any = import_module("bench_membership_views")
 
 

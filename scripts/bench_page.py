@@ -1,8 +1,8 @@
 """
 What a run says about itself, and its place on the page of figures.
 
-A section of ``docs/membership-figures.md`` stands between two comments with its name; a run that is
-told to ``--write`` replaces what stands there, and touches nothing else.
+A section of a page in ``docs`` stands between two comments with its name; a run that is told to
+``--write`` replaces what stands there, and touches nothing else.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import securechat
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "membership-figures.md"
+MESSAGING_PAGE = ROOT / "docs" / "messaging-figures.md"
 
 
 def commit() -> str:
