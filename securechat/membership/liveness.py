@@ -4,6 +4,9 @@ The states that a node gives to another member, and the signs that move them (DE
 ``alive`` is contact, ``suspect`` its loss or its lack, ``unreachable`` a suspicion that ended without
 contact, ``left`` the member's own signed word.  The table says what each sign does in each state;
 when a sign is given, ``verdict`` and its neighbours decide.
+
+A sign counts if it changes the state, or what goes with the state: how an alive member is reached, and
+the clock of a suspicion.  Whatever else is seen is shown as well, and why it did not count.
 """
 
 from __future__ import annotations
@@ -87,6 +90,24 @@ RENEWS = frozenset({Sign.NEWS, Sign.RESTARTED})
 ACCUSES = frozenset({Sign.LINK_ENDED, Sign.SILENCE, Sign.TIME_IS_UP, Sign.REFUSED})
 """The signs by which a change of state is something that we say against the member."""
 SIGNS = {sign.value: sign for sign in Sign}
+STAYING: dict[Liveness, frozenset[Sign]] = {
+    A: frozenset({Sign.VOUCHED}),
+    S: frozenset({Sign.CONFIRMED, *RENEWS}),
+}
+"""The signs that count in a state which stays: who brings word of it, and how long it is suspect."""
+IDLE = {
+    A: "it is alive: there is no suspicion",
+    S: "it is suspect already",
+    U: "it is unreachable already",
+    L: "it left, and only a later epoch returns it",
+}
+
+
+def idle(state: Liveness, sign: Sign) -> str:
+    """Why a sign does not count in a state; empty if it does."""
+    if TRANSITIONS[state][sign] is not state or sign in STAYING.get(state, ()):
+        return ""
+    return IDLE[state]
 
 
 def recomputed(lines: Iterable[Evidence]) -> Liveness | None:

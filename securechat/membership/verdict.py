@@ -4,7 +4,8 @@ What this node believes of each member, from evidence (DESIGN 5; the study's sec
 ``alive`` needs contact with the member's newest process: of our own, or through a go-between that
 brings what the member signed for us just now.  A member that was only heard of, in a claim or from our
 own disk, is ``suspect`` until it is reached.  A suspicion lasts ``settings.suspicion``: the longer the
-worse we do ourselves, the shorter the more others confirm it.  It ends early by contact, by refused
+worse we do ourselves, the shorter the more others confirm it, up to as many as make it the shortest:
+the word of further ones is shown and does not count.  It ends early by contact, by refused
 redials, or by a leave.  Only ``left`` is the member's own word; it wins its epoch, and a later epoch
 returns the member.
 
@@ -24,7 +25,7 @@ from securechat.inputs import Instant
 from securechat.membership.evidence import Evidence, Ring
 from securechat.membership.health import LocalHealth
 from securechat.membership.ledger import Ledger
-from securechat.membership.liveness import ACCUSES, RENEWS, TRANSITIONS, Sign
+from securechat.membership.liveness import ACCUSES, RENEWS, TRANSITIONS, Sign, idle
 from securechat.notices import Liveness, MemberChanged, Roster, Seat, Via
 from securechat.settings import Settings
 
@@ -64,7 +65,7 @@ class Seen:
     needed: int = 0
     """How many make it the shortest."""
     confirmed: set[MemberId] = field(factory=set)
-    """Who confirmed it since it began."""
+    """Who confirms it, of those who count."""
     nacked: set[MemberId] = field(factory=set)
     ring: Ring = field(factory=Ring)
 
@@ -143,11 +144,14 @@ class Verdicts:
         seen = self.seen.get(member)
         if seen is None:
             return
-        if seen.state is not S:
-            self.note(member, now, what, f"it is {seen.state.value} already", by)
-        elif by not in seen.confirmed:
+        if seen.state is S and by in seen.confirmed:
+            return
+        if seen.state is S and len(seen.confirmed) >= self._needed(seen):
+            self.note(member, now, what, "as many as count confirm it already", by)
+            return
+        if seen.state is S:
             seen.confirmed.add(by)
-            self.judge(member, Sign.CONFIRMED, now, what, by)
+        self.judge(member, Sign.CONFIRMED, now, what, by)
 
     def nack(self, member: MemberId, by: MemberId, now: Instant) -> None:
         """A go-between got no answer of it: a confirmation, once for each."""
@@ -174,9 +178,12 @@ class Verdicts:
     def judge(
         self, member: MemberId, sign: Sign, now: Instant, what: str, by: MemberId | None = None
     ) -> None:
-        """Evidence that counts."""
+        """Evidence, if it counts in the member's state."""
         seen = self.seen.get(member)
         if seen is None:
+            return
+        if why := idle(seen.state, sign):
+            self.note(member, now, what, why, by)
             return
         after = TRANSITIONS[seen.state][sign]
         line = Evidence(now.wall_ms, by or self._ledger.me, what, after, True, sign.value)
@@ -185,13 +192,13 @@ class Verdicts:
             seen.at_the_door = seen.at_the_door and after is S
             seen.state, seen.since, seen.why = after, now, what
             self._moved = True
-            self._time(seen, now)
-            seen.ring.add(line)
+        elif sign not in RENEWS:
+            seen.ring.repeat(line)
             return
-        seen.accused = seen.accused and sign not in RENEWS
-        if after is S and sign in RENEWS:
-            self._time(seen, now)
-        seen.ring.repeat(line)
+        else:
+            seen.accused = False
+        self._time(seen, now)
+        seen.ring.add(line)
 
     def note(
         self, member: MemberId, now: Instant, what: str, why: str, by: MemberId | None = None
@@ -257,12 +264,14 @@ class Verdicts:
                 continue
             nacks = {by for by in seen.nacked if self.state(by) is A}
             present = nacks.union(confirming(member))
-            for by in sorted(present - seen.confirmed):
-                self.confirm(member, by, now, "it does not hear it either")
             for by in sorted(seen.confirmed - present):
                 seen.confirmed.discard(by)
-                self.note(member, now, "its confirmation", "counts no longer", by)
-            self._set(seen, len(present), now.mono)
+                rule = Sign.CONFIRMED.value
+                seen.ring.withdraw(by, rule, now.wall_ms, "counts no longer")
+            for by in sorted(present - seen.confirmed):
+                if len(seen.confirmed) < self._needed(seen):
+                    self.confirm(member, by, now, "it does not hear it either")
+            self._set(seen, len(seen.confirmed), now.mono)
 
     def _needed(self, seen: Seen) -> int:
         """K: no more confirmations are waited for than there are others who could give one."""

@@ -13,7 +13,8 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 - P12 who is alive through others has just signed that it is there. P18 what an observer says that is
   not alive itself counts for nothing.
 - P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
-  gives the state that is shown (``grounds``). P20 an epoch passes all earlier ones of its member.
+  gives the state that is shown, and how many confirm a suspicion; each line that counts was of use
+  (``grounds``). P20 an epoch passes all earlier ones of its member.
 - P22 lists and frames stay within what the members can make of them.
 """
 
@@ -42,7 +43,7 @@ from securechat.notices import Liveness, MemberChanged, PostShown, Via
 from securechat.objects import Signed
 from securechat.signing import Verifier
 from securechat.simulation.frames import bodies
-from securechat.simulation.grounds import confirming, unfounded
+from securechat.simulation.grounds import confirmers, confirming, unfounded
 from securechat.simulation.past import Past
 from securechat.simulation.shapes import Presence, Row, Site
 from securechat.wire import Codec
@@ -254,6 +255,10 @@ class Judge:
                 self._report("P12", site.name, f"shows {who} alive, which it did not say lately")
         if problem := unfounded(row.state, row.evidence):
             self._report("P16", site.name, f"{who}: {problem}")
+        shown = 0 if row.suspicion is None else row.suspicion.confirmed
+        if shown != (told := len(confirmers(row.evidence))):
+            text = f"{who}: {shown} confirm the suspicion, and {told} by the evidence"
+            self._report("P16", site.name, text)
         if len(row.evidence) > MOST_LINES:
             self._report("P22", site.name, f"{who}: {len(row.evidence)} lines of evidence")
 
@@ -267,6 +272,10 @@ class Judge:
                 text = (
                     f"{member[:8]}: counts a word of {line.by[:8]}, which is not alive: {line.what}"
                 )
+                self._report("P18", site.name, text)
+        for row in view.members:
+            if lost := confirmers(row.evidence) - alive:
+                text = f"{row.member[:8]}: {sorted(lost)} confirm it, and are not alive any more"
                 self._report("P18", site.name, text)
         past.lines, past.alive = lines, alive
 

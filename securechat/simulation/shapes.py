@@ -54,6 +54,15 @@ class Line(Protocol):
         ...
 
 
+class Clock(Protocol):
+    """The clock of a suspicion."""
+
+    @property
+    def confirmed(self) -> int:
+        """How many others confirm it."""
+        ...
+
+
 class Row(Protocol):
     """One member as a node shows it."""
 
@@ -90,6 +99,11 @@ class Row(Protocol):
     @property
     def evidence(self) -> Sequence[Line]:
         """Why."""
+        ...
+
+    @property
+    def suspicion(self) -> Clock | None:
+        """While it is suspect."""
         ...
 
 

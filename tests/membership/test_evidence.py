@@ -42,6 +42,31 @@ class RingTests(SynchronousTestCase):
         self.assertEqual(sum(line.counted for line in ring.lines), 16)
         self.assertEqual(len(ring.lines), RING)
 
+    def test_what_the_state_rests_on_goes_last(self) -> None:
+        """What set the state, and what has counted since, outlives whatever else is told."""
+        ring = Ring()
+        ring.add(evolve(LINE, counted=True, what="link ended"))
+        for name in ("bob", "carol"):
+            ring.repeat(evolve(LINE, by=someone(name).id, counted=True, what="no answer"))
+        for number in range(10):
+            ring.repeat(evolve(LINE, what=f"somebody says {number}"))
+        kept = [line for line in ring.lines if line.counted]
+        for number in range(RING):
+            ring._append(evolve(LINE, what=f"said again {number}"), begins=False)
+        self.assertEqual([line for line in ring.lines if line.counted], kept)
+        self.assertEqual(len(ring.lines), RING)
+
+    def test_withdrawn(self) -> None:
+        """What counts no longer is shown once, as such; of an earlier suspicion it did count."""
+        ring, bob = Ring(), someone("bob").id
+        said = evolve(LINE, by=bob, counted=True, why="a rule")
+        for at in (1, 3):
+            ring.add(evolve(LINE, at=at, counted=True))
+            ring.repeat(evolve(said, at=at + 1, what=f"said at {at}"))
+        ring.withdraw(bob, "a rule", 9, "counts no longer")
+        told = [(line.at, line.counted) for line in ring.lines if line.by == bob]
+        self.assertEqual(told, [(2, True), (9, False)])
+
     @given(st.lists(st.tuples(st.booleans(), st.sampled_from("abc")), max_size=100))
     def test_latest_last(self, lines: list[tuple[bool, str]]) -> None:
         """Whatever comes, the newest line is the last one and the ring stays bounded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import product
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -165,6 +166,35 @@ class VerdictTests(SynchronousTestCase):
         self.verdicts.note(BOB.id, at(1), "dial: tls", "identity evidence")
         line = self.verdicts.seen[BOB.id].ring.lines[-1]
         self.assertEqual((line.counted, line.why, line.verdict), (False, "identity evidence", S))
+
+    def test_evidence_of_no_use(self) -> None:
+        """Refused redials of a member that is alive, through others say, are shown and do not count."""
+        self.verdicts.contact(BOB.id, at(1))
+        self.verdicts.judge(BOB.id, Sign.REFUSED, at(2), "redials refused: two of ours")
+        line = self.verdicts.seen[BOB.id].ring.lines[-1]
+        told = (line.counted, line.why, line.verdict)
+        self.assertEqual(told, (False, "it is alive: there is no suspicion", A))
+        self.assertIs(self.verdicts.state(BOB.id), A)
+
+    def test_no_more_confirmations_count_than_are_needed(self) -> None:
+        """In a room of five two confirm; the third does not count before one of them is withdrawn."""
+        subject = verdicts()
+        others = [someone(name).id for name in ("carol", "dave", "eve")]
+        for member in (BOB.id, *others):
+            subject.join(member, at(0), member, "claim")
+            subject.contact(member, at(0))
+        subject.judge(BOB.id, Sign.SILENCE, at(1), "no ack")
+        seen = subject.seen[BOB.id]
+        with mock.patch.object(Ledger, "size", 5):
+            for number, by in enumerate(others):
+                subject.confirm(BOB.id, by, at(2 + number), "suspect for it")
+            self.assertEqual(seen.confirmed, set(others[:2]))
+            self.assertFalse(seen.ring.lines[-1].counted)
+            subject.retime(lambda _: others[1:], at(6))
+        self.assertEqual(seen.confirmed, set(others[1:]))
+        said = {(line.by, line.counted, line.why) for line in seen.ring.lines}
+        self.assertIn((others[0], False, "counts no longer"), said)
+        self.assertNotIn((others[0], True, Sign.CONFIRMED.value), said)
 
     def test_strangers(self) -> None:
         """Nothing is believed of a member that is not in the roster."""

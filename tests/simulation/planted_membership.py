@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 
 from securechat.effects import Send
 from securechat.inputs import DialOutcome, Instant
-from securechat.membership import claims, contact, evidence
+from securechat.membership import claims, contact, evidence, verdict
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Outcome, Standing, Told
 from securechat.membership.dialing import Dialing
@@ -103,12 +103,14 @@ def _latest(one: Any, other: Any) -> Any:
     return other
 
 
-def _nacks_of_all(self: Any, member: Any, by: Any, now: Instant) -> None:
-    """A go-between that left or is lost is believed as well."""
-    seen = self.seen.get(member)
-    if seen is not None and seen.state is Liveness.SUSPECT:
-        seen.nacked.add(by)
-        self.confirm(member, by, now, "no answer to it either")
+def _nacks_of_all() -> Patch:
+    """A go-between that left or is lost since is believed as well."""
+    true_retime = Verdicts.retime
+
+    def retime(self: Any, confirming: Any, now: Instant) -> None:
+        true_retime(self, lambda of: {*confirming(of), *self.seen[of].nacked}, now)
+
+    return mock.patch.object(Verdicts, "retime", retime)
 
 
 @contextmanager
@@ -198,6 +200,17 @@ def _news_is_life() -> Patch:
     return mock.patch.dict(TRANSITIONS[Liveness.UNREACHABLE], {Sign.NEWS: Liveness.ALIVE})
 
 
+def _everything_counts(*_: Any) -> str:
+    return ""
+
+
+def _confirmed_in_silence(self: Any, member: Any, by: Any, *_: Any) -> None:
+    """A confirmation shortens a suspicion, and leaves no line of evidence."""
+    seen = self.seen.get(member)
+    if seen is not None and seen.state is Liveness.SUSPECT:
+        seen.confirmed.add(by)
+
+
 def _half_a_second(self: Any, members: int, confirmed: int, needed: int, score: int) -> float:
     return 0.5
 
@@ -256,8 +269,19 @@ BUGS: tuple[Planted, ...] = (
     ),
     Planted("news is taken for life", ("P16",), "a partition", _news_is_life),
     Planted(
-        "nacks of the lost count", ("P18",), "accusers that leave",
-        _swap(Verdicts, "nack", _nacks_of_all),
+        "whatever is seen counts", ("P16",), "a process is killed",
+        _swap(verdict, "idle", _everything_counts),
+    ),
+    Planted(
+        "confirmations leave no line", ("P16",), "a machine vanishes",
+        _swap(Verdicts, "confirm", _confirmed_in_silence),
+    ),
+    Planted(
+        "what is withdrawn counts on", ("P16",), "accusers that leave",
+        _swap(evidence.Ring, "withdraw", _nothing),
+    ),
+    Planted(
+        "nacks of the lost count", ("P18",), "accusers that leave", _nacks_of_all,
     ),
     Planted("TLS accuses", ("P19", "P7"), "simultaneous dials", _tls_accuses),
     Planted(

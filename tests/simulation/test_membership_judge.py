@@ -60,6 +60,16 @@ class Seen:
     at: int = 1
 
 
+ALIVE = (Seen(JOINED, "suspect"), Seen(CONTACT, "alive"))
+
+
+@frozen
+class Clock:
+    """A suspicion that so many others confirm."""
+
+    confirmed: int
+
+
 @frozen
 class Member:
     """A member as bob shows it."""
@@ -67,10 +77,11 @@ class Member:
     state: str = "alive"
     epoch: int = 1
     incarnation: int = 0
-    evidence: tuple[Seen, ...] = (Seen(JOINED, "suspect"), Seen(CONTACT, "alive"))
+    evidence: tuple[Seen, ...] = ALIVE
     via: str = "direct"
     since: int = 1
     member: MemberId = ADA.signer.member
+    suspicion: Clock | None = None
 
 
 @frozen
@@ -238,14 +249,27 @@ class JudgeTests(SynchronousTestCase):
     def test_observers(self) -> None:
         """P18: the row of an observer that is not alive counts."""
         line = Seen(grounds.CONFIRMED, "suspect", by=self.carol.member)
-        row = Member("suspect", evidence=(Seen(SILENCE, "suspect"), line))
+        row = Member("suspect", evidence=(Seen(SILENCE, "suspect"), line), suspicion=Clock(1))
         carol = Member("unreachable", 0, member=self.carol.member, since=9,
                        evidence=(Seen(TIME, "unreachable"),))  # fmt: skip
         self.judge._issued.setdefault(self.carol.member, set())
         self.assertIn("P18", self.shows(row, carol))
+        self.assertIn("P18", self.shows(row, carol), "as long as it counts")
         alive_again = evolve(carol, state="alive", evidence=(Seen(CONTACT, "alive"),))
         other = evolve(row, evidence=(*row.evidence, evolve(line, at=3)))
+        self.assertNotIn("P18", self.shows(evolve(other, state="alive", evidence=ALIVE), carol))
         self.assertNotIn("P18", self.shows(other, alive_again))
+
+    def test_confirmed(self) -> None:
+        """P16: a suspicion is confirmed by as many as the evidence names, by nobody else."""
+        line = Seen(grounds.CONFIRMED, "suspect", by=self.carol.member)
+        row = Member("suspect", evidence=(Seen(SILENCE, "suspect"), line, evolve(line, at=2)))
+        self.assertNotIn("P16", self.shows(evolve(row, suspicion=Clock(1))))
+        for shown in (None, Clock(0), Clock(2)):
+            self.assertIn("P16", self.shows(evolve(row, suspicion=shown)))
+        again = evolve(row, evidence=(*row.evidence, Seen(grounds.NEWS, "suspect")))
+        self.assertNotIn("P16", self.shows(evolve(again, suspicion=Clock(0))))
+        self.assertIn("P16", self.shows(evolve(again, suspicion=Clock(1))))
 
     def test_epoch_passed(self) -> None:
         """P20: in the end a node speaks in the highest epoch that was ever said in its name."""
@@ -294,6 +318,16 @@ class GroundsTests(SynchronousTestCase):
         self.assertIn("no evidence", unfounded("alive", ()))
         self.assertIn("gives unreachable", unfounded("suspect", lines))
         self.assertIn("no rule", unfounded("unreachable", (*lines, Seen("a whim", "left"))))
+
+    def test_of_no_use(self) -> None:
+        """A line that says that it counted, and changed nothing; where a list was cut, it may."""
+        refused = "redials were refused where it was reached before"
+        alive = (Seen(JOINED, "suspect"), Seen(CONTACT, "alive"))
+        idle = Seen(refused, "alive")
+        self.assertIn("changes nothing of alive", unfounded("alive", (*alive, idle)))
+        self.assertEqual(unfounded("alive", (*alive, evolve(idle, counted=False))), "")
+        self.assertEqual(unfounded("alive", (*alive, Seen(grounds.VOUCHED, "alive"))), "")
+        self.assertEqual(unfounded("suspect", (Seen(SILENCE, "suspect"),)), "")
 
 
 def _imports(tree: ast.AST) -> Iterable[str]:
