@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from attrs import define, evolve, field
 
-from securechat.chat.rows import GAP, LAST, NOTE, SAID, Gap, Key, Note, Said, Stored
+from securechat.chat.rows import FIRST, GAP, LAST, NOTE, SAID, Gap, Key, Note, Said, Stored
 
 HISTORY = 200
 
@@ -73,7 +73,9 @@ class Buffer:
             self.ids[said.id] = said.key
             return old, self._index(said.key)
         self.ids[said.id] = said.key
-        return None, self._insert(said.key, said)
+        self._insert(said.key, said)
+        self._anchor(said)
+        return None, self._index(said.key)
 
     def find(self, message: str) -> Said | None:
         """The message of that id, if this buffer holds it."""
@@ -95,7 +97,7 @@ class Buffer:
             self._insert(gap.key, gap)
 
     def note(self, at: int | None, text: str, tone: str = "note") -> Note:
-        """Say something behind the last row; it stays there."""
+        """Say something behind the last row; it stays there, with no row until one comes later."""
         self.notes += 1
         place = next((key[0] for key in reversed(self.keys) if key[0] != LAST), LAST)
         note = Note(at, text, (place, NOTE, self.notes), tone)
@@ -121,6 +123,18 @@ class Buffer:
         return next(
             (r for r in reversed(self.rows) if isinstance(r, Said) and (r.own or not own)), None
         )
+
+    def _anchor(self, said: Said) -> None:
+        """What was noted when nothing had been said yet stays above what is said after it."""
+        while self.keys[-1][:2] == (LAST, NOTE):
+            note = next(row for row in self.rows if row.key[:2] == (LAST, NOTE))
+            assert isinstance(note, Note)
+            if said.at is None or (note.at or 0) > said.at:
+                return
+            before = self.keys[: self._index(said.key)]
+            place = next((key[0] for key in reversed(before) if key[1] == SAID), FIRST)
+            self._drop(self._index(note.key))
+            self._insert((place, *note.key[1:]), evolve(note, key=(place, *note.key[1:])))
 
     def _index(self, key: Key) -> int:
         return bisect_left(self.keys, key)

@@ -22,6 +22,8 @@ Key = tuple[Any, ...]
 GAP, SAID, NOTE = 0, 1, 2
 LAST: Key = ((float("inf"),), "", 0, "", 0)
 """The place after everything said."""
+FIRST: Key = ((-1,), "", 0, "", 0)
+"""The place before everything said."""
 
 GLYPHS = {"queued": ".", "sent": ">", "acked": "+", "unknown": "?", "rejected": "!", "expired": "!"}
 FINAL = ("acked", "rejected", "expired")

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.chat.buffers import Buffer
 from securechat.chat.rows import LAST, Gap, Note, Said
-from tests.chat.scene import gap, post
+from tests.chat.scene import NOON, gap, post
 
 
 def filled(*minutes: float) -> Buffer:
@@ -22,6 +22,11 @@ def filled(*minutes: float) -> Buffer:
 def texts(buffer: Buffer) -> list[str]:
     """The rows in words."""
     return [row.text or "" if isinstance(row, Said | Note) else "gap" for row in buffer.rows]
+
+
+def noon(minute: int) -> int:
+    """Minutes after noon, in ms."""
+    return NOON + minute * 60_000
 
 
 class OrderTests(SynchronousTestCase):
@@ -54,6 +59,25 @@ class OrderTests(SynchronousTestCase):
         buffer.note(0, "second")
         buffer.put(Said.read(post("bob", 30, "at 3", 3)))
         self.assertEqual(texts(buffer), ["at 1", "first", "second", "at 3"])
+
+    def test_notes_in_an_empty_room_stay(self) -> None:
+        """What was noted before the first message stands above those that are said later."""
+        buffer = filled()
+        buffer.note(noon(1), "ada is alive")
+        buffer.note(noon(2), "bob is alive")
+        buffer.put(Said.read(post("bob", 30, "at 3", 3)))
+        buffer.note(noon(4), "carol is alive")
+        buffer.put(Said.read(post("bob", 50, "at 5", 5)))
+        rows = ["ada is alive", "bob is alive", "at 3", "carol is alive", "at 5"]
+        self.assertEqual(texts(buffer), rows)
+
+    def test_notes_before_the_history_is_read(self) -> None:
+        """History that is read after a note was made stands above it, whatever comes below."""
+        buffer = filled()
+        buffer.note(noon(3), "connected")
+        for minute in (1, 2, 4):
+            buffer.put(Said.read(post("bob", 10 * minute, f"at {minute}", minute)))
+        self.assertEqual(texts(buffer), ["at 1", "at 2", "connected", "at 4"])
 
     def test_gaps_are_replaced(self) -> None:
         """A newer page decides the gaps of its part; the same gap never stands twice."""
