@@ -53,11 +53,24 @@ class Span(click.ParamType[range]):
     help="Faults to the end, or a healed core that has to agree; else both in turn.",
 )  # fmt: skip
 @click.option("--scripts", is_flag=True, help="The scripted worlds instead, also the long ones.")
+@click.option(
+    "--sweep", type=click.Choice(["crash", "store"]),
+    help="Short stories instead, once for every step at which a process can die, or for every"
+    " call of its store that can fail; of --seeds the first.",
+)  # fmt: skip
+@click.option(
+    "--every", type=click.IntRange(1), default=1, show_default=True,
+    help="Of the places of a sweep every so-manieth.",
+)  # fmt: skip
 def simulate(
-    nodes: range | None, seeds: range, seconds: float, mode: str | None, scripts: bool
-) -> int:
+    nodes: range | None, seeds: range, seconds: float, mode: str | None, scripts: bool,
+    sweep: str | None, every: int,
+) -> int:  # fmt: skip
     """Run the real node in seeded bad worlds and check what it promises."""
-    from securechat.simulation import run, scenarios
+    from securechat.simulation import run, scenarios, sweeps
+
+    if sweep:
+        return sweeps.sweep(sweep, seeds[0], click.echo, every)
 
     if scripts:
         return scenarios.play_all(seeds, click.echo)

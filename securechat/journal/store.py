@@ -99,19 +99,20 @@ class Store:
         except DamageError as damage:
             place = move_aside(file)
             words = f"{damage}; it is kept as {place.name}, and a new one was begun"
-        store = cls._opened(file, facts, room)
+        try:
+            store = cls._opened(file, facts, room)
+        except DamageError as damage:
+            raise HomeError(f"{file.name}: {damage}, and so is a new one") from None
         store.set_aside = words
         return store
 
     @classmethod
     def deserialize(cls, content: bytes, facts: Mapping[str, type[Any]], room: str) -> Store:
         """A journal in memory from the bytes of another; one that is damaged is begun anew."""
-        words = ""
-        if content:
-            try:
-                return cls._in_memory(content, facts, room)
-            except DamageError as damage:
-                words = f"{damage}; a new one was begun"
+        try:
+            return cls._in_memory(content, facts, room)
+        except DamageError as damage:
+            words = f"{damage}; a new one was begun"
         store = cls._in_memory(b"", facts, room)
         store.set_aside = words
         return store

@@ -145,6 +145,11 @@ class Arrivals:
         """This node's disk was lost, or an old one was put in."""
         self._known.pop(site.name, None)
 
+    def missed(self, site: Site) -> None:
+        """What came at this moment could not be written."""
+        known = self._known.setdefault(site.name, Known())
+        known.news = [news for news in known.news if news.at < self._now()]
+
     def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
         """A whole frame has reached a process that can write: whether that is worth a look soon."""
         if body[1] not in TELLING:

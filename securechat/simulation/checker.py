@@ -139,6 +139,10 @@ class Checker:
         self._arrivals.disk_changed(site)
         self.witness.disk_changed(site, to)
 
+    def missed(self, site: Site) -> None:
+        """What has reached a process at this moment could not be written."""
+        self._arrivals.missed(site)
+
     def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
         """A frame has reached a process that can write to its disk: whether to look at it soon."""
         return self._arrivals.heard(site, wire, body)

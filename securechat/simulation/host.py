@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from attrs import define, field
 
+from securechat.errors import HomeError
 from securechat.ids import BootId, Hash, MemberId
 from securechat.journal.store import Store, StoreError
 from securechat.membership.presence import MembershipView
@@ -23,6 +24,7 @@ from securechat.messaging.statements import texts_of
 from securechat.messaging.views import DirectLine, GapLine
 from securechat.node.dispatch import FACTS
 from securechat.node.node import Node, Person, Places
+from securechat.node.pruning import Pruning
 from securechat.objects import Signed
 from securechat.settings import Settings
 from securechat.simulation.arrivals import Ears, Lasting
@@ -32,6 +34,8 @@ from securechat.simulation.observed import Line, Missing, Seat, Shown, View
 from securechat.simulation.people import FOUNDED_MS, person
 
 ALL_LINES = 1_000_000
+CALL = "call"
+"""The step that every call of the process begins with."""
 RETRY_START = 1.0
 """Seconds after which a node that could not start is started again."""
 
@@ -56,8 +60,20 @@ class Around(Protocol):
         """A process has ended at a step."""
         ...
 
+    def stepped(self, host: Host, name: str) -> None:
+        """A process is about to take a step; may raise ``Killed``."""
+        ...
+
     def failed(self, host: Host, problem: BaseException) -> None:
         """Something came out of the product that should not have."""
+        ...
+
+    def disk_replaced(self, host: Host, to: float | None) -> None:
+        """Another disk is in: none, or that of then."""
+        ...
+
+    def gave_up(self, host: Host, reason: str) -> None:
+        """A node ends itself, because its journal cannot be read any more."""
         ...
 
     def heard(self, host: Host, wire: Lasting, body: bytes) -> None:
@@ -93,6 +109,10 @@ class Host:
     rate: float = 1.0
     countdown: int = 0
     """Steps until the process is killed; 0 for never."""
+    kind: type[Store] = Store
+    """What opens the disk: another one has its connections fail (``ill``)."""
+    inside: bool = False
+    """Whether the process is at work now, and not somebody who looks at its disk."""
     disk_full: bool = False
     full_until: float = 0.0
     """Until then what arrives may be lost, since it could not be written."""
@@ -131,8 +151,17 @@ class Host:
         self.clock.run(self._start)
 
     def _start(self) -> None:
-        self.store = Store.deserialize(self.disk, FACTS, self.person.signer.room)
+        try:
+            self._run_node()
+        except (StoreError, HomeError):
+            self.crash()
+            self.world.clock.callLater(RETRY_START, self._start_again, self.starts)
+
+    def _run_node(self) -> None:
+        self.store = self.kind.deserialize(self.disk, FACTS, self.person.signer.room)
         self.store.before = self._store_step
+        if self.store.set_aside:
+            self.world.disk_replaced(self, None)
         boot = BootId(f"{self.rng.getrandbits(128):032x}")
         places = Places(f"0.0.0.0:{PORT}", (), self.peers)
         self.node = Node(
@@ -141,14 +170,10 @@ class Host:
         )  # fmt: skip
         self.ears = Ears(self.node.links, self._heard)
         self.node.watchers.append(lambda event: self.world.happened(self, event))
-        try:
-            self.node.start()
-        except StoreError:
-            self.crash()
-            self.world.clock.callLater(RETRY_START, self._start_again, self.starts)
-            return
+        self.node.start()
         self.node.listening = True
         self.node.tick()
+        Pruning(self.store, self.clock, self.wall_ms, self.settings).start()
 
     def _start_again(self, starts: int) -> None:
         if self.starts == starts and not self.up:
@@ -176,17 +201,22 @@ class Host:
 
     def guard(self, func: Callable[..., Any], args: tuple[Any, ...], kw: dict[str, Any]) -> None:
         """Make a call of the process."""
+        self.inside = True
         try:
+            self.world.stepped(self, CALL)
             func(*args, **kw)
         except Killed:
             self.world.died(self)
         except Exception as problem:  # noqa: BLE001 - I13: whatever gets out is a violation
             self.world.failed(self, problem)
+        finally:
+            self.inside = False
 
     def step(self, name: str) -> None:
         """One step further; the process may be killed here."""
         if not self.clock.alive:
             raise Killed
+        self.world.stepped(self, name)
         if self.countdown:
             self.countdown -= 1
             if not self.countdown:
@@ -203,7 +233,7 @@ class Host:
             self.world.heard(self, wire, body)
 
     def _fatal(self, reason: str) -> None:
-        self.world.failed(self, RuntimeError(f"the node gave up: {reason}"))
+        self.world.gave_up(self, reason)
 
     def _dial(self, address: str, expected: MemberId | None) -> None:
         self.world.dialled(self, address, expected)
@@ -218,7 +248,11 @@ class Host:
         """
         if self.store is None or self.store._connection.in_transaction:
             return None
-        return self.store.object(name)
+        inside, self.inside = self.inside, False
+        try:
+            return self.store.object(name)
+        finally:
+            self.inside = inside
 
     @property
     def shows(self) -> bool:

@@ -12,6 +12,7 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from attrs import frozen
 from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
@@ -27,6 +28,9 @@ TOLD = 3
 """Violations told of one world."""
 RARE = 10
 """A mark that came up less often is told by name."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @frozen
@@ -71,14 +75,19 @@ def simulate(
 
 def results(jobs: Sequence[Job]) -> Iterator[Outcome]:
     """The outcomes, in the order of the jobs."""
+    return spread(run_job, jobs)
+
+
+def spread(do: Callable[[Given], Made], jobs: Sequence[Given]) -> Iterator[Made]:
+    """Do all of these, on all cores, and give what came out in their order."""
     cores = min(len(jobs), os.cpu_count() or 1)
     if cores <= 1:
         quiet_log()
-        yield from map(run_job, jobs)
+        yield from map(do, jobs)
         return
     context = multiprocessing.get_context("spawn")
     with context.Pool(cores, _begin_worker) as pool:
-        yield from pool.imap(run_job, jobs, chunksize=1)
+        yield from pool.imap(do, jobs, chunksize=1)
 
 
 def run_job(job: Job) -> Outcome:

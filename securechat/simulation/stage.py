@@ -228,7 +228,11 @@ class Stage(World):
 
     def say(self, who: int, text: str) -> None:
         """It posts to the room."""
-        self._act(Act(self.now, who, None, text))
+        self.act(Act(self.now, who, None, text))
+
+    def act(self, act: Act) -> None:
+        """Somebody says something, or does something about what he said."""
+        self._act(act)
 
     # What befalls the network.
 

@@ -232,6 +232,13 @@ class World:
         """A process was killed at a step."""
         self.end(host)
 
+    def stepped(self, host: Host, name: str) -> None:
+        """A process is about to take a step; nothing is done about it here (``sweeps``)."""
+
+    def gave_up(self, host: Host, reason: str) -> None:
+        """A node ends itself (I13): no disk is so ill here that it may."""
+        self.failed(host, RuntimeError(f"the node gave up: {reason}"))
+
     def failed(self, host: Host, problem: BaseException) -> None:
         """Something came out of the product that should not have (I13)."""
         self.checker.report("I13", host.name, Failure(problem).getTraceback())

@@ -1,0 +1,137 @@
+"""
+A disk that fails at a chosen call, as SQLite tells it: for the store sweep (``sweeps``).
+
+The journal's own code runs on it, the statements of a prune, a probe and an open included.  What the
+simulation looks up by itself is never counted and never fails.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, cast
+
+from attrs import define, frozen
+
+from securechat.journal.store import Store
+
+WRITES = ("INSERT", "DELETE", "UPDATE", "REPLACE", "COMMIT", "CREATE")
+
+
+class Ill(Enum):
+    """How it fails."""
+
+    FULL = "disk full"
+    ERROR = "disk error"
+    FAILING = "disk error for a while"
+    LOCKED = "locked by another program"
+    CORRUPT = "damaged"
+    LATE = "committed, and told as failed"
+
+
+@frozen
+class Told:
+    """What SQLite then says."""
+
+    code: str
+    words: str
+    lasts: Callable[[str], bool]
+    """Which further statements fail, for as long as it lasts."""
+
+
+def _writes(sql: str) -> bool:
+    return sql.lstrip().upper().startswith(WRITES)
+
+
+def _begins(sql: str) -> bool:
+    return sql.startswith("BEGIN")
+
+
+def _none(sql: str) -> bool:
+    return False
+
+
+def _all(sql: str) -> bool:
+    return sql != "ROLLBACK"
+
+
+TOLD: dict[Ill, Told] = {
+    Ill.FULL: Told("SQLITE_FULL", "database or disk is full", _writes),
+    Ill.ERROR: Told("SQLITE_IOERR_WRITE", "disk I/O error", _none),
+    Ill.FAILING: Told("SQLITE_IOERR_READ", "disk I/O error", _all),
+    Ill.LOCKED: Told("SQLITE_BUSY", "database is locked", _begins),
+    Ill.CORRUPT: Told("SQLITE_CORRUPT", "database disk image is malformed", _none),
+    Ill.LATE: Told("SQLITE_IOERR_FSYNC", "disk I/O error", _none),
+}
+
+
+def problem(ill: Ill) -> sqlite3.Error:
+    """The exception."""
+    told = TOLD[ill]
+    kind = sqlite3.DatabaseError if ill is Ill.CORRUPT else sqlite3.OperationalError
+    found = kind(told.words)
+    found.sqlite_errorname = told.code
+    return found
+
+
+Asked = Callable[[str], Ill | None]
+"""Told of each statement: how it fails, if it does."""
+
+
+@define(eq=False)
+class Connection:
+    """An SQLite connection whose statements may fail."""
+
+    _true: sqlite3.Connection
+    _asked: Asked
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._true.in_transaction
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Run one statement, or fail before it, or after it."""
+        return self._run(sql, lambda: self._true.execute(sql, parameters))
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> Any:
+        """The same with many rows."""
+        return self._run(sql, lambda: self._true.executemany(sql, parameters))
+
+    def executescript(self, script: str) -> Any:
+        """The same with statements of which nothing is wanted."""
+        return self._run(script, lambda: self._true.executescript(script))
+
+    def serialize(self) -> bytes:
+        """The content: nothing fails here, since nobody but the simulation asks for it."""
+        return self._true.serialize()
+
+    def deserialize(self, content: bytes) -> None:
+        """Begin with this content."""
+        self._true.deserialize(content)
+
+    def close(self) -> None:
+        """Close."""
+        self._true.close()
+
+    def _run(self, sql: str, do: Callable[[], Any]) -> Any:
+        ill = self._asked(sql)
+        if ill is Ill.LATE:
+            do()
+        if ill is not None:
+            raise problem(ill)
+        return do()
+
+
+def failing(asked: Asked) -> type[Store]:
+    """A store whose statements are asked about, and fail as they are told to."""
+
+    @define(eq=False)
+    class Failing(Store):
+        """One open journal on a disk that may fail."""
+
+        def __attrs_post_init__(self) -> None:
+            self._connection = cast(Any, Connection(self._connection, asked))
+
+    return Failing

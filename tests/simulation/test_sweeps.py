@@ -1,0 +1,141 @@
+"""
+A process may die at any step and any call of its store may fail: nothing that was promised is broken.
+
+Here are the places of some stories, a few of each; all places of all stories are in ``long_sweeps``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.effects import Answer
+from securechat.journal.store import Store, StoreError
+from securechat.simulation import run, sweeps
+from securechat.simulation.ill import Ill
+from securechat.simulation.stories import STORIES
+from securechat.simulation.sweeps import CRASH, STORE, STRUCK, Place, perform, places
+from tests.simulation.planting import early
+
+SEED = 3
+STORY = {story.name: story for story in STORIES}
+FEW = {
+    CRASH: {"first words": 67, "letters": 97},
+    STORE: {"first words": 97, "an old disk": 173},
+}
+"""Every so-manieth place; primes, so that all kinds of step are among them."""
+
+
+class SweepTests(SynchronousTestCase):
+    """Some places of some stories."""
+
+    def swept(self, what: str) -> Counter[str]:
+        """Nothing is broken at any; what they went through."""
+        marks: Counter[str] = Counter()
+        for story, every in FEW[what].items():
+            for place in places(STORY[story], SEED, what)[::every]:
+                found = perform(place)
+                self.assertEqual([str(one) for one in found.violations], [], str(found.place))
+                marks.update(found.marks)
+        return marks
+
+    def test_crash(self) -> None:
+        """A process that dies at a step takes nothing with it that was accepted, acked or shown."""
+        struck = {mark for mark in self.swept(CRASH) if mark.startswith(STRUCK)}
+        self.assertGreaterEqual(len(struck), 5)
+
+    def test_store(self) -> None:
+        """A store call that fails costs nothing: the node says so, or ends, and records again."""
+        marks = self.swept(STORE)
+        for ill in set(Ill) - {Ill.LATE}:
+            self.assertGreater(marks[f"a store call failed: {ill.value}"], 0, ill)
+        self.assertGreater(marks["a node ended itself"], 0)
+
+    def test_stories(self) -> None:
+        """Each story is sound where nothing befalls it, and is about another part of a node's life."""
+        self.assertEqual(len(STORY), len(STORIES))
+        for story in STORIES:
+            world = sweeps.played(Place(story.name, SEED, CRASH, 0))
+            self.assertEqual([str(one) for one in world.violations], [], story.name)
+            self.assertGreater(world.places, 1000, story.name)
+        self.assertIn("a gap: closed", world.marks)
+
+
+class PlaceTests(SynchronousTestCase):
+    """What the places of a story are."""
+
+    def test_crash(self) -> None:
+        """Every call, every step of a commit and every write; at its place a process dies once."""
+        world = sweeps.played(Place("first words", SEED, CRASH, 0))
+        steps = Counter(step.split()[-1] for step in world.seen[: world.places])
+        wanted = {"call", "begin", "fact", "object", "turn", "commit", "committed", "write"}
+        self.assertEqual(set(steps), wanted)
+        at = next(n for n, step in enumerate(world.seen, 1) if step == "node2 commit")
+        marks = perform(Place("first words", SEED, CRASH, at)).marks
+        self.assertEqual([mark for mark in marks if "killed" in mark], ["killed at: commit"])
+
+    def test_store(self) -> None:
+        """Every statement of an open, a commit and a probe, in each way in which it can fail."""
+        found = places(STORY["first words"], SEED, STORE)
+        self.assertEqual({place.ill for place in found}, set(Ill))
+        self.assertEqual({place.at for place in found}, set(range(1, found[-1].at + 1)))
+
+    def test_late(self) -> None:
+        """A commit that is told as failed and is on disk all the same is not lost and not doubled."""
+        late = [place for place in places(STORY["letters"], SEED, STORE) if place.ill is Ill.LATE]
+        self.assertGreater(len(late), 30)
+        for place in late[::5]:
+            self.assertEqual([str(one) for one in perform(place).violations], [], str(place))
+
+    def test_told(self) -> None:
+        """A failure is told with its story, its place and the first thing that broke."""
+        lines: list[str] = []
+        self.patch(run, "quiet_log", lambda: None)
+        self.patch(run, "spread", map)
+        self.patch(sweeps.Failing, "_must_say", _broken)
+        status = sweeps.sweep(STORE, SEED, lines.append, 211, ["letters"])
+        self.assertEqual(status, 1)
+        self.assertRegex(
+            "\n".join(lines), r"  letters, seed 3, store \d+, .*: R8 at .* it is broken"
+        )
+        self.assertRegex(lines[-1], r"^\d+ places, [1-9]\d* failed$")
+
+
+def _broken(self: Any, host: Any, starts: int) -> None:
+    self.checker.report("R8", host.name, "it is broken")
+
+
+class PlantedTests(SynchronousTestCase):
+    """A sweep sees what it is for."""
+
+    def rules(self, bug: AbstractContextManager[object], found: Sequence[Place]) -> set[str]:
+        """The promises that are broken with a bug."""
+        with bug:
+            return {one.rule for place in found for one in perform(place).violations}
+
+    def test_answered_early(self) -> None:
+        """A post that is answered before it is on disk is gone after a crash in between."""
+        world = sweeps.played(Place("first words", SEED, CRASH, 0))
+        begins = [at for at, step in enumerate(world.seen, 1) if step == "node3 begin"]
+        bug = early(lambda effect: isinstance(effect, Answer))
+        found = [Place("first words", SEED, CRASH, at) for at in begins]
+        self.assertIn("I9", self.rules(bug, found))
+
+    def test_failure_ignored(self) -> None:
+        """A commit that fails and is taken for done is seen at once."""
+        true_commit = Store.commit
+
+        def commit(self: Any, records: Any, turns: Any) -> None:
+            try:
+                true_commit(self, records, turns)
+            except StoreError:
+                return
+
+        bug = mock.patch.object(Store, "commit", commit)
+        found = [place for place in places(STORY["letters"], SEED, STORE) if place.ill is Ill.FULL]
+        self.assertIn("R8", self.rules(bug, found[::40]))
