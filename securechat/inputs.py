@@ -169,6 +169,14 @@ class Heard:
 
 
 @frozen
+class Damaged:
+    """A stored object was read back and is not what was written."""
+
+    owner: str
+    """The key of the fact that owns it."""
+
+
+@frozen
 class Tick:
     """One of the two LoopingCalls fired: ``probing`` or ``deadlines``."""
 
@@ -246,4 +254,6 @@ class Asked:
     command: Command
 
 
-Input = Greeted | LinkUp | LinkDown | DialFailed | Refused | Received | Heard | Tick | Asked
+Input = (
+    Greeted | LinkUp | LinkDown | DialFailed | Refused | Received | Heard | Damaged | Tick | Asked
+)

@@ -23,6 +23,7 @@ from securechat.effects import Answer, Dial, Effect, Fact, Forget, Hangup, Notif
 from securechat.errors import LocalError, RemoteError
 from securechat.inputs import (
     Asked,
+    Damaged,
     DialFailed,
     Disturb,
     Greeted,
@@ -205,6 +206,8 @@ def short_input(item: Any) -> str:
             words = [item.peer, _plain(item.reason)]
         case Asked():
             return f"Asked {_command(item)}"
+        case Damaged():
+            words = [item.owner[:80]]
         case Tick():
             words = [item.name]
         case str():

@@ -45,7 +45,10 @@ KEEP_OBJECT = """INSERT INTO objects
     (name, owner_tag, owner, purpose, statement, signature, attachment, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 DROP_OBJECTS = "DELETE FROM objects WHERE owner_tag = ? AND owner = ?"
-OBJECT = "SELECT purpose, statement, signature, attachment, crc FROM objects WHERE name = ?"
+OBJECT = """SELECT purpose, statement, signature, attachment, crc, owner
+    FROM objects WHERE name = ?"""
+NEXT_OBJECTS = """SELECT purpose, statement, signature, attachment, crc, owner, name, id
+    FROM objects WHERE id > ? ORDER BY id LIMIT ?"""
 
 # A record that reached the disk although its commit was reported as failed may come again.
 KEEP_TURN = "INSERT OR REPLACE INTO turns (turn, at_ms, body, crc) VALUES (?, ?, ?, ?)"
@@ -175,15 +178,27 @@ def fact_of(row: Row, codec: FactCodec) -> StoredFact:
 
 def signed_of(row: Row, name: Hash, room: str) -> Signed:
     """A row of ``objects`` as a value; RemoteError ``altered`` if it is not what was written."""
-    purpose, statement, signature, attachment, check = row
+    found = _written(row, room)
+    if found is None or found[1] != name:
+        raise RemoteError("altered", "an object is not what was written")
+    return found[0]
+
+
+def sound(row: Row, room: str) -> bool:
+    """Whether a row of ``objects`` with its number is what was written."""
+    found = _written(row, room)
+    return found is not None and short(found[1]) == row[6]
+
+
+def _written(row: Row, room: str) -> tuple[Signed, Hash] | None:
+    """The object of a row with its name, if what rides with it is intact."""
+    purpose, statement, signature, attachment, check = row[:5]
     try:
         signed = Signed(Purpose(purpose), statement, signature, attachment)
-        intact = object_hash(room, signed) == name and crc(attachment, signature) == check
+        intact = crc(attachment, signature) == check
+        return (signed, object_hash(room, signed)) if intact else None
     except (ValueError, TypeError):
-        intact = False
-    if not intact:
-        raise RemoteError("altered", "an object is not what was written")
-    return signed
+        return None
 
 
 def turn_of(row: Row) -> TurnRecord:

@@ -7,7 +7,7 @@ The journal on disk: one SQLite file, one connection, used synchronously in the 
   the file is bounded by what is kept.  Deleted content is overwritten (secure_delete).
 - A damaged file is set aside when it is opened, and a new one begun.  What cannot be used but is
   not damaged (a folder, another room, a newer schema) is a HomeError, and stays as it is.
-- No altered row is handed out, also when damage comes later: it is counted and left out.
+- No altered row is handed out, also when damage comes later: it is counted, told and left out.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ FAILURES = (sqlite3.Error, UnicodeError)
 """What SQLite raises; text that is no UTF-8 is found in damaged files alone."""
 MAX_WAL = 4 * 1024 * 1024
 SMALLEST = 100
-"""Bytes of the header of an SQLite file."""
+"""Bytes of the header of an SQLite file: what is shorter it takes for a new, empty one."""
 PROBE = 64 * 1024
 """Bytes that a probe writes."""
 LOCK_WAIT = 0.05
 """Seconds that another program's lock is waited for: the whole node stands still meanwhile."""
 CHUNK = 500
-"""Rows an export reads at a time: no read stays open between them."""
+"""Rows an export or a check reads at a time: no read stays open between them."""
 
 
 class StoreError(SecurechatError):
@@ -73,6 +73,8 @@ class Store:
     """If a damaged file was found: in which way, and where it is now."""
     before: Callable[[str], None] | None = None
     """Told each step of a commit before it is taken; may raise, as a fault or as a crash."""
+    noticed: Callable[[str], None] = lambda owner: None
+    """Told the key of each fact of which an object was read that is not what was written."""
     commits: int = field(default=0, init=False)
     damaged: int = field(default=0, init=False)
     """Rows left out because they are not what was written."""
@@ -120,7 +122,6 @@ class Store:
     @classmethod
     def _opened(cls, file: Path, facts: Mapping[str, type[Any]], room: str) -> Store:
         if 0 < make_file(file) < SMALLEST:
-            # SQLite takes what is shorter than its header for a new, empty database.
             raise DamageError(DAMAGE)
         store = cls(_connect(str(file)), FactCodec(facts), room, file)
         store._make_ready()
@@ -306,10 +307,22 @@ class Store:
             for row in self._connection.execute(rows.OBJECT, (short(name),)).fetchall():
                 with suppress(RemoteError):
                     return signed_of(row, name, self.room)
-                self.damaged += 1
+                self._damaged(row)
         except FAILURES:
             self.damaged += 1
         return None
+
+    def check_objects(self, after: int) -> int:
+        """Read the next objects after one, ``noticed`` hears of damage; the last read, 0 at the end."""
+        with _reading():
+            found = self._connection.execute(rows.NEXT_OBJECTS, (after, CHUNK)).fetchall()
+        for row in (row for row in found if not rows.sound(row, self.room)):
+            self._damaged(row)
+        return found[-1][-1] if len(found) == CHUNK else 0
+
+    def _damaged(self, row: Row) -> None:
+        self.damaged += 1
+        self.noticed(str(row[5]))
 
     def facts_about(self, name: str) -> tuple[StoredFact, ...]:
         """The facts kept that are part of the story of an id, in commit order."""
@@ -353,9 +366,8 @@ class Store:
         if self.path is not None:
             return size_of(self.path)
         with _reading():
-            return number(self._connection, "PRAGMA page_count") * number(
-                self._connection, "PRAGMA page_size"
-            )
+            pages = number(self._connection, "PRAGMA page_count")
+            return pages * number(self._connection, "PRAGMA page_size")
 
     # The end, and copies.
 

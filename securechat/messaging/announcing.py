@@ -162,7 +162,9 @@ class Announcing:
 
     def _heads_of(self, streams: dict[Stream, None] | list[Stream]) -> list[Hash]:
         found = [self._book.streams.get(stream) for stream in streams]
-        return [state.head.hash for state in found if state is not None and state.head is not None]
+        heads = [state.head for state in found if state is not None and state.head is not None]
+        # Of an envelope that was damaged on disk we know the header, and cannot show it.
+        return [head.hash for head in heads if head.hash not in self._book.damaged]
 
 
 def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:

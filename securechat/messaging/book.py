@@ -17,6 +17,7 @@ from securechat.effects import Fact, Forget
 from securechat.ids import BootId, Hash, MemberId, Stream
 from securechat.messaging import facts
 from securechat.messaging.evidence import Evidence
+from securechat.messaging.held import Held
 from securechat.messaging.hlc import Clock
 from securechat.messaging.letters import Letters
 from securechat.messaging.streams import Streams
@@ -39,6 +40,8 @@ class Book:
     begun: facts.Begun | None = None
     losses: dict[MemberId, facts.DiskLost] = field(factory=dict)
     """Members who signed that they lost what they had stored, and before which epoch of theirs."""
+    damaged: dict[Hash, Held | None] = field(factory=dict)
+    """Envelopes that were damaged on disk: as they were, or None once they are here again."""
     counters: Counter[str] = field(factory=Counter)
     """Volatile: what was counted since the start."""
     _receipts: dict[Hash, Hash] = field(factory=dict)
@@ -70,6 +73,7 @@ class Book:
     def _hold(self, fact: facts.EnvelopeHeld) -> None:
         if self.streams.by_hash(fact.hash) is not None:
             return
+        self._mended(fact.hash)
         held = self.streams.hold(fact)
         self.transcript.add(held)
         self.evidence.hold(held)
@@ -83,6 +87,28 @@ class Book:
         if held is not None:
             self.transcript.remove(held)
             self.evidence.drop(held)
+
+    def _damage(self, fact: facts.TextDamaged) -> None:
+        """Out of all that we show and claim; what others told of it as ours stays evidence."""
+        held = self.streams.drop(fact.hash, forgotten=False)
+        self.damaged[fact.hash] = held
+        if held is not None:
+            self.transcript.remove(held)
+
+    def _mended(self, name: Hash) -> None:
+        """It is here again, or is forgotten for good."""
+        held = self.damaged.get(name)
+        if held is not None:
+            self.evidence.drop(held)
+            self.damaged[name] = None
+
+    def _drop_damaged(self, rest: str) -> None:
+        name = Hash(bytes.fromhex(rest))
+        held = self.damaged.get(name)
+        self._mended(name)
+        if held is not None:
+            self.streams.undeclare(held)
+        self.damaged.pop(name, None)
 
     def _direct(self, fact: facts.DirectHeld) -> None:
         self.transcript.add(self.letters.hold(fact))
@@ -161,6 +187,7 @@ APPLY: dict[type[Any], Callable[[Book, Any], None]] = {
     facts.ReceiptHeld: lambda book, fact: book.letters.receipt(fact),
     facts.ReceiptGiven: lambda book, fact: book.letters.give(fact),
     facts.DiskLost: Book._lose,
+    facts.TextDamaged: Book._damage,
 }
 
 FORGET: dict[str, Callable[[Book, str], None]] = {
@@ -176,4 +203,5 @@ FORGET: dict[str, Callable[[Book, str], None]] = {
     "dm-state": _nothing,
     "receipt": _nothing,
     "given": Book._drop_given,
+    "damaged": Book._drop_damaged,
 }

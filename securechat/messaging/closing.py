@@ -148,9 +148,16 @@ class Closing:
             return []
         cause = cause_of(why for _, why in answers)
         s, told = stream, tuple((member, str(why)) for member, why in answers)
-        fact = GapClosed(s.author, s.epoch, s.boot, *span, str(cause), told, now.wall_ms)
+        ours = "; damaged on our disk" if damaged_within(self._book, stream, span) else ""
+        fact = GapClosed(s.author, s.epoch, s.boot, *span, f"{cause}{ours}", told, now.wall_ms)
         self._book.counters["gaps_closed"] += 1
-        return [Record(fact), Notify(GapChanged(stream, *span, "closed", str(cause)))]
+        return [Record(fact), Notify(GapChanged(stream, *span, "closed", fact.why))]
+
+
+def damaged_within(book: Book, stream: Stream, span: Span) -> bool:
+    """Whether we had some of a range, and it was damaged on disk."""
+    lost = (held for held in book.damaged.values() if held is not None and held.stream == stream)
+    return any(held.first <= span[1] and span[0] <= held.last for held in lost)
 
 
 def _reopened(fact: GapClosed, why: str) -> list[Effect]:

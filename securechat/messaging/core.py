@@ -13,6 +13,7 @@ from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import (
     Asked,
     Cancel,
+    Damaged,
     Instant,
     LinkDown,
     LinkUp,
@@ -93,6 +94,10 @@ class Messaging(Reading):
         """One message of a peer."""
         return self.parts.hearing.received(received, self.parts.offsets.right(now))
 
+    def damaged(self, item: Damaged, now: Instant) -> list[Effect]:
+        """What is on disk is not what was written."""
+        return self.parts.damage.noticed(item, now)
+
     def asked(self, asked: Asked, now: Instant) -> list[Effect]:
         """A command of the operator."""
         now = self.parts.offsets.right(now)
@@ -113,19 +118,11 @@ class Messaging(Reading):
 
     def due(self, tick: Tick, now: Instant) -> bool:
         """Whether ``tick`` has anything to do."""
-        if self.parts.announcing.due(tick.name, now.mono):
+        parts = self.parts
+        if parts.announcing.due(tick.name, now.mono) or parts.offsets.due(tick.name, now.mono):
             return True
-        if self.parts.offsets.due(tick.name, now.mono):
-            return True
-        return tick.name == "deadlines" and any(
-            part.due(now.mono)
-            for part in (
-                self.parts.acks,
-                self.parts.outbox,
-                self.parts.recovery,
-                self.parts.retention,
-            )
-        )
+        waiting = (parts.acks, parts.outbox, parts.recovery, parts.retention)
+        return tick.name == "deadlines" and any(part.due(now.mono) for part in waiting)
 
     def tick(self, tick: Tick, now: Instant) -> list[Effect]:
         """Time passed; what others learn of our clock and we of theirs is not corrected."""

@@ -19,7 +19,7 @@ from securechat.messaging.direct_facts import (
     ReceiptGiven,
     ReceiptHeld,
 )
-from securechat.messaging.loss_facts import DiskLost
+from securechat.messaging.loss_facts import DiskLost, TextDamaged
 from securechat.messaging.post_facts import (
     Audience,
     Begun,
@@ -51,6 +51,7 @@ __all__ = [
     "PostsStored",
     "ReceiptGiven",
     "ReceiptHeld",
+    "TextDamaged",
 ]
 
 
@@ -93,4 +94,5 @@ FACTS: dict[str, type[Any]] = {
     "receipt": ReceiptHeld,
     "given": ReceiptGiven,
     "lost": DiskLost,
+    "damaged": TextDamaged,
 }

@@ -1,11 +1,18 @@
-"""The fact that a member lost its disk: what weakens no state, but belongs to its evidence (G1)."""
+"""
+What disks lost: a member's whole disk, as it signed it (G1), and single texts on our own (G4).
+
+Neither weakens a state: what was acknowledged stays so, and the evidence says what happened since.
+"""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from attrs import frozen
 
 from securechat.effects import Fact
-from securechat.ids import Hash, MemberId
+from securechat.ids import Hash, MemberId, MessageId
+from securechat.messaging.post_facts import Placed
 
 
 @frozen
@@ -41,3 +48,39 @@ class DiskLost(Fact):
     @property
     def evidence(self) -> str:
         return f"{self.rests_on} {self.hash.hex()[:16]}"
+
+
+@frozen
+class TextDamaged(Placed):
+    """
+    A stored envelope was read back and is not what was written: we have it no more.
+
+    Its ``EnvelopeHeld`` stays until retention or the same envelope, fetched again, takes its place.
+    """
+
+    rests_on: ClassVar[str] = "envelope"
+    first: int
+    count: int
+    hash: Hash
+    at: int
+
+    @property
+    def key(self) -> str:
+        return f"damaged/{self.hash.hex()}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        posts = range(self.first, self.first + self.count)
+        return (*(str(MessageId(self.stream, seq)) for seq in posts), f"gap:{self.stream}")
+
+    @property
+    def words(self) -> str:
+        what = f"{self.count} posts" if self.count > 1 else "a post"
+        return (
+            f"{what} of {{{self.author}}} damaged on this disk: "
+            "not shown, no more claimed, to be fetched again"
+        )
+
+    @property
+    def cause(self) -> str:
+        return f"held/{self.hash.hex()}"

@@ -10,6 +10,7 @@ from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.closing import Closing
+from securechat.messaging.damage import Damage
 from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.hearing import Hearing
@@ -46,6 +47,7 @@ class Parts:
     taking: Taking
     outbox: Outbox
     losses: Losses
+    damage: Damage
     offsets: Offsets
     trying: Trying
     retention: Retention
@@ -81,6 +83,7 @@ class Parts:
             taking=taking,
             outbox=outbox,
             losses=losses,
+            damage=Damage(book, recovery, announcing),
             offsets=offsets,
             trying=Trying(book, peers, outbox, acks),
             retention=Retention(book, peers),

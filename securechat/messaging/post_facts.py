@@ -89,6 +89,8 @@ class EnvelopeHeld(Placed):
     @property
     def words(self) -> str:
         what = f"{self.count} posts" if self.count > 1 else "a post"
+        if self.audience and self.via != self.author:
+            return f"{what} of ours fetched again from {{{self.via}}} and stored"
         if self.audience:
             return f"{what} of ours stored, for the roster; {len(self.unsent)} of it not linked"
         how = "recovered" if self.recovered else "received"

@@ -20,6 +20,7 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.reasons import absence, of_letter, of_post
 from securechat.messaging.recovery import Recovery
+from securechat.messaging.statements import MAX_RANGES
 from securechat.messaging.views import (
     DiffLine,
     DirectLine,
@@ -252,7 +253,7 @@ class Reading:
             at = proof.at if proof is not None else held.at
             why = proof.evidence if proof is not None else "a frontier that is not kept any more"
             lost = since_lost(self._book, member, proof.holder_epoch if proof is not None else 0)
-            return RecipientLine(member, state, at, why + lost)
+            return RecipientLine(member, state, at, why + (lost or self._unlisted(held, member)))
         at = offered.at if offered is not None else held.at
         why = {
             Delivery.QUEUED: "not linked since it was said",
@@ -262,6 +263,18 @@ class Reading:
         away = absence(self._peers, member)
         why = f"{why}; {away}" if away else why
         return RecipientLine(member, state, at, why)
+
+    def _unlisted(self, held: Held, member: MemberId) -> str:
+        """What is to be added if a member has signed since that it lacks what it acknowledged."""
+        claim = self._claims.get(member)
+        if claim is None or claim.floor(held.stream) >= held.first:
+            return ""
+        said = claim.whole or held.stream in claim.streams
+        spans = claim.spans(held.stream)
+        # Of a stream with many holes only the newest ranges are claimed.
+        older = len(spans) == MAX_RANGES and held.first < spans[0][0]
+        listed = any(first <= held.first and held.last <= last for first, last in spans)
+        return "" if listed or older or not said else "; its latest frontier does not list it"
 
     def _not_then(self, held: Held, member: MemberId) -> str:
         claim = self._claims.get(member)

@@ -123,6 +123,14 @@ class Recovery:
                 source.lacking[stream] = None
                 self._look = True
 
+    def lost(self, stream: Stream) -> None:
+        """Something of a stream is not here any more: who claims it may be asked."""
+        for peer in self._peers.linked:
+            claim, source = self._claims.get(peer), self.sources.get(peer)
+            if source is not None and claim is not None and stream in claim.streams:
+                source.lacking[stream] = None
+                self._look = True
+
     def backfill(self, peer: MemberId, message: Backfill, mono: float) -> None:
         """A batch of an answer; what it leaves open is seen once its facts are applied."""
         want = self._want(peer, message.stream)

@@ -140,7 +140,11 @@ class Retention:
                 keys += self._keys_of(state)
             elif state.stream == top.stream:
                 keys += [f.key for f in state.closed.values() if f.first <= top.last]
-        keys += self._audiences(gone)
+        lost = list(self._damaged(top))
+        keys += [f"held/{held.hash.hex()}" for held in lost]
+        once = {f"held/{name.hex()}": f"damaged/{name.hex()}" for name in self._book.damaged}
+        keys += [once[key] for key in keys if key in once] if once else []
+        keys += self._audiences([*gone, *lost])
         self._book.counters["posts_pruned"] += sum(held.count for held in gone)
         s = top.stream
         floor = Floor(s.author, s.epoch, s.boot, top.last, top.hash, top.hlc)
@@ -155,6 +159,14 @@ class Retention:
         keys += [f"fork/{stream}"] if state.breach is not None else []
         keys += [fact.key for fact in state.closed.values()]
         return keys + self._book.evidence.keys_of(stream)
+
+    def _damaged(self, top: Held) -> Iterator[Held]:
+        """Envelopes up to the floor that were damaged on disk and are not here."""
+        for held in filter(None, self._book.damaged.values()):
+            s, end = held.stream, top.stream
+            below = (s.epoch, s.boot, held.last) <= (end.epoch, end.boot, top.last)
+            if s.author == end.author and below:
+                yield held
 
     def _audiences(self, gone: list[Held]) -> list[str]:
         uses = dict(self._book.evidence.uses)

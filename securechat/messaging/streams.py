@@ -142,8 +142,8 @@ class Streams:
         self._touch(state.stream)
         return held
 
-    def drop(self, name: Hash) -> Held | None:
-        """An envelope is forgotten."""
+    def drop(self, name: Hash, forgotten: bool = True) -> Held | None:
+        """An envelope is forgotten, or only damaged: what its author declared in it stays known."""
         held = self._held.pop(name, None)
         if held is None:
             return None
@@ -152,13 +152,18 @@ class Streams:
         for count in (author, self):
             count.posts -= held.count
             count.size -= held.size
+        if forgotten:
+            self.undeclare(held)
+        self._tidy(author.streams[(held.stream.epoch, held.stream.boot)])
+        self._touch(held.stream)
+        return held
+
+    def undeclare(self, held: Held) -> None:
+        """What an envelope declared of the stream before it is forgotten."""
         named = self.get(held.names) if held.names else None
         if named is not None:
             named.undeclare(held.hash)
             self._tidy(named)
-        self._tidy(author.streams[(held.stream.epoch, held.stream.boot)])
-        self._touch(held.stream)
-        return held
 
     def head(self, fact: HeadKnown) -> None:
         """The author signed that a stream goes on."""

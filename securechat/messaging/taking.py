@@ -21,6 +21,7 @@ from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
+from securechat.messaging.damage import again
 from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Rejected
@@ -143,13 +144,15 @@ class Taking:
             late=late, recovered=recovered,
             ahead=ahead(header.hlc, now.wall_ms) > self._book.settings.skew_noticed,
         )  # fmt: skip
+        shown = found.hash in self._book.damaged
+        fact = again(self._book, fact)
         effects: list[Effect] = []
         state = self._book.streams.get(stream)
         if state is not None and state.head is not None and state.head.seq <= header.last:
             # Before the envelope itself: the head may be the same object without its posts.
             effects.append(Record(Forget((state.head.key,))))
         effects.append(Record(fact, (found.signed,)))
-        for post in fact.posts():
+        for post in () if shown else fact.posts():
             effects.append(Notify(PostShown(post, late, recovered)))
         if recovered:
             effects.append(Notify(Recovered(stream, fact.first, fact.last, peer)))

@@ -18,6 +18,7 @@ from securechat.ids import Hash
 from securechat.inputs import (
     Asked,
     Cancel,
+    Damaged,
     DialFailed,
     Goodbye,
     Greeted,
@@ -154,6 +155,10 @@ def _ticked(cores: Cores, item: Tick, now: Instant) -> Iterator[list[Effect]]:
         yield cores.messaging.tick(item, now)
 
 
+def _damaged(cores: Cores, item: Damaged, now: Instant) -> Iterator[list[Effect]]:
+    yield cores.messaging.damaged(item, now)
+
+
 def _roster(cores: Cores, item: Roster, now: Instant) -> Iterator[list[Effect]]:
     yield cores.messaging.noticed(item, now)
 
@@ -167,6 +172,7 @@ ROUTES: dict[type[Any], Route] = {
     Refused: _membership("refused"),
     Heard: _membership("heard"),
     Received: _received,
+    Damaged: _damaged,
     Asked: _asked,
     Tick: _ticked,
     Roster: _roster,

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from securechat.ids import BootId, MemberId
-from securechat.inputs import Command, Instant, Tick
+from securechat.inputs import Command, Damaged, Instant, Tick
 from securechat.journal.store import Store
 from securechat.keyring import Keyring
 from securechat.membership import parts
@@ -25,6 +25,7 @@ from securechat.membership.core import Membership
 from securechat.membership.presence import MembershipView
 from securechat.messaging.core import Messaging
 from securechat.messaging.views import MessagingView
+from securechat.node.checking import Checking
 from securechat.node.dispatch import CARRIES, Cores, codec
 from securechat.node.door import Door
 from securechat.node.faults import Cable, Fault
@@ -130,6 +131,7 @@ class Node:
     _turn: Turn = field(init=False)
     _door: Door = field(init=False)
     _ticks: list[LoopingCall] = field(factory=list, init=False)
+    _checking: Checking = field(init=False)
     _health: HealthChanged = field(default=HealthChanged(True, False, False), init=False)
     _started: float = field(default=0.0, init=False)
 
@@ -147,6 +149,8 @@ class Node:
         self.links = Links(
             self, self._door, self._clock, self._wall, self.settings, self.cable, self.counters
         )
+        self.store.noticed = self._damaged
+        self._checking = Checking(self.store, self._clock)
         self._turn.links = self.links
         self._turn.perform = Perform(
             self.links, self._door, self.store, self._dial, self.settings, self.counters
@@ -161,7 +165,7 @@ class Node:
         note("node-started", name=self.person.name, epoch=self.cores.membership.epoch)
 
     def tick(self) -> None:
-        """Start the two LoopingCalls: ``probing`` and ``deadlines``."""
+        """Start the two LoopingCalls, ``probing`` and ``deadlines``, and the check of the disk."""
         intervals = {
             "probing": self.settings.probing_interval,
             "deadlines": DEADLINES_INTERVAL,
@@ -171,12 +175,14 @@ class Node:
             call.clock = self._clock
             call.start(interval, now=False)
             self._ticks.append(call)
+        self._checking.start()
 
     def stop(self) -> None:
         """Close the links with a goodbye, write what waits; the store stays open."""
         for call in self._ticks:
             if call.running:
                 call.stop()
+        self._checking.stop()
         self.links.stop()
         self._turn.stop()
         note("node-stopped", name=self.person.name, turn=self._turn.number)
@@ -302,6 +308,9 @@ class Node:
 
     def _holds(self, name: Any) -> bool:
         return self.cores.holds(name)
+
+    def _damaged(self, owner: str) -> None:
+        self.put(Damaged(owner))
 
     def _ticked(self, tick: Tick) -> None:
         """An exception would stop a LoopingCall for good, so none gets out."""

@@ -360,6 +360,27 @@ class DamageTests(OpeningTestCase):
         problem = self.assertRaises(StoreError, store.replay)
         self.assertIn("damaged", str(problem))
 
+    def test_checked_while_it_runs(self) -> None:
+        """A check reads every object in steps, and tells whose are damaged."""
+        store = Store.deserialize(b"", FACTS, ROOM)
+        many = [record(f"n{n}", 1, signed(f"{n}".encode(), b"rides")) for n in range(1201)]
+        store.commit(many, [])
+        told: list[str] = []
+        store.noticed = told.append
+        steps = [store.check_objects(0)]
+        while steps[-1]:
+            steps.append(store.check_objects(steps[-1]))
+        self.assertEqual((len(steps), told), (3, []))
+        change = "UPDATE objects SET {} WHERE owner = ?"
+        spoilt = {"held/n0": "attachment = x'00'", "held/n700": "statement = x'00'"}
+        spoilt["held/n1200"] = "signature = x'01'"
+        for owner, what in spoilt.items():
+            store._connection.execute(change.format(what), (owner,))
+        for after in (0, *steps[:-1]):
+            store.check_objects(after)
+        self.assertEqual(told, list(spoilt))
+        self.assertEqual(store.damaged, 3)
+
     def test_random_overwrites(self) -> None:
         """After 512 random bytes anywhere, 300 times: nothing altered, and no traceback."""
         facts = self.filled(120)

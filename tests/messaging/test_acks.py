@@ -206,7 +206,7 @@ class Acks(SynchronousTestCase):
                 names.append(name := ada.core.receipt(line.id, bob.id))
                 why = {row.member: row.evidence for row in ada.core.delivery(line.id)}[bob.id]
                 if name is None:
-                    self.assertEqual(why, "a frontier that is not kept any more")
+                    self.assertTrue(why.startswith("a frontier that is not kept any more"))
                     continue
                 self.assertIn(name.hex()[:16], why)
                 (entry,) = admit(ada.disk.object(name)).statement.streams

@@ -25,6 +25,7 @@ from securechat.messaging.facts import (
     PostsStored,
     ReceiptGiven,
     ReceiptHeld,
+    TextDamaged,
 )
 from securechat.messaging.statements import Opening, Start
 from securechat.notices import Delivery
@@ -94,6 +95,13 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
         (f"member:{BOB}", DIRECT),
         f"{{{BOB}}} signed that it lost what it had stored before epoch 9",
         "loss 0101010101010101",
+    ),
+    (
+        placed(TextDamaged, 7, 2, HASH, 1),
+        (POST, SECOND, f"gap:{STREAM}"),
+        f"2 posts of {{{ADA}}} damaged on this disk: "
+        "not shown, no more claimed, to be fetched again",
+        "envelope 0101010101010101",
     ),
     (
         NonceUsed("n/1", POST, b"d", 1),
@@ -168,9 +176,9 @@ class FactsTests(SynchronousTestCase):
             self.assertEqual(unpack(type(fact), pack(fact)), fact)
 
     def test_causes(self) -> None:
-        """States and receipts name the direct message that led to them."""
+        """States and receipts name the direct message that led to them, damage the post."""
         found = {fact.cause for fact, *_ in ALL if fact.cause}
-        self.assertEqual(found, {f"dm/{HASH.hex()}"})
+        self.assertEqual(found, {f"dm/{HASH.hex()}", f"held/{HASH.hex()}"})
 
     def test_many(self) -> None:
         """However much one frontier proves, it names at most the newest 256 posts."""
