@@ -55,6 +55,14 @@ class Stream:
         return f"{self.author}/{self.epoch}~{self.boot}"
 
 
+def posts_named(
+    author: MemberId, epoch: int, boot: BootId, first: int, last: int
+) -> tuple[str, ...]:
+    """The canonical forms of a run of posts; of long streams this is asked very often."""
+    start = f"{author}/{epoch}~{boot}/"
+    return tuple([f"{start}{seq}" for seq in range(first, last + 1)])
+
+
 @frozen(order=True)
 class MessageId:
     """One post (``seq`` from 1 in its stream) or one direct message (``seq`` counts apart)."""

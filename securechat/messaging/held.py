@@ -69,10 +69,6 @@ class Held:
         return (MessageId(self.stream, seq) for seq in range(self.first, self.last + 1))
 
 
-def _first(held: Held) -> int:
-    return held.first
-
-
 @frozen
 class Breach:
     """The lowest place where two envelopes of a stream contradict each other."""
@@ -90,6 +86,8 @@ class StreamState:
     stream: Stream
     envelopes: list[Held] = field(factory=list)
     """In order of ``first``."""
+    _firsts: list[int] = field(factory=list, init=False)
+    """Where each of them begins: what is sought in a long stream is found by plain numbers."""
     held: Ranges = field(factory=Ranges)
     head: HeadKnown | None = None
     breach: Breach | None = None
@@ -126,8 +124,9 @@ class StreamState:
 
     def put(self, held: Held) -> None:
         """An envelope more."""
-        index = bisect_right(self.envelopes, held.first, key=_first)
+        index = bisect_right(self._firsts, held.first)
         self.envelopes.insert(index, held)
+        self._firsts.insert(index, held.first)
         self.held.add(held.first, held.last)
         self._reach = max(self._reach, held.count)
         self._entry = None
@@ -135,7 +134,8 @@ class StreamState:
 
     def take(self, held: Held) -> None:
         """An envelope less."""
-        self.envelopes.remove(held)
+        index = self.envelopes.index(held, bisect_left(self._firsts, held.first))
+        del self.envelopes[index], self._firsts[index]
         self.held.remove(held.first, held.last)
         for other in self.around(held.first, held.last):
             self.held.add(other.first, other.last)
@@ -163,8 +163,8 @@ class StreamState:
 
     def around(self, first: int, last: int) -> list[Held]:
         """The envelopes that hold any of these posts, in order."""
-        start = bisect_left(self.envelopes, first - self._reach + 1, key=_first)
-        end = bisect_right(self.envelopes, last, key=_first)
+        start = bisect_left(self._firsts, first - self._reach + 1)
+        end = bisect_right(self._firsts, last)
         return [held for held in self.envelopes[start:end] if held.first + held.count > first]
 
     def ending(self, last: int) -> Held | None:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from attrs import frozen
 
 from securechat.effects import Fact
-from securechat.ids import BootId, Hash, MemberId, MessageId, Stream
+from securechat.ids import BootId, Hash, MemberId, MessageId, Stream, posts_named
 from securechat.messaging.ranges import Span, newest, shown
 from securechat.messaging.statements import Opening
 
@@ -83,8 +83,7 @@ class EnvelopeHeld(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        start = str(MessageId(self.stream, 0))[:-1]  # once for all posts: a burst has many
-        return tuple([f"{start}{seq}" for seq in range(self.first, self.last + 1)])
+        return posts_named(self.author, self.epoch, self.boot, self.first, self.last)
 
     @property
     def words(self) -> str:

@@ -128,7 +128,9 @@ class Streams:
 
     def hold(self, fact: EnvelopeHeld) -> Held:
         """An envelope is stored."""
-        state = self._state(fact.stream)
+        known = self.authors.get(fact.author)
+        state = known.streams.get((fact.epoch, fact.boot)) if known else None
+        state = state or self._state(fact.stream)
         held = Held.of(fact, state.stream)
         state.put(held)
         self._held[held.hash] = held
@@ -216,11 +218,14 @@ class Streams:
     # Inside.
 
     def _state(self, stream: Stream) -> StreamState:
-        author = self.authors.setdefault(stream.author, AuthorState())
+        author = self.authors.get(stream.author)
+        if author is None:
+            author = self.authors[stream.author] = AuthorState()
         place = (stream.epoch, stream.boot)
-        if place not in author.streams:
-            author.streams[place] = StreamState(stream)
-        return author.streams[place]
+        state = author.streams.get(place)
+        if state is None:
+            state = author.streams[place] = StreamState(stream)
+        return state
 
     def _tidy(self, state: StreamState) -> None:
         s = state.stream

@@ -113,13 +113,14 @@ class Taking:
         taken: set[Hash] = set()
         for found in objects:
             header: Envelope = found.statement
+            stream = header.stream
             recovered = wanted is not None and _within(header, *wanted)
             if not found.signed.attachment:
                 effects += self.head(found, now)
             elif found.seen or found.hash in taken:
                 self._book.counters["duplicates"] += header.count
-                self._announcing.live(header.stream)
-            elif self._pruned(header):
+                self._announcing.live(stream)
+            elif header.last <= self._book.streams.floor(stream):
                 self._book.counters["refused.pruned"] += 1
             elif ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
                 effects += self._too_early(found, peer, now)
@@ -128,14 +129,13 @@ class Taking:
                 effects += self.head(found, now)
             else:
                 taken.add(found.hash)
-                effects += self._take(found, peer, now, recovered)
+                effects += self._take(found, stream, peer, now, recovered)
         return effects
 
     def _take(
-        self, found: Admitted[Any], peer: MemberId, now: Instant, recovered: bool
+        self, found: Admitted[Any], stream: Stream, peer: MemberId, now: Instant, recovered: bool
     ) -> list[Effect]:
         header: Envelope = found.statement
-        stream = header.stream
         lag = now.wall_ms - wall_of(header.hlc)
         late = header.hlc < self._book.transcript.newest() and (recovered or lag > LATE_MS)
         fact = EnvelopeHeld(
@@ -176,9 +176,6 @@ class Taking:
         if peer == header.author:
             effects.append(Send(peer, Rejected(found.hash, f"clock: stamped {hours} h ahead")))
         return effects
-
-    def _pruned(self, header: Envelope) -> bool:
-        return header.last <= self._book.streams.floor(header.stream)
 
     def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:
         """By who pushes: posts of others that somebody pushes cost him, never their authors."""
