@@ -85,7 +85,7 @@ class Store:
     _seq: int = field(default=0, init=False)
     _first: list[Fact] | None = field(default=None, init=False)
     """The facts as read when the file was checked, for the first replay."""
-    _erased: bool = field(default=False, init=False)
+    erased: bool = field(default=False, init=False)
     """Whether the WAL may still hold what was deleted."""
 
     # Opening.
@@ -229,14 +229,14 @@ class Store:
         many(rows.DROP_FACT_ABOUT, [(key,) for key in batch.touched])
         if batch.forgotten:
             many(rows.DROP_FACT, [(key,) for key in batch.forgotten])
-            self._erased = True
+            self.erased = True
         many(rows.KEEP_FACT, batch.facts.values())
         many(rows.KEEP_FACT_ABOUT, chain.from_iterable(batch.about.values()))
 
     def _write_objects(self, batch: Batch) -> None:
         many = self._connection.executemany
         dropped = many(rows.DROP_OBJECTS, [(tag(key), key) for key in batch.owned])
-        self._erased = self._erased or dropped.rowcount > 0
+        self.erased = self.erased or dropped.rowcount > 0
         many(rows.KEEP_OBJECT, chain.from_iterable(batch.owned.values()))
 
     def _write_turns(self, batch: Batch) -> None:
@@ -269,14 +269,14 @@ class Store:
             if cut.rows:
                 drop(self._connection, cut)
                 self._turn_bytes -= cut.bytes
-                self._erased = True
+                self.erased = True
             given = not cut.rows and give_back(self._connection)
-            if cut.last and (self._erased or given) and self.path is not None:
+            if cut.last and (self.erased or given) and self.path is not None:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except FAILURES as problem:
             self._turn_bytes = None
             raise StoreError(reason(problem)) from None
-        self._erased = self._erased and not cut.last
+        self.erased = self.erased and not cut.last
         return cut.rows or int(given)
 
     # Reading.

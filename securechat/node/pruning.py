@@ -1,8 +1,10 @@
 """
-When the journal is pruned: every ten minutes, and when much was written since.
+When the journal is pruned: every ten minutes, when much was written, and soon after an erasure.
 
-Turn records come as fast as the node turns, so a limit in bytes is looked after by bytes.  The node
-stands still during a step of the store; a long way back within the limits is many short steps.
+What was deleted is gone from the WAL with the last step only, so that a text that was forgotten is off
+the disk within half a minute (DESIGN 6, retention).  Turn records come as fast as the node turns, so a
+limit in bytes is looked after by bytes.  The node stands still during a step of the store; a long way
+back within the limits is many short steps.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from securechat.settings import Settings
 
 INTERVAL = 600.0
 """Seconds after which records may have grown too old."""
+ERASED = 30.0
+"""Seconds after which what was deleted is wiped."""
 WATCH = 1.0
 """Seconds between two looks at what was written."""
 SOON = 0.05
@@ -51,7 +55,8 @@ class Pruning:
 
     def _due(self) -> bool:
         fresh = self._store.turn_bytes_written - self._written
-        due = self._clock.seconds() >= self._rested + INTERVAL
+        pause = ERASED if self._store.erased else INTERVAL
+        due = self._clock.seconds() >= self._rested + pause
         return due or fresh >= self._settings.record_bytes // SHARE
 
     def _step(self) -> float:

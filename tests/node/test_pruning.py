@@ -73,6 +73,15 @@ class PruningTests(SynchronousTestCase):
         self.busy.pruning.start()
         self.busy.clock.advance(1)
 
+    def test_erased(self) -> None:
+        """What was deleted is wiped within half a minute, and then there is quiet again."""
+        self.busy.pruning.stop()
+        self.busy.pruning.start()
+        self.busy.steps.clear()
+        self.busy.store.erased = True
+        self.busy.clock.pump([1] * 40)
+        self.assertEqual((self.busy.steps, self.busy.store.erased), ([0], False))
+
     def test_quiet(self) -> None:
         """While little is written nothing is asked of the disk for ten minutes."""
         self.busy.steps.clear()
