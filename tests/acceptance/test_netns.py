@@ -57,13 +57,15 @@ class Cables(WiredCase):
 class Losses(WiredCase):
     """Cables that lose packets, with the preset of a network."""
 
+    rounds = POSTS
+
     def loses(self, percent: float) -> None:
         """While so many packets are lost on the way to each host, everybody keeps talking."""
         room = self.wire(*NAMES, preset=LAN)
         told = Sightings(room, NAMES)
         for name in NAMES:
             room.switch.lose(name, percent)
-        said = [f"{name} {number}" for number in range(POSTS) for name in NAMES]
+        said = [f"{name} {number}" for number in range(self.rounds) for name in NAMES]
         for text in said:
             room[text.split()[0]].ask("say", text=text)
             pause(BETWEEN)
@@ -88,10 +90,13 @@ class Losses(WiredCase):
 class Apart(WiredCase):
     """Ada and bob have no way to each other; carol, between them, has one to both."""
 
+    config: dict[str, str] = {}  # noqa: RUF012 - never changed
+    steady = STEADY
+
     def setUp(self) -> None:
         """All have met and dialled each other."""
         super().setUp()
-        self.room = self.wire(*NAMES)
+        self.room = self.wire(*NAMES, **self.config)
         self.told = Sightings(self.room, NAMES)
         self.waiting: list[tuple[str, str]] = []
 
@@ -108,7 +113,7 @@ class Apart(WiredCase):
     def stays(self, *pairs: tuple[str, str]) -> None:
         """For a while nothing changes at anybody: no flapping; then these are alive through others."""
         quiet = Sightings(self.room, NAMES)
-        pause(STEADY)
+        pause(self.steady)
         for observer in NAMES:
             said = quiet.steps(observer)
             self.assertEqual(said, [], "".join(story(self.room[observer], one) for one, *_ in said))

@@ -168,10 +168,13 @@ class LastHolder(RecoveryCase):
 class Partition(RecoveryCase):
     """Two sides that do not hear each other."""
 
+    count = 300
+    """Posts of each side while they are apart."""
+
     def test_both_sides_go_on_and_are_one_room_again_after_the_heal(self) -> None:
         """Two talk, three talk, direct messages cross late; then one order, one digest, all acked."""
         room = self.met(*FIVE)
-        two, three, count = FIVE[:2], FIVE[2:], 300
+        two, three, count = FIVE[:2], FIVE[2:], self.count
         cut(room, two, three)
         for name in ("ada", "eve"):
             say_many(room[name], (f"{name} {n}" for n in range(count)))
@@ -187,43 +190,49 @@ class Partition(RecoveryCase):
         until(lambda: states(room["ada"], letters[3][2]) == {"bob": "acked"}, "acked on one side")
         for name, to, letter in letters[:3]:
             self.assertIn(states(room[name], letter)[to], ("queued", "sent", "unknown"))
-        watch = Stopwatch("2 x 300 posts exchanged after a partition")
+        watch = Stopwatch(f"2 x {count:,} posts exchanged after a partition")
         heal(room, two)
         for name in FIVE:
             holds(room[name], 2 * count)
         watch.tell("from the heal")
         agreed(room, *FIVE)
-        watch.tell("until the transcripts were compared")
+        self.healed_in(watch.tell("until the transcripts were compared"))
         for name, to, letter in letters:
             until(lambda n=name, t=to, i=letter: states(room[n], i) == {t: "acked"}, "acked")  # type: ignore[misc]
             texts = [item["text"] for item in room[to].items("messages", kind="dm")]
             self.assertEqual(texts.count(f"{name} to {to}"), 1)
         watch.tell("until all direct messages across were acked")
 
+    def healed_in(self, seconds: float) -> None:
+        """How long it took until all showed the same; a figure."""
+
 
 class Pruned(RecoveryCase):
     """What nobody keeps any more is told as that."""
 
+    keep, total = 20, 60
+    """Posts that a node may keep, and posts said."""
+
     def test_a_post_pruned_on_every_holder_closes_as_a_gap_with_that_cause(self) -> None:
-        """Ada and bob keep twenty; carol, who keeps all, shows what she will never get, and why."""
+        """Ada and bob keep few; carol, who keeps all, shows what she will never get, and why."""
         made("ada", "bob", "carol")
         room = self.make("ada", "bob", "carol", **FAST)
         for name in ("ada", "bob"):
-            change(room[name].home, posts="20")
+            change(room[name].home, posts=str(self.keep))
         room.start("ada", "bob", "carol")
         room.meet("ada", "bob", "carol")
         room.end("carol", SIGKILL)
-        for n in range(60):
-            room["ada"].ask("say", text=f"soon gone {n}")
+        say_many(room["ada"], (f"soon gone {n}" for n in range(self.total)))
+        last = f"soon gone {self.total - 1}"
         for name in ("ada", "bob"):
-            until(lambda n=name: counted(room[n]) <= 20, f"{name} has pruned", PATIENCE)  # type: ignore[misc]
-            room.shows(name, "soon gone 59")
+            until(lambda n=name: counted(room[n]) <= self.keep, f"{name} has pruned", PATIENCE)  # type: ignore[misc]
+            room.shows(name, last)
         room.start("carol")
-        room.shows("carol", "soon gone 59")
+        room.shows("carol", last)
         carol = room["carol"]
         gap = until(lambda: closed(carol), "the gap is closed", PATIENCE)
         self.assertEqual((gap["from"], gap["verdict"]), (1, "closed: pruned by all"))
-        self.assertEqual(gap["to"], 60 - counted(carol))
+        self.assertEqual(gap["to"], self.total - counted(carol))
         self.assertEqual(gap["asked"], {"ada": "pruned", "bob": "pruned"})
         first = carol.items("messages", after="", limit=5)[0]
         self.assertEqual((first["kind"], first["verdict"]), ("gap", gap["verdict"]))
