@@ -19,12 +19,17 @@ class SecurechatError(Exception):
 
 
 class RemoteError(SecurechatError):
-    """The peer's fault.  ``reason`` is a short word that counters use; state is unchanged."""
+    """
+    The peer's fault.  ``reason`` is a short word that counters use; state is unchanged.
+
+    ``message`` is the class of the message in which the fault was found, once that is known.
+    """
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+        self.message = ""
 
 
 class LocalError(SecurechatError):

@@ -111,6 +111,8 @@ class LinkDown:
     dialled: str | None
     linked: bool
     """Whether another link to this peer is still up."""
+    offence: str = ""
+    """The class of the message by which the peer broke the protocol, if it did so by one."""
 
 
 @frozen

@@ -80,7 +80,11 @@ class Codec:
             raise RemoteError("unknown-message", str(code)[:20])
         kind, decoder = self._messages[code]
         inner = bytes(raw)
-        value = unpack(kind, inner, decoder)
+        try:
+            value = unpack(kind, inner, decoder)
+        except RemoteError as problem:
+            problem.message = kind.__name__
+            raise
         if pack(code) != body[1 : len(body) - len(inner)] or body[:1] != b"\x92":
             raise RemoteError("malformed", "frame: not the canonical encoding")
         return value

@@ -24,7 +24,7 @@ from attrs import define, field
 
 from securechat.effects import Effect, Send
 from securechat.ids import MemberId, Stream
-from securechat.inputs import Ending, Instant, LinkDown
+from securechat.inputs import Instant, LinkDown
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want, Why
@@ -32,6 +32,9 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.rates import Bucket
 from securechat.messaging.sources import NO_ANSWER, Asked, Source
+
+ANSWERS = frozenset({Backfill.__name__, Absent.__name__})
+"""Messages that answer a want."""
 
 
 @define(eq=False)
@@ -94,9 +97,9 @@ class Recovery:
         self._look = True
 
     def ended(self, link: LinkDown, mono: float) -> None:
-        """A link ended; if its peer broke the protocol while it was asked, that is a strike."""
+        """A link ended; if its peer broke the protocol by what it answered, that is a strike."""
         source = self.sources.get(link.peer)
-        if source is not None and source.want is not None and link.how is Ending.PROTOCOL:
+        if source is not None and link.offence in ANSWERS:
             source.struck(mono)
             self._book.counters["strikes"] += 1
             self._look = True

@@ -2,8 +2,9 @@
 One peer as a source of missing posts: what it was asked, what it answered, when it failed.
 
 A peer has one want at a time.  Who does not answer in time is left alone, 5 s at first and up to a
-minute if it goes on; who breaks the protocol while it is asked (a signature, a text that its header
-does not bind) loses its link at the door and gets a strike: 30 s at first, up to ten minutes.
+minute if it goes on; who breaks the protocol by an answer (a signature, a text that its header does
+not bind) loses its link at the door and gets a strike: 30 s at first, up to ten minutes.  A link that
+ends for anything else, a breach of ours or one in another message included, is no strike.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class Source:
         self._failed(NO_ANSWER)
 
     def struck(self, mono: float) -> None:
-        """It broke the protocol while it was asked."""
+        """It broke the protocol by what it answered."""
         self.quiet = mono + min(STRIKE_MAX, STRIKE_MIN * 2.0**self.strikes)
         self.strikes += 1
         self._failed(BAD_ANSWER)

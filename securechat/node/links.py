@@ -199,6 +199,7 @@ class Links:
         """The peer broke the protocol: it loses this link, we lose nothing."""
         if link.closing is not None:
             return
+        link.offence = problem.message
         self.refusals.of_peer(link.wire.peer, link.wire.address, problem.reason, problem.detail)
         self._end(link, Close(problem.reason[:100]))
 
@@ -386,7 +387,8 @@ class Links:
             self._peers.pop(peer, None)
         note("link-down", peer=peer, link=link.number, how=how.value, reason=why)
         self._home.tell(LinkChanged(peer, "down", link.direction, why))
-        self._home.put(LinkDown(peer, link.number, how, why, link.wire.dialled, linked=bool(links)))
+        end = (link.wire.dialled, bool(links), link.offence)
+        self._home.put(LinkDown(peer, link.number, how, why, *end))
 
     def _say(self, link: Link, message: Any) -> None:
         self._outlet.write(link, (self._door.codec.frame(message),))

@@ -200,7 +200,7 @@ class Turn:
         batch.effects += [Notify(FaultNoticed(told(meant))), Answer(asked.ticket, None)]
 
     def _offended(self, batch: Batch, link: Link, message: Any, problem: RemoteError) -> None:
-        kind = type(message).__name__
+        kind = problem.message = type(message).__name__
         batch.inputs.append(Offended(link.wire.peer, link.number, kind, problem.reason))
         batch.effects.append(Notify(FaultNoticed(f"link {link.number} refused: {problem}")))
         self.links.offended(link, problem)

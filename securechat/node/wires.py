@@ -112,6 +112,8 @@ class Link:
     up: LinkUp | None = None
     closing: str | None = None
     """The reason that we or the peer gave for its end."""
+    offence: str = ""
+    """The class of the message by which the peer broke the protocol."""
     revoked: bool = False
     """We ended it: what it brought and no turn has handled yet is void."""
     bytes_in: int = 0

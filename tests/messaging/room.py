@@ -342,9 +342,11 @@ class Room:
             if self.members[frame[1]].frozen:
                 waiting.append(frame)
                 continue
+            message = CODEC.message(frame[2][LENGTH:])
             try:
-                self.members[frame[1]].receive(frame[0], CODEC.message(frame[2][LENGTH:]))
+                self.members[frame[1]].receive(frame[0], message)
             except RemoteError as problem:
+                problem.message = type(message).__name__
                 self._refused(self.members[frame[1]], self.members[frame[0]], problem)
         self._frames.extend(waiting)
 
@@ -353,7 +355,8 @@ class Room:
         member.errors.append(problem.reason)
         self.unplug(member, peer)
         for a, b in ((member, peer), (peer, member)):
-            down = LinkDown(b.id, 1, Ending.PROTOCOL, problem.reason, None, False)
+            offence = problem.message if a is member else ""
+            down = LinkDown(b.id, 1, Ending.PROTOCOL, problem.reason, None, False, offence)
             a.turn(a.core.link_down(down, self.now))
 
     def tick(self, step: float = 0.05) -> None:

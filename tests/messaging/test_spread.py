@@ -9,6 +9,7 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import MemberId
+from securechat.inputs import Ending, LinkDown
 from securechat.messaging.messages import Backfill, Frontiers, Want
 from securechat.messaging.sources import BAD_ANSWER, NO_ANSWER, Asked, Source
 from securechat.messaging.statements import attachment_of, texts_of
@@ -289,6 +290,24 @@ class Failing(SynchronousTestCase):
         liar.disk.objects = good.objects
         room.wait(35, 0.25)
         self.assertEqual(late.texts(), ada.texts())
+
+    def test_other_breaches(self) -> None:
+        """A breach of ours, or one by another message, is no strike while a peer is asked."""
+        room, ada, rest, late = holders(1, 100)
+        (holder,) = rest
+        tell(late, ada)
+        for offence, strikes in (("", 0), ("Posts", 0), ("Frontiers", 0), ("Backfill", 1)):
+            room.told(late, holder)
+            holder.frozen = True
+            for signed in holder.core.parts.announcing._own.full(room.now):
+                late.receive(holder.id, Frontiers((signed,)))
+            self.assertIsNotNone(late.core.parts.recovery.sources[holder.id].want, offence)
+            down = LinkDown(holder.id, 1, Ending.PROTOCOL, "malformed", None, False, offence)
+            room.unplug(late, holder)
+            late.turn(late.core.link_down(down, room.now))
+            self.assertEqual(late.core.parts.book.counters["strikes"], strikes, offence)
+            holder.frozen = False
+            room.tick()
 
     def test_laggard(self) -> None:
         """Who does not answer in 5 s is left alone, longer each time; others are asked."""

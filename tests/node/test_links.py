@@ -307,6 +307,20 @@ class LinksTests(SynchronousTestCase):
         self.ada.links.opened(late)
         self.assertTrue(late.closed)
 
+    def test_by_which_message(self) -> None:
+        """A link that a peer loses by a message tells by which; the peer is told of no offence."""
+        good = CODEC.frame(Word("fine"))
+        bad = good.replace(b"fine", b"fin\xff")
+        for frame, offence in ((bad, "Word"), (b"\0\0\0\5hello", "")):
+            ada, bob = Side(ADA, self.clock), Side(BOB, self.clock)
+            near, far = connect(ada, bob)
+            pump(near, far)
+            bob.links.bytes_in(far, frame)
+            pump(near, far)
+            for side, said in ((bob, offence), (ada, "")):
+                (down,) = side.got(LinkDown)
+                self.assertEqual((down.how, down.offence), (Ending.PROTOCOL, said))
+
     def test_old_incarnation_on_its_way_up(self) -> None:
         """An old process that was welcomed before the new one came is refused at its WELCOME."""
         near, far = connect(self.ada, self.bob)

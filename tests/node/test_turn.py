@@ -119,7 +119,7 @@ class Links:
 
     def offended(self, link: Any, problem: RemoteError) -> None:
         """Remember it."""
-        self.ended.append((link, problem.reason))
+        self.ended.append((link, f"{problem.message}:{problem.reason}"))
 
 
 class Door:
@@ -528,7 +528,7 @@ class TurnTests(SynchronousTestCase):
         self.turn.put(Arrived(link, ("one", "garbage", "two")))
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch", "one"])
-        self.assertEqual(self.links.ended, [(link, "malformed")])
+        self.assertEqual(self.links.ended, [(link, "str:malformed")])
 
     def test_frames_of_an_old_incarnation(self) -> None:
         """Messages of a link that was superseded meanwhile are dropped and counted (G5)."""
@@ -549,7 +549,7 @@ class TurnTests(SynchronousTestCase):
         link = cast(Any, OneLink())
         self.turn.put(Arrived(link, ("poison",)))
         self.clock.advance(0)
-        self.assertEqual(self.links.ended, [(link, "internal")])
+        self.assertEqual(self.links.ended, [(link, ":internal")])
         self.flushLoggedErrors(ZeroDivisionError)
 
     def test_bug_in_the_rebuild(self) -> None:
