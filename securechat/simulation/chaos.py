@@ -17,7 +17,7 @@ from twisted.internet.defer import Deferred
 
 from securechat.inputs import Ending, Goodbye
 from securechat.messaging.messages import MESSAGES, Posts
-from securechat.messaging.statements import STATEMENTS, attachment_of
+from securechat.messaging.statements import STATEMENTS, Envelope, attachment_of
 from securechat.objects import Purpose, Signed
 from securechat.settings import KIB
 from securechat.signing import object_hash
@@ -53,6 +53,10 @@ class Around(Protocol):
 
     def revive(self, host: Host) -> None:
         """Start a process if none runs."""
+        ...
+
+    def replayed(self, host: Host, envelope: Envelope) -> None:
+        """Posts come once more, from a member that runs another program."""
         ...
 
     def disk_replaced(self, host: Host, to: float | None) -> None:
@@ -284,6 +288,11 @@ class Chaos:
     def _replay(self, fault: Fault, who: Host, other: Host) -> None:
         frames = list(self._frames.get((who.index, other.index), ()))
         self._rng.shuffle(frames)
+        for frame in frames:
+            message = self._codec.message(frame[LENGTH:])
+            for signed in message.objects if isinstance(message, Posts) else ():
+                envelope = self._codec.statement(signed.purpose, signed.statement)
+                self._world.replayed(other, envelope)
         self._inject(who, other, b"".join(frames))
 
     def _forge(self, fault: Fault, who: Host, other: Host) -> None:

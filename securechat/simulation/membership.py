@@ -92,7 +92,7 @@ class Judge:
     _copied: set[MemberId] = field(factory=set)
     """Members of whom there are two."""
     _brought: set[tuple[str, Stream, int]] = field(factory=set)
-    """To whom which post was written as history."""
+    """To whom which post was given as history."""
     _codec: Codec = field(
         factory=lambda: Codec({**HANDSHAKE, **MESSAGES, BACKFILL: Backfill}, STATEMENTS)
     )
@@ -113,6 +113,10 @@ class Judge:
                 self.counted[key] = self.counted.get(key, 0) + 1
             if code in READ:
                 self._wrote(site, to, self._message(body))
+
+    def brought(self, to: Site, stream: Stream, first: int, last: int) -> None:
+        """Posts are given to a node as history, or by a member that runs another program (P6)."""
+        self._brought.update((to.name, stream, seq) for seq in range(first, last + 1))
 
     def _message(self, body: bytes) -> Any:
         found = self._read.get(body)
@@ -136,8 +140,7 @@ class Judge:
             self._vouched(site, message)
         elif isinstance(message, Backfill):
             stream = Stream(message.author, message.epoch, message.boot)
-            seqs = range(message.first, message.last + 1)
-            self._brought.update((to.name, stream, seq) for seq in seqs)
+            self.brought(to, stream, message.first, message.last)
 
     def _claim(self, site: Site, to: Site, signed: Signed) -> None:
         """P2, and what follows from a claim of the writer's own."""

@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from securechat.ids import MemberId
+from securechat.messaging.statements import Envelope
 from securechat.notices import DeliveryChanged
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
@@ -276,6 +277,10 @@ class World:
             self.trace("start", host.index)
             host.start()
             self.network.flow()
+
+    def replayed(self, host: Host, envelope: Envelope) -> None:
+        """Posts of whenever come once more, as if they were new."""
+        self.judge.brought(host, envelope.stream, envelope.first, envelope.last)
 
     def disk_replaced(self, host: Host, to: float | None) -> None:
         """Another disk is in: none, or that of then."""
