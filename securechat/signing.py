@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
+from functools import lru_cache
 
 from attrs import define, field, frozen
 from nacl.bindings import crypto_core_ed25519_is_valid_point
@@ -89,11 +90,14 @@ class Signer:
         return Signed(purpose, statement, signature, attachment)
 
 
+_key_of = lru_cache(maxsize=256)(VerifyKey)
+
+
 def verify(room: str, public: bytes, signed: Signed) -> bool:
     """Whether this key signed this statement for its purpose in this room."""
     try:
         covered = signed_bytes(signed.purpose, room, signed.statement)
-        VerifyKey(public).verify(covered, signed.signature)
+        _key_of(public).verify(covered, signed.signature)
     except (CryptoError, ValueError, TypeError):
         return False
     return True
@@ -111,10 +115,9 @@ class Verifier:
     _capacity: int = 4096
     _passed: dict[tuple[bytes, bytes, bytes], None] = field(factory=dict, init=False, repr=False)
 
-    def passes(self, public: bytes, signed: Signed) -> bool:
-        """Whether the signature holds."""
-        covered = signed_bytes(signed.purpose, self.room, signed.statement)
-        known = (public, hashlib.sha256(covered).digest(), signed.signature)
+    def passes(self, public: bytes, signed: Signed, name: Hash | None = None) -> bool:
+        """Whether the signature holds; ``name`` is the hash of the object, if it is known already."""
+        known = (public, name or object_hash(self.room, signed), signed.signature)
         if known in self._passed:
             return True
         if not verify(self.room, public, signed):

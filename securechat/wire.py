@@ -22,6 +22,8 @@ from securechat.objects import Purpose
 from securechat.settings import MAX_FRAME
 
 LENGTH = 4
+HEAD = 2
+"""Bytes before the inside of a message: that it is a pair, and its code, which is below 128."""
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
@@ -61,6 +63,8 @@ class Codec:
         self._statements = {
             purpose: (kind, msgspec.msgpack.Decoder(kind)) for purpose, kind in statements.items()
         }
+        self._heads = {b"\x92" + pack(code): self._messages[code] for code in messages}
+        assert all(len(head) == HEAD for head in self._heads)
         self._outer = msgspec.msgpack.Decoder(tuple[int, msgspec.Raw])
 
     def frame(self, message: Any) -> bytes:
@@ -72,22 +76,25 @@ class Codec:
 
     def message(self, body: bytes) -> Any:
         """The message of a frame's body; RemoteError if it is not exactly one."""
+        head = body[:HEAD]
+        if head not in self._heads:
+            raise self._no_message(body)
+        kind, decoder = self._heads[head]
         try:
-            code, raw = self._outer.decode(body)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as fault:
-            raise RemoteError("malformed", f"frame: {type(fault).__name__}") from None
-        if code not in self._messages:
-            raise RemoteError("unknown-message", str(code)[:20])
-        kind, decoder = self._messages[code]
-        inner = bytes(raw)
-        try:
-            value = unpack(kind, inner, decoder)
+            return unpack(kind, body[HEAD:], decoder)
         except RemoteError as problem:
             problem.message = kind.__name__
             raise
-        if pack(code) != body[1 : len(body) - len(inner)] or body[:1] != b"\x92":
-            raise RemoteError("malformed", "frame: not the canonical encoding")
-        return value
+
+    def _no_message(self, body: bytes) -> RemoteError:
+        """What is wrong with a body that begins like no message."""
+        try:
+            code, _ = self._outer.decode(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as fault:
+            return RemoteError("malformed", f"frame: {type(fault).__name__}")
+        if code not in self._messages:
+            return RemoteError("unknown-message", str(code)[:20])
+        return RemoteError("malformed", "frame: not the canonical encoding")
 
     def statement(self, purpose: Purpose, data: bytes) -> Any:
         """What was signed; RemoteError if these bytes are not a statement of that purpose."""

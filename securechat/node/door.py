@@ -79,7 +79,7 @@ class Door:
         if public is None:
             return author
         statement.check(signed.attachment)
-        if not self._verifier.passes(public, signed):
+        if not self._verifier.passes(public, signed, name):
             raise RemoteError("bad-signature", f"{signed.purpose} of {author[:8]}")
         return Admitted(name, author, statement, signed)
 
