@@ -7,6 +7,9 @@ Who is told what we have, and when (DESIGN 6, frontier).
   a peer.  The digest itself goes to every link each period and costs nothing to compare.
 - What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
   author that is not linked is told to everybody, since only they can pass it on.
+- A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has our newest
+  post; if its word for it has not come within a further digest, the post is given again, with the same
+  back-off, and the duplicate is answered with a frontier.
 - The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it.
 """
 
@@ -17,11 +20,14 @@ from attrs import define, field
 from securechat.effects import Effect, Send
 from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import Instant
+from securechat.messaging.acks import Acks
 from securechat.messaging.book import Book
 from securechat.messaging.frontier import OwnFrontier
+from securechat.messaging.held import Held
 from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.peers import Peers
 from securechat.messaging.relaying import Relaying
+from securechat.notices import Delivery
 from securechat.objects import Signed
 
 HEADS = 64
@@ -37,6 +43,10 @@ class Compared:
     pause: float = 0.0
     proofs: set[Stream] = field(factory=set)
     """Forks of which it was told on this link."""
+    unproved: Hash | None = None
+    """Our newest post, if it had it by its last digest and its frontier was not here yet."""
+    next_ask: float = 0.0
+    ask_pause: float = 0.0
 
 
 @define(eq=False)
@@ -47,6 +57,7 @@ class Announcing:
     _peers: Peers
     _own: OwnFrontier
     _relaying: Relaying
+    _acks: Acks
     _live: dict[Stream, None] = field(factory=dict)
     _recovered: dict[Stream, None] = field(factory=dict)
     _heads: dict[Stream, None] = field(factory=dict)
@@ -87,7 +98,7 @@ class Announcing:
         row = self._compared.setdefault(peer, Compared())
         if theirs == self._book.streams.digest():
             row.unequal, row.pause = 0, 0.0
-            return []
+            return self._ask_evidence(peer, row, now)
         row.unequal += 1
         if row.unequal < 2 or now.mono < row.next_full:
             return []
@@ -148,6 +159,35 @@ class Announcing:
             effects += _sends(peer, names)
             effects.append(Send(peer, digest))
         return effects
+
+    def _ask_evidence(self, peer: MemberId, row: Compared, now: Instant) -> list[Effect]:
+        """A peer that has all we have: whether it has said so of our newest post."""
+        held = self._unproved(peer)
+        before, row.unproved = row.unproved, held.hash if held is not None else None
+        if held is None:
+            row.ask_pause = 0.0
+            return []
+        if before != held.hash or now.mono < row.next_ask:
+            return []
+        settings = self._book.settings
+        row.ask_pause = min(
+            settings.frontier_backoff_max, max(settings.frontier_backoff_min, 2 * row.ask_pause)
+        )
+        row.next_ask = now.mono + row.ask_pause
+        self._book.counters["evidence_asked"] += 1
+        effects = self._acks.served(peer, held.stream, [(held.first, held.last)], now)
+        return [*effects, Send(peer, Posts(), (held.hash,))]
+
+    def _unproved(self, peer: MemberId) -> Held | None:
+        """Our newest envelope, if it is for this peer and without its word; a fork is not listed."""
+        stream = self._newest(self._peers.me)
+        state = self._book.streams.get(stream) if stream is not None else None
+        held = state.envelopes[-1] if state is not None else None
+        if held is None or state is None or held.last > state.sound:
+            return None
+        evidence = self._book.evidence
+        meant = peer in evidence.audience(held)
+        return held if meant and evidence.state(held, peer) is not Delivery.ACKED else None
 
     def _newest(self, author: MemberId) -> Stream | None:
         """The last stream of an author of which we hold posts."""

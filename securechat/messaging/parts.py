@@ -61,7 +61,7 @@ class Parts:
         recovery = Recovery(book, peers, claims, wanted)
         acks = Acks(book)
         relaying = Relaying(peers, claims, settings)
-        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying)
+        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying, acks)
         closing = Closing(book, peers, claims, recovery, announcing)
         said = Bucket(settings.posts_per_second, settings.burst)
         taking = Taking(book, announcing)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+from attrs import define, field
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import BootId, Hash
+from securechat.effects import Send
+from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import Tick
 from securechat.messaging.claims import Claims
 from securechat.messaging.messages import Digest, Frontiers
@@ -24,6 +26,84 @@ HASH = Hash(b"\1" * 32)
 def kinds(*members: Member) -> Counter[str]:
     """What was sent, by kind."""
     return Counter(type(send.message).__name__ for m in members for send in m.sent)
+
+
+@define(eq=False)
+class Lossy(Room):
+    """A room in which what one member says to another of some kind gets lost, and the link stays."""
+
+    lost: dict[tuple[MemberId, MemberId], type] = field(factory=dict)
+
+    def carry(self, sender: Member, send: Send) -> None:
+        """Put a message on its link, unless it gets lost."""
+        if type(send.message) is not self.lost.get((sender.id, send.peer)):
+            super().carry(sender, send)
+
+
+class LostOnTheWay(SynchronousTestCase):
+    """Frontiers that get lost on a link that stays."""
+
+    def lossy(self, peers: int = 2) -> tuple[Lossy, Member, list[Member]]:
+        """Bob's frontiers to ada get lost."""
+        room = Lossy()
+        ada, bob, *rest = [room.member(number) for number in range(1, peers + 2)]
+        room.roster()
+        room.mesh()
+        room.wait(2)
+        room.lost[(bob.id, ada.id)] = Frontiers
+        return room, ada, [bob, *rest]
+
+    def states(self, ada: Member, peers: list[Member], index: int = -1) -> list[str]:
+        """What ada knows of a post at each."""
+        rows = {row.member: row.state for row in ada.core.delivery(ada.lines()[index].id)}
+        return [str(rows[peer.id]) for peer in peers]
+
+    def test_told_again(self) -> None:
+        """The evidence comes without a further post: soon after the link carries frontiers again."""
+        room, ada, peers = self.lossy()
+        ada.say("one")
+        room.wait(1)
+        self.assertEqual(self.states(ada, peers), ["sent", "acked"])
+        room.lost.clear()
+        room.wait(2.5)
+        self.assertEqual(self.states(ada, peers), ["acked", "acked"])
+        self.assertEqual(peers[0].texts(), ["one"])
+        self.assertEqual(ada.core.parts.book.counters["evidence_asked"], 1)
+        for member in room.members.values():
+            member.sent.clear()
+        room.wait(60, 0.25)
+        self.assertEqual(set(kinds(*room.members.values())), {"Digest"})
+
+    def test_after_its_deadline(self) -> None:
+        """What was unknown by then is acked all the same, and asking backs off meanwhile."""
+        room, ada, peers = self.lossy()
+        ada.say_all(["one", "two"])
+        ada.say("three")
+        room.wait(60, 0.25)
+        self.assertEqual(self.states(ada, peers), ["unknown", "acked"])
+        self.assertLessEqual(ada.core.parts.book.counters["evidence_asked"], 6)
+        room.lost.clear()
+        room.wait(31, 0.25)
+        for index in range(3):
+            self.assertEqual(self.states(ada, peers, index), ["acked", "acked"])
+        self.assertEqual(peers[0].texts(), ["one", "two", "three"])
+
+    def test_not_asked(self) -> None:
+        """Nobody is asked who is away, who was no member then, or while posts are on their way."""
+        room, ada, peers = self.lossy()
+        room.cut(ada, peers[0])
+        ada.say("one")
+        for number in range(40):
+            if number % 4 == 0:
+                peers[1].say(str(number))
+            room.wait(0.25)
+        late = room.member(8)
+        room.roster()
+        room.link(ada, late)
+        room.lost[(late.id, ada.id)] = Frontiers
+        room.wait(10, 0.25)
+        self.assertEqual(late.texts(), ada.texts())
+        self.assertEqual(ada.core.parts.book.counters["evidence_asked"], 0)
 
 
 class Quiet(SynchronousTestCase):
