@@ -40,12 +40,20 @@ NAME = "mallory"
 EPOCHS = itertools.count(1)
 
 
-def rogue(epoch: int = 0) -> Rogue:
-    """A member of the template's room that was admitted like the others; each is a later process."""
+Asked = set[tuple[str, MemberId]]
+"""Who asked about whom: a node, by the name under which it was dialled, and the member."""
+
+
+def rogue(epoch: int = 0, asked: Asked | None = None) -> Rogue:
+    """
+    A member of the template's room that was admitted like the others; each is a later process.
+
+    What an earlier process was asked may be handed on: nodes remember its answers.
+    """
     made = template()
     if NAME not in made.members:
         made.join(NAME, next(iter(made.members)))
-    return Rogue(made[NAME].home, epoch or next(EPOCHS))
+    return Rogue(made[NAME].home, epoch or next(EPOCHS), asked=set() if asked is None else asked)
 
 
 @define
@@ -57,6 +65,7 @@ class Rogue:
     boot: BootId = field(factory=lambda: BootId(secrets.token_hex(16)))
     identity: Identity = field(init=False)
     lines: list[Line] = field(factory=list, init=False)
+    asked: Asked = field(factory=set)
 
     def __attrs_post_init__(self) -> None:
         self.identity = load_identity(self.home, None)
@@ -91,7 +100,7 @@ class Rogue:
 
     def dial(self, port: int, name: str = "") -> Line:
         """TLS to a node; nothing is said yet."""
-        line = Line(self._tls(port), name)
+        line = Line(self._tls(port), name, asked=self.asked)
         self.lines.append(line)
         line.thread.start()
         return line
@@ -137,6 +146,8 @@ class Line:
     name: str = ""
     answers: bool = True
     """Whether pings are acked, and what is asked about others is answered with a nack."""
+    asked: Asked = field(factory=set)
+    """Grows by this node and each member that it asks about."""
     heard: list[Any] = field(factory=list, init=False)
     """All messages of the node, pings and acks left out."""
     acks: int = field(default=0, init=False)
@@ -228,6 +239,7 @@ class Line:
         else:
             self.heard.append(message)
             if isinstance(message, AskVouch):
+                self.asked.add((self.name, message.subject))
                 self._answer(Nack(message.subject, message.nonce))
 
     def _answer(self, message: Any) -> None:

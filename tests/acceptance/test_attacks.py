@@ -9,13 +9,14 @@ still reaches everybody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from signal import SIGCONT, SIGSTOP
-from typing import Any
+from typing import Any, ClassVar
+from unittest import mock
 
-from attrs import define, evolve
-from twisted.trial.unittest import TestCase
+from attrs import asdict, define, evolve
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from securechat.certificates import found_authority
 from securechat.drills.rig import Room, until
@@ -34,11 +35,13 @@ from securechat.membership.messages import (
     SignedAck,
     Vouch,
 )
+from securechat.membership.probing import Probing
 from securechat.node.handshake import Close, Hello, Welcome
 from securechat.objects import Purpose, Signed
 from securechat.wire import pack
-from tests.acceptance.rogue import CODEC, NAME, Line, Rogue, rogue
+from tests.acceptance.rogue import CODEC, NAME, Asked, Line, Rogue, rogue
 from tests.acceptance.rooms import OwnRoomCase, RoomCase
+from tests.membership.bench import Bench, someone
 from tests.zoo import NOW_MS, good_member
 
 NAMES = ("ada", "bob", "carol")
@@ -59,6 +62,7 @@ class Witness:
 
     case: TestCase
     room: Room
+    rogue: Rogue
 
     def id_of(self, name: str) -> MemberId:
         """A member's id."""
@@ -74,13 +78,13 @@ class Witness:
 
     def evidence(self) -> list[Any]:
         """What counts about a member because the rogue said it, unasked."""
-        return [
-            line
+        told = [
+            (name, other, line)
             for name in NAMES
             for other in NAMES
             for line in self.room[name].ask("who", name=other)["evidence"]
-            if line["by"] == NAME and line["counted"] and line["what"] != "no answer to it either"
         ]
+        return [each for each in told if counts_unasked(*each, self.id_of, self.rogue.asked)]
 
     def moved(self) -> str:
         """What the nodes logged of each other, to explain a view that changed."""
@@ -120,6 +124,23 @@ class Witness:
             self.case.assertNotIn(ELSEWHERE, str(self.room[name].items("members")))
 
 
+def counts_unasked(
+    name: str,
+    other: str,
+    line: dict[str, Any],
+    id_of: Callable[[str], MemberId],
+    asked: Asked,
+) -> bool:
+    """
+    Whether a node's line about another counts because the rogue said it, unasked.
+
+    Who asks the rogue about a member gets a nack, as from any go-between: nothing else may count.
+    """
+    if line["by"] != NAME or not line["counted"]:
+        return False
+    return line["what"] != "no answer to it either" or (name, id_of(other)) not in asked
+
+
 def alive_of(rogue: Rogue, port: int) -> Signed:
     """A node's own Alive, as it shows it to everybody who comes."""
     line = rogue.dial(port)
@@ -128,17 +149,48 @@ def alive_of(rogue: Rogue, port: int) -> Signed:
     return hello.objects[0]
 
 
+class UnaskedNacks(SynchronousTestCase):
+    """What the witness finds, on a node with a bug: it takes nacks that it did not ask for."""
+
+    def test_a_nack_that_counts_is_found_unless_it_was_asked_for(self) -> None:
+        """Bob is suspect to ada, and mallory says that it does not reach him: nobody had asked."""
+        mallory = someone(NAME)
+
+        def believed(self: Probing, peer: MemberId, nack: Nack, now: Any) -> None:
+            self._verdicts.nack(nack.subject, peer, now)
+
+        with mock.patch.object(Probing, "nacked", believed):
+            bench = Bench().start()
+            for who in (someone("bob"), mallory, someone("carol")):
+                bench.link(who)
+            bench.cut(someone("bob"), 1)
+            bench.receive(mallory, Nack(someone("bob").id, 4711), 2)
+        seen = bench.member(someone("bob"))
+        names = {mallory.id: NAME}
+        lines = [{**asdict(line), "by": names.get(line.by, "")} for line in seen.evidence]
+        bob = someone("bob").id
+        for asked, found in ((set(), 1), ({("ada", bob)}, 0), ({("carol", bob)}, 1)):
+            told = [counts_unasked("ada", "bob", line, lambda _: bob, asked) for line in lines]
+            self.assertEqual(sum(told), found)
+
+
 class AttackCase(RoomCase):
     """Three nodes that have met, and a rogue that knows bob's Alive."""
 
     names = NAMES
     config = {"preset": LAN}  # noqa: RUF012 - never changed
+    asked: ClassVar[Asked]
+    """What the rogue was asked in the room of this class, in whatever test."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.asked = set()
 
     def setUp(self) -> None:
         """A later process of the rogue for each test."""
         super().setUp()
-        self.witness = Witness(self, self.room)
-        self.rogue: Rogue = rogue()
+        self.rogue: Rogue = rogue(asked=self.asked)
+        self.witness = Witness(self, self.room, self.rogue)
         self.addCleanup(self.rogue.hang_up)
         self.port = self.room["ada"].port
         self.bob = self.witness.id_of("bob")
@@ -483,7 +535,8 @@ class OwnVersion(OwnRoomCase):
         room = self.make(*NAMES, preset=LAN)
         room.start(*NAMES)
         room.meet(*NAMES)
-        witness, one = Witness(self, room), rogue(1)
+        one = rogue(1)
+        witness = Witness(self, room, one)
         self.addCleanup(one.hang_up)
         with witness.nothing_changes():
             line = one.link(room["ada"].port, "ada")
@@ -510,8 +563,8 @@ class Replays(OwnRoomCase):
         self.room = self.make(*NAMES, **config)
         self.room.start(*NAMES)
         self.room.meet(*NAMES)
-        self.witness = Witness(self, self.room)
         self.rogue = rogue()
+        self.witness = Witness(self, self.room, self.rogue)
         self.addCleanup(self.rogue.hang_up)
         self.bob = self.witness.id_of("bob")
 
