@@ -152,6 +152,8 @@ class Room:
     faults: bool = True
     members: dict[str, Member] = field(factory=dict)
     environment: Mapping[str, str] = field(factory=dict)
+    patience: float = DEADLINE
+    """Seconds that the start of nodes may take; several at a time share the machine."""
 
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
@@ -206,7 +208,7 @@ class Room:
                 )  # fmt: skip
         for name in names:
             member = self.members[name]
-            until(partial(self._answers, member), f"{name} answers")
+            until(partial(self._answers, member), f"{name} answers", self.patience)
 
     def _answers(self, member: Member) -> bool:
         if not member.running:

@@ -48,6 +48,7 @@ class Churn(OwnRoomCase):
         """Each restart is an epoch, none leaves a link, a file or a line behind, and all goes on."""
         made(*FIVE)
         room = self.make(*FIVE)
+        room.patience = PATIENCE
         room.start(*FIVE)
         self.settled(room)
         files = {name: until(lambda n=name: self.steady(room, n), "steady") for name in STAY}  # type: ignore[misc]

@@ -24,6 +24,7 @@ from attrs import define, field
 from twisted.trial.unittest import SkipTest
 
 from securechat.drills.rig import DrillError, Member, Room, twistd, until
+from tests.acceptance.posts import PATIENCE
 from tests.acceptance.rooms import OwnRoomCase, change, end_rooms, scratch, template
 
 PREFIX = "securechat"
@@ -184,7 +185,7 @@ class WiredRoom(Room):
                 )  # fmt: skip
         for name in names:
             member = self.members[name]
-            until(partial(self._answers, member), f"{name} answers")
+            until(partial(self._answers, member), f"{name} answers", self.patience)
 
     def close(self) -> None:
         """End the nodes, then remove their hosts."""
@@ -223,6 +224,7 @@ class WiredCase(OwnRoomCase):
         """A running room on a switch; all have met."""
         end_rooms()
         room = wired(*names, **config)
+        room.patience = PATIENCE
         self.addCleanup(room.close)
         room.start(*names)
         room.meet(*names)

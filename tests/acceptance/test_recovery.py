@@ -39,6 +39,7 @@ class RecoveryCase(OwnRoomCase):
         """A running room without a limit on what is said; all have met."""
         made(*names)
         room = self.make(*names, **FAST)
+        room.patience = PATIENCE
         room.start(*names)
         room.meet(*names)
         return room
