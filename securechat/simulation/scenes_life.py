@@ -247,7 +247,11 @@ def _linked(stage: Stage) -> list[int]:
 
 
 def copied_home(stage: Stage) -> None:
-    """P6, P20: a home is copied while its node is stopped; the copy speaks, then the old one wakes."""
+    """
+    P6, P20: a home is copied while its node is stopped; the copy speaks, then the old one wakes.
+
+    Both then reach the same peers: two periods later the older one has stopped speaking and says so.
+    """
     meet(stage)
     stage.pause(0)
     twin = stage.copy(0)
@@ -259,16 +263,22 @@ def copied_home(stage: Stage) -> None:
     old = stage.hosts[0]
     for number in range(3):
         old.clock.run(stage.say, (0, f"said by the old process, {number}"))
-    since, refused = stage.now, [stage.counter(a, "refused.stale-epoch") for a in rest]
+    since, refused = stage.now, _refused(stage)
     stage.go_on(0)
-    stage.run_for(2 * stage.settings.period + 5.0)
-    conflicts = [told for told in stage.tells(since) if told.to is None]
-    stage.expect("P20", conflicts, "nobody tells of a conflict")
-    later = [stage.counter(a, "refused.stale-epoch") for a in rest]
-    stage.expect("P6", sum(later) > sum(refused), "nothing of the old process was refused")
+    reached = lambda: sum(_refused(stage)) > sum(refused)  # noqa: E731
+    stage.must("P20", reached, SOON, "the old process reaches a peer of the copy")
+    stopped = lambda: stage.view(0).silent  # noqa: E731
+    stage.must("P20", stopped, 2 * stage.settings.period, "the old process stops speaking")
+    told = [told for told in stage.tells(since, by=0, of=0) if told.to is None]
+    stage.expect("P20", told and stage.view(0).conflict, "it does not tell of a conflict")
     stage.run_for(30.0)
     silent = [index for index in (0, twin) if stage.view(index).silent]
-    stage.expect("P20", len(silent) <= 1, "both have stopped speaking")
+    stage.expect("P20", silent == [0], f"{silent} have stopped speaking, not the old process alone")
+    stage.expect("P20", alive() and _known(stage, twin), "the copy is not heard on")
+
+
+def _refused(stage: Stage) -> list[int]:
+    return [stage.counter(a, "refused.stale-epoch") for a in (1, 2)]
 
 
 def _known(stage: Stage, twin: int) -> bool:

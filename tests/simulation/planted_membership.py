@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 
 from securechat.effects import Send
 from securechat.inputs import DialOutcome, Instant
-from securechat.membership import claims, contact, evidence, verdict
+from securechat.membership import claims, contact, evidence, restart, verdict
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Outcome, Standing, Told
 from securechat.membership.dialing import Dialing
@@ -30,7 +30,7 @@ from securechat.membership.observers import Observers
 from securechat.membership.presence import Presence
 from securechat.membership.probing import Probing
 from securechat.membership.redials import Redials
-from securechat.membership.restart import Restart
+from securechat.membership.restart import Proof, Restart, Step
 from securechat.membership.verdict import Seen, Verdicts
 from securechat.node import door
 from securechat.node.links import Links
@@ -65,7 +65,7 @@ def _nothing(self: Any, *_: Any, **__: Any) -> list[Any]:
 
 
 class _Believing(Verifier):
-    def passes(self, public: bytes, signed: Any) -> bool:
+    def passes(self, public: bytes, signed: Any, name: Any = None) -> bool:
         return True
 
 
@@ -200,6 +200,28 @@ def _news_is_life() -> Patch:
     return mock.patch.dict(TRANSITIONS[Liveness.UNREACHABLE], {Sign.NEWS: Liveness.ALIVE})
 
 
+@contextmanager
+def _nobody_stops() -> Any:
+    """A process jumps past the other each time."""
+    with ExitStack() as stack:
+        for row in restart.TRANSITIONS.values():
+            jumps = {proof: Step.JUMP_WARNED for proof, step in row.items() if step is Step.STOP}
+            stack.enter_context(mock.patch.dict(row, jumps))
+        yield
+
+
+def _the_newer_stops() -> Patch:
+    """Who started from a home that had epochs before gives way at the first conflict."""
+    true_weigh = Restart._weigh
+
+    def weigh(self: Any, claim: Any, live: bool, now: Any) -> Proof:
+        proof = true_weigh(self, claim, live, now)
+        newer = self._ledger.epoch > 1 and not self._jumps
+        return Proof.OUTBID if newer and proof is not Proof.OURS else proof
+
+    return mock.patch.object(Restart, "_weigh", weigh)
+
+
 def _everything_counts(*_: Any) -> str:
     return ""
 
@@ -291,6 +313,8 @@ BUGS: tuple[Planted, ...] = (
     Planted(
         "a conflict is not told", ("P20",), "a copied home", _swap(Restart, "_conflict", _nothing)
     ),
+    Planted("a copied home speaks on", ("P20",), "a copied home", _nobody_stops),
+    Planted("the copy stops", ("P20",), "a copied home", _the_newer_stops),
     Planted("deadlines on the wall", ("P21",), "clocks step", _wall_timers),
     Planted("evidence without bound", ("P22",), "churn", _swap(evidence, "RING", 10_000)),
     Planted("claims pile up", ("P22",), "churn", _claims_pile_up),
