@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from signal import SIGCONT, SIGSTOP
 from typing import Any, ClassVar
 from unittest import mock
@@ -49,6 +50,8 @@ DIGITS = str.maketrans("0189", "abcd")
 """Numbers as base32, which has neither 0, 1, 8 nor 9."""
 LAN = '"lan"'
 """A machine with much to do answers within its timeouts: nobody is suspected meanwhile."""
+AT_REST = 3.0
+"""Seconds without a change after which nothing is on its way: a refutation takes one at most."""
 ELSEWHERE = "127.0.0.9:9"
 """Where the rogue would have others look for its victim."""
 HIGHEST = (2**32 - 1, MAX_INT)
@@ -86,10 +89,30 @@ class Witness:
         ]
         return [each for each in told if counts_unasked(*each, self.id_of, self.rogue.asked)]
 
-    def moved(self) -> str:
-        """What the nodes logged of each other, to explain a view that changed."""
-        lines = [line for name in NAMES for line in self.room[name].log.read_text().splitlines()]
-        return "\n".join(line for line in lines if "member-changed" in line)
+    def settled(self) -> None:
+        """
+        Wait until nobody has changed for anybody for a while, and all hold the same.
+
+        What was suspected before on a busy machine is then refuted, and the refutation is everywhere.
+        """
+        until(lambda: all(map(self._still, NAMES)), f"a room at rest: {self.moved({})}")
+        self.room.agree(*NAMES)
+
+    def _still(self, name: str) -> bool:
+        rows = [row for row in self.room[name].items("members") if row["name"] in NAMES]
+        since = max(datetime.fromisoformat(row["since"]) for row in rows)
+        quiet = (datetime.now(UTC) - since).total_seconds() > AT_REST
+        return quiet and all(row["state"] == "alive" for row in rows)
+
+    def logged(self) -> dict[str, int]:
+        """How long each node's log is."""
+        return {name: self.room[name].log.stat().st_size for name in NAMES}
+
+    def moved(self, since: dict[str, int]) -> str:
+        """What the nodes logged of each other since then, to explain a view that changed."""
+        logs = {name: self.room[name].log.read_text()[since.get(name, 0) :] for name in NAMES}
+        told = [f"{name}: {line}" for name, log in logs.items() for line in log.splitlines()]
+        return "\n".join(line for line in told if "member-changed" in line or "fault" in line)
 
     def refused(self) -> dict[str, int]:
         """Ada's refusals by reason."""
@@ -107,17 +130,16 @@ class Witness:
     @contextmanager
     def nothing_changes(self, *reasons: str) -> Iterator[None]:
         """Whatever happens in here changes nothing, and is refused for each of these reasons."""
-        before, counts = self.views(), self.refused()
-        log = self.room["ada"].log
-        start = log.stat().st_size
+        self.settled()
+        before, counts, start = self.views(), self.refused(), self.logged()
         yield
         for reason in reasons:
             until(lambda r=reason: self.refused().get(r, 0) > counts.get(r, 0), reason)  # type: ignore[misc]
-        told = log.read_text()[start:]
+        told = self.room["ada"].log.read_text()[start["ada"] :]
         for reason in reasons:
             self.case.assertIn(f"reason={reason}", told)
         self.serves()
-        self.case.assertEqual(self.views(), before, self.moved())
+        self.case.assertEqual(self.views(), before, self.moved(start))
         self.case.assertEqual(self.evidence(), [])
         for name in NAMES:
             self.case.assertNotIn("Traceback", self.room[name].log.read_text())
