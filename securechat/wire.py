@@ -11,7 +11,7 @@ classes.  Whatever is wrong, one typed error leaves: RemoteError (docs/spec/wire
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -120,8 +120,12 @@ class Framer:
         """Bytes of a frame that is not yet whole."""
         return len(self._kept)
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bodies that became whole, in order; RemoteError ``bad-length`` ends the stream."""
+    def feed(self, data: bytes) -> Generator[bytes, None, None]:
+        """
+        The bodies that became whole, in order; RemoteError ``bad-length`` ends the stream.
+
+        Who closes this early finds the rest at the next call, if only with no bytes.
+        """
         self._kept += data
         start = 0
         try:

@@ -24,6 +24,7 @@ from twisted.internet.interfaces import (
     IAddress,
     IDelayedCall,
     IHandshakeListener,
+    IPushProducer,
     IReactorTime,
     ITCPTransport,
 )
@@ -173,6 +174,16 @@ class LinkProtocol(Protocol):
         """Send whole frames, in order; nothing is sent after ``close``."""
         if self._phase is Phase.OPEN:
             self._out.write(data)
+
+    def pause(self) -> None:
+        """Read no more for now; TCP tells the peer to wait."""
+        if self._phase is Phase.OPEN:
+            cast(IPushProducer, self.transport).pauseProducing()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._phase in (Phase.OPEN, Phase.CLOSING):
+            cast(IPushProducer, self.transport).resumeProducing()
 
     # The way down.
 

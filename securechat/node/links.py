@@ -25,7 +25,6 @@ from securechat.inputs import (
     Ending,
     Greeted,
     Heal,
-    Heard,
     LinkDown,
     LinkUp,
     Refused,
@@ -35,11 +34,12 @@ from securechat.node.door import Door
 from securechat.node.faults import Cable
 from securechat.node.greeting import Greeting, halfway
 from securechat.node.handshake import Close, Hello, Kept, State, Welcome, ending, known, step
+from securechat.node.intake import Intake
 from securechat.node.lanes import Lanes
 from securechat.node.log import note
 from securechat.node.outlet import Outlet
 from securechat.node.refusals import Refusals
-from securechat.node.wires import Arrived, Home, Link, LinkView, Lost, Wire
+from securechat.node.wires import Home, Link, LinkView, Lost, Wire
 from securechat.notices import LinkChanged
 from securechat.settings import MAX_FRAME, MAX_LINKS, Settings
 
@@ -61,6 +61,7 @@ class Links:
     counters: Counter[str] = field(factory=Counter)
     refusals: Refusals = field(init=False)
     _greeting: Greeting = field(init=False)
+    _intake: Intake = field(init=False)
     _outlet: Outlet = field(init=False)
     _lanes: Lanes[Any] = field(init=False)
     """Messages that came in and are held back by the cable."""
@@ -73,6 +74,9 @@ class Links:
     def __attrs_post_init__(self) -> None:
         self.refusals = Refusals(self.counters, self._home.tell)
         self._greeting = Greeting(self._home, self._door)
+        self._intake = Intake(
+            self._home, self._clock, self.counters, self._body_in, self.offended, self._lost
+        )
         self._outlet = Outlet(self._clock, self.cable, self.counters)
         self._lanes = Lanes(self._clock, self._late)
 
@@ -94,31 +98,19 @@ class Links:
     def bytes_in(self, wire: Wire, chunk: bytes) -> None:
         """Bytes of the peer, cut anywhere."""
         link = self._links.get(wire)
-        if link is None:
-            return
-        if link.closing is not None:
-            self.counters[f"ignored.{known(link.closing)}"] += 1
-            return
-        link.bytes_in += len(chunk)
-        self.counters["bytes_in"] += len(chunk)
-        messages: list[Any] = []
-        try:
-            for body in link.framer.feed(chunk):
-                self.counters["frames_in"] += 1
-                self._body_in(link, body, messages)
-        except RemoteError as problem:
-            self.offended(link, problem)
-            return
-        if messages:
-            self._home.put(Arrived(link, tuple(messages)))
-        elif link.state is State.UP and link.framer.unfinished:
-            self._home.put(Heard(wire.peer, link.number))
+        if link is not None:
+            self._intake.bytes_in(link, chunk)
 
     def lost(self, wire: Wire, how: Ending, why: str) -> None:
-        """The stream is gone; a cable that delays what came before delays this too."""
+        """The stream is gone."""
         link = self._links.get(wire)
-        if link is not None and not self._lanes.holds(link, Lost(how, why), 0.0):
-            self._gone(link, how, why)
+        if link is not None:
+            self._intake.lost(link, Lost(how, why))
+
+    def _lost(self, link: Link, lost: Lost) -> None:
+        """A cable that delays what came before delays the end too."""
+        if not self._lanes.holds(link, lost, 0.0):
+            self._gone(link, lost.how, lost.why)
 
     def _gone(self, link: Link, how: Ending, why: str) -> None:
         wire = link.wire
@@ -144,6 +136,10 @@ class Links:
         self._home.put(DialFailed(address, peer, how, why))
 
     # What the turn asks.
+
+    def handled(self, link: Link) -> None:
+        """The turn is done with what was put of this link."""
+        self._intake.handled(link)
 
     def linked(self) -> tuple[LinkUp, ...]:
         """Each linked peer's newest link, for cores that were rebuilt."""
@@ -275,7 +271,7 @@ class Links:
         except RemoteError as problem:
             self.offended(link, problem)
         if messages:
-            self._home.put(Arrived(link, tuple(messages)))
+            self._intake.put(link, messages)
 
     def _message_in(self, link: Link, message: Any, messages: list[Any]) -> None:
         if not isinstance(message, Hello | Welcome | Close):

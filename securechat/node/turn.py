@@ -156,6 +156,7 @@ class Turn:
             batch.current = item
             if isinstance(item, Arrived):
                 self._arrived(batch, item)
+                self.links.handled(item.link)
             else:
                 batch.inputs.append(item)
                 self._handle(batch, item)

@@ -7,6 +7,7 @@ A ``Wire`` is one authenticated byte stream, made by ``node.link`` over TLS or b
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, Protocol
 
 from attrs import define, field, frozen
@@ -14,11 +15,16 @@ from twisted.internet.interfaces import IDelayedCall
 
 from securechat.ids import BootId, MemberId
 from securechat.inputs import Ending, LinkUp
+from securechat.messaging.rates import Bucket
 from securechat.node.handshake import Hello, State
 from securechat.notices import LinkChanged
 from securechat.objects import Signed
 from securechat.settings import MAX_EARLY_FRAME
 from securechat.wire import Framer
+
+TOKENS_PER_SECOND = 4000.0
+"""A hundred times what a peer sends in a busy room; they cost a tenth of a processor at most."""
+TOKENS_BURST = 4000.0
 
 
 class Wire(Protocol):
@@ -36,6 +42,14 @@ class Wire(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send whole frames, in order."""
+        ...
+
+    def pause(self) -> None:
+        """Read no more for now, so that the peer has to wait."""
+        ...
+
+    def resume(self) -> None:
+        """Read on."""
         ...
 
     def close(self) -> None:
@@ -119,6 +133,27 @@ class Link:
     bytes_in: int = 0
     bytes_out: int = 0
     timer: IDelayedCall | None = None
+
+    # What came in (``node.intake``).
+
+    unread: bytearray = field(factory=bytearray)
+    """Bytes that the framer has not seen."""
+    turned: int = 0
+    """Slices that wait for the turn."""
+    pace: Bucket = field(factory=lambda: Bucket(TOKENS_PER_SECOND, TOKENS_BURST))
+    resting: bool = False
+    """The bucket is used up for now."""
+    paused: bool = False
+    """So much waits that nothing more is read."""
+    lost: Lost | None = None
+    """The end of the stream, while something waits that came before."""
+    heard: float = -inf
+    """When bytes of an unfinished frame were told last."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether what comes now has to wait."""
+        return self.turned > 0 or self.resting
 
     @property
     def direction(self) -> str:

@@ -84,6 +84,12 @@ class SimLink:
         if self.phase is Phase.OPEN and self.clock.alive:
             self._carrier.written(self, data)
 
+    def pause(self) -> None:
+        """The network goes on: what comes waits with the reader."""
+
+    def resume(self) -> None:
+        """Nothing was held back."""
+
     def close(self) -> None:
         """Flush, then close."""
         if self.phase is Phase.OPEN and self.clock.alive:

@@ -153,6 +153,23 @@ class BytesTests(SynchronousTestCase):
         pair.flush()
         self.assertEqual((pair.bob.received, pair.here.queued), (b"one two", 0))
 
+    def test_reading_paused(self) -> None:
+        """A wire is read no more and read on as its owner says, also while it closes."""
+        pair = Pair()
+        said: list[str] = []
+        pair.pump.serverIO.pauseProducing = lambda: said.append("pause")
+        pair.pump.serverIO.resumeProducing = lambda: said.append("resume")
+        pair.here.pause()
+        pair.here.resume()
+        self.assertEqual(said, ["pause", "resume"])
+        pair.here.close()
+        pair.here.pause()
+        pair.here.resume()
+        self.assertEqual(said, ["pause", "resume", "resume"])
+        pair.flush()
+        pair.here.resume()
+        self.assertEqual(len(said), 3)
+
     def test_close_flushes(self) -> None:
         """What was written before a close arrives before the end."""
         pair = Pair()

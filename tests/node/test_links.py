@@ -25,6 +25,7 @@ from securechat.inputs import (
     LinkUp,
     Refused,
 )
+from securechat.membership.messages import Rows
 from securechat.node import door as node_door
 from securechat.node import handshake
 from securechat.node.faults import Cable
@@ -54,7 +55,7 @@ class Life:
     boot: str
 
 
-CODEC = Codec({**handshake.MESSAGES, 40: Word}, {Purpose.ALIVE: Life})
+CODEC = Codec({**handshake.MESSAGES, 24: Rows, 40: Word}, {Purpose.ALIVE: Life})
 
 
 def alive(member: MemberId, epoch: int, boot: str) -> Signed:
@@ -87,6 +88,8 @@ class Side:
     links: Links = field(init=False)
     writes: bool = True
     """Whether what a HELLO says is on disk at once."""
+    turns: bool = True
+    """Whether a turn handles at once what comes."""
 
     def __attrs_post_init__(self) -> None:
         settings = Settings()
@@ -113,6 +116,8 @@ class Side:
     def put(self, item: Any) -> None:
         """Keep an input; a HELLO makes its Alive known, as membership does, and is welcome then."""
         self.inputs.append(item)
+        if isinstance(item, Arrived) and self.turns:
+            self.links.handled(item.link)
         if isinstance(item, Greeted) and self.writes:
             self.known[item.peer] = item.alive.signed
             self.links.kept(item.link)
@@ -139,10 +144,19 @@ class Wire:
     other: Wire | None = None
     sent: list[bytes] = field(factory=list)
     closed: bool = False
+    reads: bool = True
 
     def write(self, data: bytes) -> None:
         """Kept until pumped."""
         self.sent.append(data)
+
+    def pause(self) -> None:
+        """Remembered."""
+        self.reads = False
+
+    def resume(self) -> None:
+        """Remembered."""
+        self.reads = True
 
     def close(self) -> None:
         """Closed once what was written has been pumped."""

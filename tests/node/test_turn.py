@@ -97,6 +97,9 @@ class Links:
         self.greeted: list[tuple[int, str]] = []
         self.cable = Cable(True, Random(1))
 
+    def handled(self, link: Any) -> None:
+        """There is no further slice."""
+
     def obey(self, command: Disturb | Heal) -> None:
         """What is asked of the cable."""
         self.cable.obey(command)
@@ -538,6 +541,22 @@ class TurnTests(SynchronousTestCase):
         self.clock.advance(0)
         self.assertEqual(self.facts(), ["epoch"])
         self.assertEqual(self.turn.counters["refused.stale-frames"], 1)
+
+    def test_slices_take_turns(self) -> None:
+        """Once a slice is handled the next of its link comes, behind what waits of others."""
+        self.rule = lambda cores, item, now: [[Record(Noted(str(item.message)))]]
+        greedy, other = cast(Any, OneLink(1)), cast(Any, OneLink(2))
+        rest = [("two",), ("three",)]
+
+        def handled(link: Any) -> None:
+            if link is greedy and rest:
+                self.turn.put(Arrived(greedy, rest.pop(0)))
+
+        self.links.handled = handled  # type: ignore[method-assign]
+        self.turn.put(Arrived(greedy, ("one",)))
+        self.turn.put(Arrived(other, ("mine",)))
+        self.clock.advance(0)
+        self.assertEqual(self.facts(), ["epoch", "one", "mine", "two", "three"])
 
     def test_poison(self) -> None:
         """A message that makes a core fail costs its sender the link: it cannot do so for ever."""
