@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat import membership, settings
 from securechat.membership.liveness import Sign
 from securechat.membership.messages import MESSAGES, STATEMENTS, Observation, Row
 from securechat.settings import Settings
@@ -30,6 +36,47 @@ def rows(start: str) -> list[list[str]]:
 def names(kind: type) -> str:
     """The fields of a class as the page writes them."""
     return ", ".join(field.name for field in attrs.fields(kind))
+
+
+def modules() -> Iterator[ModuleType]:
+    """The modules of membership."""
+    folder = Path(membership.__path__[0])
+    for path in sorted(folder.glob("[!_]*.py")):
+        yield importlib.import_module(f"{membership.__name__}.{path.stem}")
+
+
+def tree(module: ModuleType) -> ast.Module:
+    """What a module says."""
+    return ast.parse(Path(str(module.__file__)).read_text())
+
+
+def constants() -> Iterator[tuple[str, float]]:
+    """The figures that modules of membership name, and those that they take from the settings."""
+    for module in modules():
+        for node in tree(module).body:
+            if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name):
+                yield from figure(module, name.id)
+            elif isinstance(node, ast.ImportFrom) and node.module == settings.__name__:
+                for alias in node.names:
+                    yield from figure(settings, alias.name)
+
+
+def figure(module: ModuleType, name: str) -> Iterator[tuple[str, float]]:
+    """A constant, if it is a figure; what stands for "never" is none."""
+    value = getattr(module, name)
+    if isinstance(value, int | float) and math.isfinite(value):
+        yield f"{module.__name__.rpartition('.')[2]}.{name}", value
+
+
+def knobs() -> set[str]:
+    """The settings that membership goes by."""
+    return {
+        node.attr
+        for module in modules()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value).rpartition(".")[2] in ("settings", "_settings")
+    }
 
 
 class SpecTests(SynchronousTestCase):
@@ -65,6 +112,21 @@ class SpecTests(SynchronousTestCase):
             for preset, figure in (("lan", lan), ("local", local)):
                 value = getattr(Settings(preset=preset), name)
                 self.assertAlmostEqual(value, float(figure), msg=f"{name} {preset}")
+
+    def test_knobs(self) -> None:
+        """Every setting that membership goes by is there, and no other one."""
+        used, page = knobs(), set(re.findall(r"`([a-z_]+)`", PAGE.read_text()))
+        by_members = {name for name in dir(Settings) if callable(getattr(Settings, name))}
+        self.assertEqual({name for name, *_ in rows("| name")}, used - by_members)
+        self.assertEqual(page & by_members, used & by_members)
+
+    def test_constants(self) -> None:
+        """Every figure that a module names is there, and no other one."""
+        told = {}
+        for name, said, _ in rows("| constant"):
+            base, _, power = said.partition("^")
+            told[name] = float(base) ** float(power or 1)
+        self.assertEqual(told, dict(constants()))
 
     def test_by_members(self) -> None:
         """The figures that depend on the size of the room."""
