@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -59,6 +60,7 @@ def simulate(
     sizes = (nodes,) if isinstance(nodes, int) else nodes or range(FEWEST, MOST + 1)
     jobs = [Job(seed, nodes_of(seed, sizes), seconds, mode) for seed in seeds]
     outcomes: list[Outcome] = []
+    began = time.perf_counter()
     for outcome in results(jobs):
         outcomes.append(outcome)
         if outcome.violations:
@@ -69,6 +71,7 @@ def simulate(
             echo(f"{len(outcomes)} of {len(jobs)} seeds")
     failed = [outcome.seed for outcome in outcomes if outcome.violations]
     _tell_all(outcomes, echo)
+    _tell_speed(outcomes, time.perf_counter() - began, echo)
     echo(f"{len(outcomes)} seeds, {len(failed)} failed" + (f": {failed[:20]}" if failed else ""))
     return 1 if failed else 0
 
@@ -158,6 +161,16 @@ def _tell_all(outcomes: Sequence[Outcome], echo: Callable[[str], None]) -> None:
     _tell_heals([outcome.healed for outcome in outcomes], echo)
     if len(outcomes) > 1:
         echo("sometimes: " + ", ".join(f"{mark} {times}" for mark, times in sorted(marks.items())))
+
+
+def _tell_speed(outcomes: Sequence[Outcome], took: float, echo: Callable[[str], None]) -> None:
+    """How fast it was: seconds that nodes lived, for each second of the clock on the wall."""
+    lived = sum(outcome.nodes * outcome.seconds for outcome in outcomes)
+    cores = min(len(outcomes), os.cpu_count() or 1)
+    speed = lived / max(took, 1e-9)
+    echo(
+        f"{speed:.0f} virtual node-seconds per second: {lived:.0f} in {took:.1f} s, {cores} at once"
+    )
 
 
 def _tell_heals(healed: Iterable[float | None], echo: Callable[[str], None]) -> None:

@@ -47,6 +47,10 @@ class RunTests(SynchronousTestCase):
         self.assertEqual(self.simulate(None, range(1, 8)), 0)
         self.assertEqual(self.lines[-1], "7 seeds, 0 failed")
         self.assertIn("49 messages accepted", self.lines)
+        self.assertRegex(
+            "\n".join(self.lines),
+            r"(?m)^\d+ virtual node-seconds per second: 3360 in \d+\.\d s, \d at once$",
+        )
         self.assertIn("0.2 virtual hours: 2 of 3 nodes, 3 of 4 nodes, 2 of 5 nodes", self.lines)
 
     def test_failure(self) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,14 +22,7 @@ from securechat.simulation.host import Killed
 from securechat.simulation.streams import SimLink
 from securechat.simulation.world import World
 from securechat.wire import Codec, Framer
-
-TRACES = """
-from securechat.simulation.run import quiet_log
-from securechat.simulation.world import World
-quiet_log()
-for seed in (11, 12):
-    print(World(seed, 4, 60.0).run().trace)
-"""
+from tests.simulation.traces import traces
 
 
 class SameClasses(SynchronousTestCase):
@@ -80,15 +70,9 @@ class SameSeed(SynchronousTestCase):
 
     def test_hash_seed(self) -> None:
         """Nothing depends on the order in which Python happens to keep its sets."""
-        traces = []
-        for hash_seed in ("1", "4711"):
-            done = subprocess.run(
-                [sys.executable, "-c", TRACES], env={**os.environ, "PYTHONHASHSEED": hash_seed},
-                capture_output=True, text=True, check=True,
-            )  # fmt: skip
-            traces.append(done.stdout.split())
-        self.assertEqual(traces[0], traces[1])
-        self.assertEqual(len(set(traces[0])), 2)
+        one, other = traces(range(11, 13), seconds=60.0)
+        self.assertEqual(one, other)
+        self.assertEqual(len(set(one)), 2)
 
 
 class EachTrouble(SynchronousTestCase):
