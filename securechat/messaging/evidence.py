@@ -90,6 +90,11 @@ class Evidence:
             None,
         )
 
+    def latest(self, row: Row) -> PostsStored | None:
+        """What a member signed last of an own stream."""
+        proofs = self._proofs.get(row, {}).values()
+        return max(proofs, key=lambda proof: (proof.holder_epoch, proof.at), default=None)
+
     def news(self, row: Row, spans: Iterable[Span]) -> list[Span]:
         """What of these ranges was not acknowledged before."""
         return minus(spans, self.stored(row))

@@ -53,7 +53,7 @@ class Directs:
 
 @frozen
 class Receipts:
-    """Receipts for direct messages of the peer."""
+    """Receipts for direct messages of the peer; at link-up the newest that it gave us itself."""
 
     objects: Objects = ()
 
@@ -70,6 +70,8 @@ class Rejected:
 class Frontiers:
     """
     Frontiers, and heads of streams of which the sender lacks the last posts; the sender's Loss.
+
+    At link-up also the newest frontier by which the receiver itself acknowledged posts of the sender.
     """
 
     objects: Objects = ()

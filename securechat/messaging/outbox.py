@@ -124,7 +124,7 @@ class Outbox:
         """A new link: everything open is offered on it."""
         self._window.up(link.peer)
         self._pump[link.peer] = None
-        return self._rolled_back(now) if self._set_back(link) else []
+        return self.rolled_back(now) if self._set_back(link) else []
 
     def offer_again(self, peer: MemberId, letters: Iterable[Letter]) -> None:
         """This peer acknowledged these and has lost its disk since."""
@@ -142,6 +142,8 @@ class Outbox:
         done: set[Hash] = set()
         for found in objects:
             receipt: Receipt = found.statement
+            if receipt.author == self._book.me:
+                continue  # our own, given back to us: ``losses`` judges what it shows
             if receipt.sender != self._book.me:
                 raise RemoteError("misdirected", "a receipt for somebody else's message")
             letter = self._book.letters.get(receipt.hash)
@@ -197,6 +199,15 @@ class Outbox:
         self._again(letter)
         return letter.state, effects
 
+    def rolled_back(self, now: Instant) -> list[Effect]:
+        """What an earlier process had queued may have been sent after all."""
+        effects: list[Effect] = []
+        for row in self._book.letters.open.values():
+            for letter in row.values():
+                if letter.id.stream != self._peers.stream:
+                    effects += self._news(letter, News.ROLLED_BACK, News.ROLLED_BACK, now)
+        return effects
+
     def due(self, mono: float) -> bool:
         """Whether a deadline passed, or it is time to look for what rested or expires."""
         kept = bool(self._expiry) or self._window.resting
@@ -220,7 +231,7 @@ class Outbox:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Send what may be sent, and answer what was told."""
-        effects = self._rolled_back(now) if self._past_grew() else []
+        effects = self.rolled_back(now) if self._past_grew() else []
         sent: set[Hash] = set()
         for peer in self._pump:
             if peer in self._peers.linked:
@@ -353,12 +364,3 @@ class Outbox:
                 self._past[stream] = max(before, state.known if state is not None else 0)
                 grew = grew or self._past[stream] > before
         return grew
-
-    def _rolled_back(self, now: Instant) -> list[Effect]:
-        """What an earlier process had queued may have been sent after all."""
-        effects: list[Effect] = []
-        for row in self._book.letters.open.values():
-            for letter in row.values():
-                if letter.id.stream != self._peers.stream:
-                    effects += self._news(letter, News.ROLLED_BACK, News.ROLLED_BACK, now)
-        return effects

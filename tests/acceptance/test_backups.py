@@ -94,6 +94,32 @@ class OldBackup(BackupCase):
         letters = self.room["ada"].items("messages", kind="dm")
         self.assertEqual([item["text"] for item in letters], ["before the copy"])
 
+    def test_what_it_had_acknowledged_since_the_copy(self) -> None:
+        """No epoch is missing, and yet it learns that it was set back: told as a loss, and mended."""
+        ada = self.room["ada"]
+        self.room.signal("bob", SIGSTOP)
+        copy = backed_up(self.bob.home)
+        self.room.signal("bob", SIGCONT)
+        letter = ada.ask("dm", to="bob", text="after the copy")["id"]
+        until(lambda: states(ada, letter) == {"bob": "acked"}, "acked", PATIENCE)
+        (before,) = ada.items("delivery", id=letter)
+        self.room.end("bob", SIGKILL)
+        restore(self.bob.home, copy)
+        self.room.start("bob")
+        self.room.meet(*NAMES)
+        until(lambda: self.letters() == ["after the copy"], "bob has it again", PATIENCE)
+        until(lambda: ada.items("delivery", id=letter) != [before], "a receipt anew", PATIENCE)
+        self.assertEqual(states(ada, letter), {"bob": "acked"})
+        story = [line["what"] for line in ada.items("explain", id=letter)]
+        losses = [what for what in story if what.startswith("bob signed that it lost what")]
+        self.assertEqual(len(losses), 1, story)
+        told = [line["evidence"] for line in self.bob.items("explain", id="member:bob")]
+        self.assertTrue(any(evidence.startswith("receipt ") for evidence in told), told)
+
+    def letters(self) -> list[str]:
+        """The direct messages that bob shows."""
+        return [str(item["text"]) for item in self.bob.items("messages", kind="dm")]
+
     def test_a_restored_disk_that_hears_the_others_first(self) -> None:
         """It gets its own later words back from the others, and goes on after them."""
         self.room.signal("bob", SIGSTOP)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import MessageId
+from securechat.ids import Hash, MessageId
 from securechat.inputs import Cancel
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.messaging.statements import Loss, Receipt
-from securechat.notices import Delivery, DeliveryChanged
+from securechat.notices import Delivery, DeliveryChanged, FaultNoticed
+from securechat.objects import Purpose
 from securechat.settings import Settings
 from tests.messaging.room import CODEC, Disk, Member, Room, sign, three
 
@@ -326,6 +329,186 @@ class GroupPosts(SynchronousTestCase):
         row = next(r for r in ada.core.delivery(said) if r.member == bob.id)
         self.assertEqual(row.state, Delivery.ACKED)
         self.assertEqual(ada.core.parts.book.losses[bob.id].epoch, 9)
+
+
+def set_back(room: Room, member: Member, disk: Disk) -> None:
+    """An old copy of its disk is put in place of a member's; its next epoch leaves no hole."""
+    for other in room.members.values():
+        if other is not member:
+            room.cut(member, other)
+    member.disk = disk
+    member.restart()
+    room.seat(member, *room.members.values())
+
+
+def losses_said(member: Member) -> int:
+    """How many a member signed."""
+    return sum(
+        signed.purpose is Purpose.LOSS
+        for send in member.sent
+        if isinstance(send.message, Frontiers)
+        for signed in send.message.objects
+    )
+
+
+class SetBack(SynchronousTestCase):
+    """A disk that is set back within an epoch, so that none is missing."""
+
+    def test_letters(self) -> None:
+        """A receipt that it signed and does not know shows it: what it lost comes again."""
+        room, ada, bob, carol = three()
+        ada.tell(bob, "kept")
+        room.run()
+        old = bob.disk.copy()
+        told = ada.tell(bob, "gone").id
+        carols = carol.tell(bob, "gone, too").id
+        room.run()
+        before = {ada: evidence(ada, told, bob), carol: evidence(carol, carols, bob)}
+        set_back(room, bob, old)
+        self.assertEqual(bob.texts(), ["kept"])
+        for sender in (ada, carol):
+            room.link(sender, bob)
+        room.wait(1)
+        self.assertEqual(sorted(bob.texts()), ["gone", "gone, too", "kept"])
+        for sender, wanted in ((ada, told), (carol, carols)):
+            self.assertEqual(sender.core.delivery(wanted)[0].state, Delivery.ACKED)
+            self.assertNotEqual(evidence(sender, wanted, bob), before[sender])
+            self.assertEqual(sender.core.parts.book.losses[bob.id].epoch, 2)
+        (why,) = [n.what for n in bob.notices if isinstance(n, FaultNoticed)]
+        self.assertIn("set back", why)
+        told_of = [f for f in bob.disk.facts.values() if f"member:{bob.id}" in f.about]
+        self.assertIn("receipt ", told_of[-1].evidence)
+        self.assertEqual(bob.errors + ada.errors + carol.errors, [])
+
+    def test_acked_says_so(self) -> None:
+        """While it lacks them again, acked stays at their senders and tells of the loss."""
+        room, ada, bob, carol = three()
+        old = bob.disk.copy()
+        told = ada.tell(bob, "gone").id
+        said = ada.say("gone").id
+        room.wait(1)
+        set_back(room, bob, old)
+        room.link(ada, bob)
+        deliver(room, lambda: bool(ada.core.parts.book.losses))
+        for wanted in (told, said):
+            row = next(r for r in ada.core.delivery(wanted) if r.member == bob.id)
+            self.assertEqual(row.state, Delivery.ACKED)
+            self.assertIn("has since lost its disk (loss ", row.evidence)
+        self.assertNotIn("lost", evidence(ada, said, carol))
+        room.wait(5)
+        for wanted in (told, said):
+            self.assertNotIn("lost", evidence(ada, wanted, bob))
+
+    def test_posts(self) -> None:
+        """A frontier that it signed of posts it does not know shows it, without any letter."""
+        room, ada, bob, _ = three()
+        ada.say("kept")
+        room.wait(1)
+        old = bob.disk.copy()
+        ada.say("gone")
+        room.wait(1)
+        set_back(room, bob, old)
+        room.link(ada, bob)
+        room.wait(5)
+        self.assertEqual(bob.texts(), ["kept", "gone"])
+        self.assertEqual(ada.core.parts.book.losses[bob.id].epoch, 2)
+        self.assertIn("frontier ", bob.disk.facts[f"lost/{bob.id}"].evidence)
+
+    def test_own_words(self) -> None:
+        """Its own later posts, given back by others, show it; all that link to it hear of it."""
+        room, ada, bob, carol = three()
+        old = bob.disk.copy()
+        bob.say("forgotten")
+        room.wait(1)
+        set_back(room, bob, old)
+        room.link(carol, bob)
+        room.wait(3)
+        self.assertEqual(bob.texts(), ["forgotten"])
+        self.assertEqual(carol.core.parts.book.losses[bob.id].epoch, 2)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(ada.core.parts.book.losses[bob.id].epoch, 2)
+        bob.say("next")
+        room.wait(2)
+        for member in (ada, bob, carol):
+            self.assertEqual([line.mark for line in member.lines()], ["", ""])
+
+    def test_said_once_and_again_at_each_start(self) -> None:
+        """One set-back is one loss, of the epoch that found it, also after further restarts."""
+        room, ada, bob, carol = three()
+        old = bob.disk.copy()
+        for number in range(3):
+            ada.tell(bob, str(number))
+            ada.say(str(number))
+            room.wait(0.5)
+        set_back(room, bob, old)
+        for other in (ada, carol):
+            room.link(other, bob)
+        room.wait(5)
+        self.assertEqual(bob.core.parts.book.counters["set_back"], 1)
+        for _ in range(2):
+            for other in (ada, carol):
+                room.cut(other, bob)
+            bob.restart()
+            room.seat(bob, *room.members.values())
+            for other in (ada, carol):
+                room.link(other, bob)
+            room.wait(3)
+            self.assertEqual(bob.core.parts.book.counters["set_back"], 0)
+        self.assertEqual({m.core.parts.book.losses[bob.id].epoch for m in (ada, carol)}, {2})
+        self.assertEqual(len(bob.texts(kind="dm")), 3)
+
+    def test_a_restart_is_none(self) -> None:
+        """Whose disk is whole says nothing, whatever is given back to it; pruned is not lost."""
+        room = Room()
+        ada = room.member(1)
+        bob = room.member(2, settings=Settings(history_posts=3))
+        carol = room.member(3)
+        room.roster()
+        room.mesh()
+        for number in range(6):
+            ada.say(str(number))
+            bob.say(str(number))
+            ada.tell(bob, str(number))
+            room.wait(1)
+        for _ in range(3):
+            room.cut(ada, bob)
+            room.cut(carol, bob)
+            bob.restart()
+            room.seat(bob, *room.members.values())
+            bob.sent.clear()
+            room.link(ada, bob)
+            room.link(carol, bob)
+            room.wait(3)
+            self.assertEqual(losses_said(bob), 0)
+        given_back = [s for s in ada.sent if isinstance(s.message, Receipts) and s.objects]
+        self.assertEqual(len(given_back), 3)
+        self.assertEqual((ada.core.parts.book.losses, bob.errors), ({}, []))
+
+    def test_old_receipts(self) -> None:
+        """A receipt of ours from longer ago than messages are kept shows nothing."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        name = ada.lines()[0].hash
+        bob.restart()
+        room.seat(bob, *room.members.values())
+        for hash_, at, said in (
+            (name, room.wall_ms, 0),
+            (Hash(b"x" * 32), room.wall_ms - int(25 * HOUR * 1000), 0),
+            (Hash(b"x" * 32), room.wall_ms, 1),
+        ):
+            given = Receipt(bob.id, 1, ada.id, told.stream.epoch, told.stream.boot, 1, hash_, at)
+            bob.receive(ada.id, Receipts((sign(2, given),)))
+            self.assertEqual(bob.core.parts.book.counters["set_back"], said)
+        self.assertEqual(bob.errors, [])
+
+
+def deliver(room: Room, until: Callable[[], bool]) -> None:
+    """Carry frame by frame until something is so."""
+    while not until():
+        frame = room._frames.popleft()
+        room.members[frame[1]].receive(frame[0], decoded(frame[2]))
 
 
 def decoded(frame: bytes) -> object:
