@@ -52,6 +52,7 @@ STATEMENTS: dict[Purpose, type[Any]] = {
     **messaging_messages.STATEMENTS,
 }
 FACTS: dict[str, type[Any]] = {**membership_facts.FACTS, **messaging_facts.FACTS}
+OF_MEMBERSHIP = frozenset(membership_facts.FACTS.values())
 
 PURPOSES = {kind: purpose for purpose, kind in STATEMENTS.items()}
 CARRIES: dict[type[Any], frozenset[Purpose]] = {
@@ -81,8 +82,7 @@ class Cores:
 
     def apply(self, fact: Fact | Forget) -> None:
         """Give a fact to the core that keeps it."""
-        key = fact.keys[0] if isinstance(fact, Forget) else fact.key
-        if key.partition("/")[0] in membership_facts.FACTS:
+        if _kind(fact) in OF_MEMBERSHIP:
             self.membership.apply(fact)
         else:
             self.messaging.apply(fact)
@@ -104,6 +104,13 @@ class Cores:
         """The last word of a turn."""
         yield self.membership.settle(now)
         yield self.messaging.settle(now)
+
+
+def _kind(fact: Fact | Forget) -> type[Any] | None:
+    """The class of a fact, or of the facts that are forgotten."""
+    if isinstance(fact, Forget):
+        return FACTS.get(fact.keys[0].partition("/")[0])
+    return type(fact)
 
 
 Route = Callable[[Cores, Any, Instant], Iterator[list[Effect]]]

@@ -49,6 +49,9 @@ from securechat.settings import MAX_ENDS, Settings
 from securechat.signing import Signer
 
 DEADLINES_INTERVAL = 0.05
+OF_HEALTH = (MemberChanged, FaultNoticed, Conflict)
+"""Events after which live, ready or joined may not be what they were."""
+LOGGED = (Conflict, ClockNoticed, FaultNoticed)
 
 
 class Chance(Protocol):
@@ -261,7 +264,7 @@ class Node:
         if not isinstance(event, Event):
             return
         self._show(event)
-        if isinstance(event, MemberChanged | FaultNoticed | Conflict):
+        if isinstance(event, OF_HEALTH):
             self.check_health()
 
     def check_health(self) -> None:
@@ -328,5 +331,5 @@ class Node:
                 "member-changed", name=name, before=event.before, to=event.to, why=event.why,
                 turn=self._turn.number,
             )  # fmt: skip
-        elif isinstance(event, Conflict | ClockNoticed | FaultNoticed):
+        elif isinstance(event, LOGGED):
             note(event.event, what=event.what, turn=self._turn.number)

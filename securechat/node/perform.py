@@ -28,6 +28,8 @@ from securechat.node.log import note
 from securechat.objects import Signed
 from securechat.settings import Settings
 
+LAST = (Hangup, Dial)
+"""What is done after all sends; a tuple, since it is asked of every effect."""
 Dialer = Callable[[str, MemberId | None], None]
 
 
@@ -49,7 +51,7 @@ class Perform:
         for effect in effects:
             if isinstance(effect, Send):
                 sends.setdefault(effect.peer, []).append(effect)
-            elif isinstance(effect, Hangup | Dial):
+            elif isinstance(effect, LAST):
                 rest.append(effect)
         frames: dict[tuple[int, tuple[Hash, ...]], bytes | None] = {}
         for peer, group in sends.items():

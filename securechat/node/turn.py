@@ -210,6 +210,8 @@ class Turn:
         """Whether all of it was taken: what would record is dropped while nothing can be written."""
         taken = True
         for effects in answers:
+            if not effects:
+                continue
             records = [effect for effect in effects if isinstance(effect, Record)]
             if records and self.read_only:
                 self.counters["dropped.read-only"] += 1
