@@ -267,11 +267,16 @@ class Judge:
 
     def _observers(self, site: Site, past: Past, view: Presence) -> None:
         """P18; who became alive and something else within one turn was alive in between."""
-        since = {row.member: row.since for row in view.members}
+        raised = {
+            (row.member, line.at)
+            for row in view.members
+            for line in row.evidence
+            if line.counted and line.verdict == Liveness.ALIVE
+        }
         alive = {row.member for row in view.members if row.state == Liveness.ALIVE}
         lines = {(row.member, line) for row in view.members for line in confirming(row.evidence)}
         for member, line in lines - past.lines:
-            if line.by not in alive | past.alive and since.get(line.by) != line.at:
+            if line.by not in alive | past.alive and (line.by, line.at) not in raised:
                 text = (
                     f"{member[:8]}: counts a word of {line.by[:8]}, which is not alive: {line.what}"
                 )

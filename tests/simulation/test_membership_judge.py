@@ -260,6 +260,16 @@ class JudgeTests(SynchronousTestCase):
         self.assertNotIn("P18", self.shows(evolve(other, state="alive", evidence=ALIVE), carol))
         self.assertNotIn("P18", self.shows(other, alive_again))
 
+    def test_observer_of_one_turn(self) -> None:
+        """P18: who became alive, spoke, and was lost again within one turn was alive when it spoke."""
+        self.judge._issued.setdefault(self.carol.member, set())
+        for at, reported in ((7, False), (6, True)):
+            line = Seen(grounds.CONFIRMED, "suspect", by=self.carol.member, at=at)
+            row = Member("alive", evidence=(Seen(SILENCE, "suspect"), line, *ALIVE))
+            seen = (Seen(CONTACT, "alive", at=7), Seen(TIME, "unreachable", at=8))
+            carol = Member("unreachable", 0, member=self.carol.member, since=8, evidence=seen)
+            self.assertEqual("P18" in self.shows(row, carol), reported)
+
     def test_confirmed(self) -> None:
         """P16: a suspicion is confirmed by as many as the evidence names, by nobody else."""
         line = Seen(grounds.CONFIRMED, "suspect", by=self.carol.member)
