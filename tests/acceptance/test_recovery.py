@@ -196,8 +196,9 @@ class Partition(RecoveryCase):
         for name in FIVE:
             holds(room[name], 2 * count)
         watch.tell("from the heal")
+        room.agree(*FIVE)
+        self.healed_in(watch.tell("until the digests were equal"))
         agreed(room, *FIVE)
-        self.healed_in(watch.tell("until the transcripts were compared"))
         for name, to, letter in letters:
             until(lambda n=name, t=to, i=letter: states(room[n], i) == {t: "acked"}, "acked")  # type: ignore[misc]
             texts = [item["text"] for item in room[to].items("messages", kind="dm")]
@@ -205,7 +206,7 @@ class Partition(RecoveryCase):
         watch.tell("until all direct messages across were acked")
 
     def healed_in(self, seconds: float) -> None:
-        """How long it took until all showed the same; a figure."""
+        """How long it took until all had the same digest; a figure."""
 
 
 class Pruned(RecoveryCase):
