@@ -31,7 +31,8 @@ def main() -> None:
     party = Party([], int(peers))
     acts = Acts(party, "x" * int(size))
     folder = next((flag.partition("=")[2] for flag in flags if flag.startswith("--profile=")), "")
-    profile = Profile(folder, Path(homes[0]).name)
+    home = Path(homes[0])
+    profile = Profile(folder, f"{home.parent.name}-{home.name}")
     seen: list[Seen] = []
 
     def start() -> None:

@@ -18,7 +18,9 @@ from bench_runs import Plan, Stand, run
 from bench_start import fill, said
 
 SETTLE = 5.0
-"""Seconds after the last link or post: what is only passing is not counted."""
+"""Seconds after the last post: what is only passing is not counted."""
+LINGER = 15.0
+"""The same after the last link: two that dialled each other keep both links for up to 10 s."""
 
 ROWS = (
     Row("empty", "RSS of a process that keeps nothing", "MiB", (Beside(BARE),)),
@@ -87,7 +89,7 @@ def _links(stand: Stand) -> Iterator[Figure]:
 def _settled(linking: Child, watched: Child) -> float:
     """The memory of one process some time after another has made its links."""
     linking.hear("ready")
-    Event().wait(SETTLE)
+    Event().wait(LINGER)
     return resident(watched.pid)
 
 
