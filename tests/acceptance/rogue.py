@@ -146,6 +146,8 @@ class Line:
     name: str = ""
     answers: bool = True
     """Whether pings are acked, and what is asked about others is answered with a nack."""
+    deaf: bool = False
+    """Whether what the node says is left unread, so that it cannot tell that it has hung up."""
     asked: Asked = field(factory=set)
     """Grows by this node and each member that it asks about."""
     heard: list[Any] = field(factory=list, init=False)
@@ -184,6 +186,11 @@ class Line:
 
         return until(found, f"{self.name or 'the node'} says {kind.__name__}; {self.heard}")[0]
 
+    def hears(self, well: bool) -> None:
+        """From now on leave unread what the node says, or read it again."""
+        self.deaf = not well
+        self._ring()
+
     def flushed(self) -> None:
         """Wait until all that was said is with the network, or the node has hung up."""
         until(lambda: not self._out or self.closed, "what was said has gone out")
@@ -209,12 +216,13 @@ class Line:
         try:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._bell[1], selectors.EVENT_READ)
-                selector.register(self._tls, selectors.EVENT_READ)
                 while not self._ending and not self.closed:
-                    self._read()
+                    deaf = self.deaf
+                    if not deaf:
+                        self._read()
                     wants = selectors.EVENT_WRITE if self._write() else 0
-                    selector.modify(self._tls, selectors.EVENT_READ | wants)
-                    if not self._tls.pending():
+                    self._await(selector, wants | (0 if deaf else selectors.EVENT_READ))
+                    if deaf or not self._tls.pending():
                         for key, _ in selector.select(1.0):
                             if key.fileobj is self._bell[1]:
                                 self._bell[1].recv(CHUNK)
@@ -222,6 +230,12 @@ class Line:
             self.closed = True
         finally:
             self._hang_up()
+
+    def _await(self, selector: selectors.BaseSelector, events: int) -> None:
+        if self._tls in selector.get_map():
+            selector.unregister(self._tls)
+        if events:
+            selector.register(self._tls, events)
 
     def _read(self) -> None:
         with suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):

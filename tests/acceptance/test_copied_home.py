@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import time
 from signal import SIGCONT, SIGSTOP
 
 from securechat.drills.rig import Member, Room, free_ports, until
 from securechat.drills.story import NAMES
+from securechat.membership.messages import Ping
+from securechat.messaging.hlc import stamp_of
+from securechat.messaging.messages import Posts
+from securechat.messaging.statements import Envelope, Opening, Start, attachment_of
+from securechat.node.handshake import Close, Hello, Welcome
+from securechat.objects import Purpose
 from tests.acceptance.netns import PORT, WiredCase, WiredRoom
 from tests.acceptance.port import Port
+from tests.acceptance.rogue import NAME, Rogue, rogue
 from tests.acceptance.rooms import OwnRoomCase, change, scratch
 from tests.acceptance.sightings import Sightings, let_in
+from tests.acceptance.test_attacks import AttackCase
 
 OTHERS = ("ada", "bob")
 OLD_WORDS = "said by the older process"
@@ -176,3 +186,69 @@ class CopiedHost(WiredCase):
         rows = [row for row in member.items("members") if row["name"] == "carol"]
         epoch = copy.ask("status")["epoch"]
         return bool(rows) and rows[0]["epoch"] == epoch and rows[0]["via"] == "direct"
+
+
+class OldLink(AttackCase):
+    """A process that does not know yet that a later one has its key speaks on the link it had."""
+
+    def post(self, process: Rogue, text: str) -> Posts:
+        """The first post of a process."""
+        body = attachment_of((text,))
+        said = Envelope(
+            process.id, process.epoch, process.boot, 1, 1, b"", stamp_of(int(time.time() * 1000)),
+            hashlib.sha256(body).digest(), Opening(Start.FIRST),
+        )  # fmt: skip
+        return Posts((process.sign(said, Purpose.ENVELOPE, body),))
+
+    def later(self) -> Rogue:
+        """A later process with the same key."""
+        made = rogue(asked=self.asked)
+        self.addCleanup(made.hang_up)
+        return made
+
+    def ignored(self) -> int:
+        """How often ada counted bytes on a link that she had closed as superseded."""
+        return int(self.room["ada"].ask("counters").get("ignored", {}).get("superseded", 0))
+
+    def epochs(self) -> set[int]:
+        """Of the process, as the nodes hold it."""
+        found = [row for name in NAMES for row in self.room[name].items("members")]
+        return {row["epoch"] for row in found if row["name"] == NAME}
+
+    def test_frames_of_the_older_process_are_refused_and_counted(self) -> None:
+        """Its posts are shown by nobody, its end is told, and its HELLO is refused: one is live."""
+        before = self.ignored()
+        old = self.link()
+        old.hears(False)
+        newer = self.later()
+        live = newer.dial(self.port, "ada")
+        live.say(newer.hello())
+
+        def counted() -> bool:
+            old.say(Ping(4711, b"12345678"))
+            return self.ignored() > before
+
+        until(counted, "bytes on the superseded link are counted")
+        old.say(self.post(self.rogue, "said on the superseded link"))
+        theirs: Hello = live.gets(Hello)
+        live.say(Welcome(theirs.epoch))
+        live.gets(Welcome)
+        live.say(self.post(newer, "said on the link of the newer process"))
+        for name in NAMES:
+            self.room.shows(name, "said on the link of the newer process")
+        self.witness.serves()
+        for name in NAMES:
+            self.assertNotIn("said on the superseded link", self.room[name].texts())
+        until(lambda: self.epochs() == {newer.epoch}, "all hold the newer process")
+        self.assertEqual(self.room["ada"].state_of(NAME), "alive")
+        self.assertFalse(live.closed)
+        old.hears(True)
+        self.assertEqual(old.gets(Close).reason, "superseded")
+        self.refused_as_stale()
+
+    def refused_as_stale(self) -> None:
+        """The older process dials again."""
+        line = self.rogue.dial(self.port, "ada")
+        line.say(self.rogue.hello())
+        self.assertEqual(line.refused(), "stale-epoch")
+        self.assertTrue(line.gets(Close).live, "it is told that a link of the newer one is live")
