@@ -232,7 +232,7 @@ def short_effects(effects: Iterable[Effect], room: str = "") -> tuple[str, ...]:
                 alike[same][2].append(getattr(effect, "peer", ""))
                 continue
             alike[same] = (len(forms), effect, [getattr(effect, "peer", "")])
-        forms.append(_short(effect))
+        forms.append("" if isinstance(effect, Send) else _short(effect))
     for place, effect, peers in alike.values():
         if isinstance(effect, Send):
             forms[place] = _sent(effect, peers, room)

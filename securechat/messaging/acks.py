@@ -115,7 +115,7 @@ class Acks:
         again = () if acked else self._stored_again(row, spans, found.statement.epoch)
         if not acked and not again:
             return []
-        before = [(held, self._book.evidence.state(held, holder)) for held in acked]
+        before = self._book.evidence.states_at(row, acked)
         number, ranges, needless = self._book.evidence.place(row, spans)
         s = entry.stream
         effects: list[Effect] = []
@@ -128,7 +128,7 @@ class Acks:
             keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
             effects.append(Record(Forget(keys)))
         effects.append(Record(fact, (found.signed,)))
-        for held, state in before:
+        for held, state in zip(acked, before, strict=True):
             effects += _changed(held, holder, state, Delivery.ACKED, fact.evidence)
         return effects
 

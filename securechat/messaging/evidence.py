@@ -56,15 +56,13 @@ class Evidence:
 
     def state(self, held: Held, member: MemberId) -> Delivery:
         """What is known of an own envelope at one recipient."""
-        row = (held.stream, member)
-        if self.stored(row).covers(held.first, held.last):
-            return Delivery.ACKED
+        return self.states_at((held.stream, member), [held])[0]
+
+    def states_at(self, row: Row, envelopes: Iterable[Held]) -> list[Delivery]:
+        """What is known of own envelopes of one stream at one recipient."""
+        stored = self.stored(row)
         _, sent, overdue = self.offered(row)
-        if overdue.covers(held.first, held.last):
-            return Delivery.UNKNOWN
-        if member not in held.unsent or sent.covers(held.first, held.last):
-            return Delivery.SENT
-        return Delivery.QUEUED
+        return [_state(held, row[1], stored, sent, overdue) for held in envelopes]
 
     def states(self, held: Held) -> list[Delivery]:
         """The same at all recipients."""
@@ -239,3 +237,13 @@ class Evidence:
         envelopes.pop(held.first, None)
         if not envelopes:
             self.open.pop(held.stream, None)
+
+
+def _state(held: Held, member: MemberId, stored: Ranges, sent: Ranges, overdue: Ranges) -> Delivery:
+    if stored.covers(held.first, held.last):
+        return Delivery.ACKED
+    if overdue.covers(held.first, held.last):
+        return Delivery.UNKNOWN
+    if member not in held.unsent or sent.covers(held.first, held.last):
+        return Delivery.SENT
+    return Delivery.QUEUED

@@ -25,7 +25,7 @@ def _last(span: Span) -> int:
 
 @define
 class Ranges:
-    """A set of whole numbers; adding at the end, the usual case, costs nothing much."""
+    """A set of whole numbers; what concerns its end, the usual case, costs nothing much."""
 
     _spans: list[Span] = field(factory=list)
 
@@ -52,6 +52,9 @@ class Ranges:
 
     def add(self, first: int, last: int) -> None:
         """Put a range in."""
+        if not self._spans or first > self._spans[-1][1] + 1:
+            self._spans.append((first, last))
+            return
         start = bisect_left(self._spans, first - 1, key=_last)
         end = bisect_right(self._spans, last + 1, key=_first)
         if start < end:
@@ -69,6 +72,8 @@ class Ranges:
 
     def covers(self, first: int, last: int) -> bool:
         """Whether the whole range is in."""
+        if not self._spans or first >= self._spans[-1][0]:
+            return bool(self._spans) and last <= self._spans[-1][1]
         index = bisect_left(self._spans, first, key=_last)
         if index == len(self._spans):
             return False
@@ -77,6 +82,8 @@ class Ranges:
 
     def missing(self, first: int, last: int) -> list[Span]:
         """The parts of a range that are not in, in order."""
+        if not self._spans or first > self._spans[-1][1]:
+            return [(first, last)] if first <= last else []
         found = []
         for start, end in self._spans[bisect_left(self._spans, first, key=_last) :]:
             if start > last:
