@@ -9,7 +9,7 @@ deadline passes without it becomes ``unknown`` at that recipient, never "failed"
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from attrs import define, field
@@ -21,7 +21,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.evidence import Row
 from securechat.messaging.facts import PostsOffered, PostsStored
 from securechat.messaging.held import Held
-from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.statements import Frontier, StreamEntry
 from securechat.notices import Delivery, DeliveryChanged
 from securechat.objects import Admitted
@@ -49,15 +49,18 @@ class Acks:
         until = now.mono + self._book.settings.direct_deadline
         self._deadlines.append((until, stream, first))
 
-    def frontier(self, found: Admitted[Any], now: Instant) -> list[Effect]:
-        """A frontier of a member: facts for what it newly says of our posts."""
-        if found.seen:
-            return []
-        frontier: Frontier = found.statement
+    def frontiers(self, objects: Iterable[Admitted[Any]], now: Instant) -> list[Effect]:
+        """The frontiers of one message: facts for what members newly say of our posts."""
         effects: list[Effect] = []
-        for entry in frontier.streams:
-            if entry.author == self._book.me and frontier.author != self._book.me:
-                effects += self._entry(entry, found, now)
+        fresh: dict[Row, dict[int, PostsStored]] = {}
+        for found in objects:
+            frontier: Frontier = found.statement
+            if found.seen or frontier.author == self._book.me:
+                continue
+            for entry in frontier.streams:
+                if entry.author == self._book.me:
+                    kept = fresh.setdefault((entry.stream, frontier.author), {})
+                    effects += self._entry(entry, found, now, kept)
         return effects
 
     def served(
@@ -102,11 +105,19 @@ class Acks:
                 effects += _changed(held, row[1], Delivery.SENT, Delivery.UNKNOWN, why)
         return effects
 
-    def _entry(self, entry: StreamEntry, found: Admitted[Any], now: Instant) -> list[Effect]:
+    def _entry(
+        self,
+        entry: StreamEntry,
+        found: Admitted[Any],
+        now: Instant,
+        kept: dict[int, PostsStored],
+    ) -> list[Effect]:
+        """``kept``: what earlier frontiers of the same message prove, which is no fact yet."""
         holder = found.author
         row = (entry.stream, holder)
         spans = tuple(self._proved(entry))
-        news = self._book.evidence.news(row, spans)
+        before_it = Ranges.of(span for proof in kept.values() for span in proof.ranges)
+        news = minus(self._book.evidence.news(row, spans), before_it)
         acked = [
             held
             for held in self._book.evidence.within(entry.stream, news)
@@ -116,7 +127,7 @@ class Acks:
         if not acked and not again:
             return []
         before = self._book.evidence.states_at(row, acked)
-        number, ranges, needless = self._book.evidence.place(row, spans)
+        number, ranges, needless = self._book.evidence.place(row, spans, kept)
         s = entry.stream
         effects: list[Effect] = []
         listed = spans if ranges != spans else ()
@@ -124,6 +135,7 @@ class Acks:
             s.author, s.epoch, s.boot, holder, number, ranges, again or tuple(news), found.hash,
             now.wall_ms, listed, found.statement.epoch,
         )  # fmt: skip
+        kept[number] = fact
         if needless:
             keys = tuple(f"stored/{s}/{holder}/{other}" for other in needless)
             effects.append(Record(Forget(keys)))

@@ -13,7 +13,8 @@ The state of a post is the weakest of its recipients, in the order queued, sent,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from attrs import define, field
 
@@ -28,6 +29,8 @@ Row = tuple[Stream, MemberId]
 
 MAX_PROOFS = 8
 """Frontiers kept as evidence of one stream at one member while none covers the others."""
+
+NONE: Mapping[int, PostsStored] = MappingProxyType({})
 
 
 def weakest(states: Iterable[Delivery]) -> Delivery:
@@ -107,14 +110,17 @@ class Evidence:
             found += [waiting[n] for n in places if n in waiting and first <= n <= last]
         return found
 
-    def place(self, row: Row, spans: tuple[Span, ...]) -> tuple[int, tuple[Span, ...], list[int]]:
+    def place(
+        self, row: Row, spans: tuple[Span, ...], kept: Mapping[int, PostsStored] = NONE
+    ) -> tuple[int, tuple[Span, ...], list[int]]:
         """
         Where new evidence is kept: its number, the ranges it stands for, the numbers it makes
-        needless.  When there are too many, the last one is replaced: the new one stands for both, and
-        is cited only for what it lists itself.
+        needless.  ``kept`` is evidence of the same message, not a fact yet.  When there are too many,
+        the last one is replaced: the new one stands for both, and is cited only for what it lists
+        itself.
         """
         now = Ranges.of(spans)
-        proofs = self._proofs.get(row, {})
+        proofs = {**self._proofs.get(row, {}), **kept}
         covered = [
             number
             for number, proof in proofs.items()

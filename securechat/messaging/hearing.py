@@ -114,8 +114,8 @@ class Hearing:
                 effects += self._taking.head(found, now)
             elif isinstance(found.statement, Frontier) and found.author != self._book.me:
                 effects += self._frontier(found, received.peer, now)
-                effects += self._acks.frontier(found, now)
-        return effects
+        frontiers = [f for f in received.admitted if isinstance(f.statement, Frontier)]
+        return effects + self._acks.frontiers(frontiers, now)
 
     def _frontier(self, found: Admitted[Any], peer: MemberId, now: Instant) -> list[Effect]:
         frontier: Frontier = found.statement

@@ -2,7 +2,7 @@
 A room under a random hand: talk, cuts, restarts, lost and restored disks; then the heal, and what must
 hold after it.
 
-``python -m tests.messaging.chaos FIRST LAST [lose]`` plays seeds by hand.
+``python -m tests.messaging.chaos FIRST LAST [lose] [damage]`` plays seeds by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections import Counter
 from attrs import define, field
 
 from securechat.errors import LocalError
-from securechat.inputs import Ending, LinkDown
+from securechat.inputs import Damaged, Ending, LinkDown
 from securechat.messaging.core import Messaging
 from securechat.messaging.views import GapLine
 from securechat.notices import Delivery
@@ -29,10 +29,14 @@ class Chaos:
     seed: int
     lose: bool = False
     """Whether disks are lost and set back."""
+    damage: bool = False
+    """Whether stored texts that somebody else has too are damaged."""
     count: int = 3
     settings: Settings = field(factory=Settings)
     room: Room = field(factory=Room)
     members: list[Member] = field(factory=list)
+    damaged: int = 0
+    """How often a text was."""
     spoiled: set[int] = field(factory=set)
     """Members that lost something."""
     _saved: dict[int, tuple[Disk, int]] = field(factory=dict)
@@ -68,6 +72,9 @@ class Chaos:
     def _step(self, step: int) -> None:
         rng, kind = self._rng, self._rng.random()
         one, other = rng.sample(self.members, 2)
+        if self.damage and rng.random() < 0.1:
+            self._damage(one)
+            return
         if kind < 0.3:
             one.say(f"post {step}")
         elif kind < 0.35:
@@ -82,6 +89,18 @@ class Chaos:
             self._restart(one, step)
         else:
             self.room.wait(rng.choice([0.05, 0.2, 1, 6]), rng.choice([0.05, 0.25]))
+
+    def _damage(self, member: Member) -> None:
+        """A text of a member is not what was written; another one has it."""
+        others = {
+            line.hash for other in self.members if other is not member for line in other.lines()
+        }
+        names = sorted({line.hash for line in member.lines(kind="post")} & others)
+        if names:
+            owner = f"held/{self._rng.choice(names).hex()}"
+            member.disk.objects[owner].clear()
+            member.turn(member.core.damaged(Damaged(owner), member.now))
+            self.damaged += 1
 
     def _restart(self, member: Member, step: int) -> None:
         for other in self.members:
@@ -173,9 +192,11 @@ def pruning(seed: int, steps: int = 120) -> list[str]:
     return found + noise
 
 
-def play(seed: int, lose: bool, steps: int = 120, count: int = 3) -> list[str]:
+def play(
+    seed: int, lose: bool, steps: int = 120, count: int = 3, damage: bool = False
+) -> list[str]:
     """One seed from begin to end; what went wrong."""
-    chaos = Chaos(seed, lose, count)
+    chaos = Chaos(seed, lose, damage, count)
     chaos.play(steps)
     chaos.heal()
     faults = chaos.faults()
@@ -188,7 +209,7 @@ if __name__ == "__main__":
         if (
             wrong := pruning(number)
             if prune
-            else play(number, "lose" in sys.argv, count=3 + number % 2)
+            else play(number, "lose" in sys.argv, 120, 3 + number % 2, "damage" in sys.argv)
         ):
             print(number, wrong[:5])
     print("done")

@@ -9,6 +9,7 @@ from securechat.inputs import Retry
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.notices import Delivery, DeliveryChanged
+from securechat.objects import Signed
 from tests.messaging.room import Disk, Member, admit, code_of, sign, three
 
 
@@ -197,6 +198,28 @@ class Acks(SynchronousTestCase):
         self.assertEqual(sum(key.startswith("stored/") for key in ada.disk.facts), 1)
         ada.restart()
         self.assertEqual({states(ada, index)[0] for index in range(40)}, {Delivery.ACKED})
+
+    def test_two_in_one_message(self) -> None:
+        """Two frontiers that come together and list different posts are evidence of both, for good."""
+        _, ada, bob, _ = three()
+        bob.frozen = True
+        for number in range(4):
+            ada.say(str(number))
+        mine, lines = ada.lines()[0].id.stream, ada.lines()
+        signed: list[Signed] = []
+        for version, (first, last) in ((90, (1, 2)), (91, (3, 3))):
+            span = (first, last, lines[last - 1].hash)
+            entry = StreamEntry(mine.author, mine.epoch, mine.boot, (span,))
+            signed += frontier(bob, version, entry).objects
+        ada.notices.clear()
+        ada.receive(bob.id, Frontiers(tuple(signed)))
+        told = [n.id.seq for n in ada.notices if isinstance(n, DeliveryChanged)]
+        self.assertEqual(told, [1, 2, 3])
+        for core in (ada.core, ada.rebuilt()):
+            rows = [
+                {row.member: row.state for row in core.delivery(line.id)}[bob.id] for line in lines
+            ]
+            self.assertEqual(rows, [Delivery.ACKED] * 3 + [Delivery.SENT])
 
     def cited(self, ada: Member, bob: Member) -> list[Hash | None]:
         """The frontier cited for each acked post of hers; each lists that post."""

@@ -20,6 +20,12 @@ class ChaosTests(SynchronousTestCase):
         for seed in range(100, 106):
             self.assertEqual(play(seed, lose=True, steps=80), [], f"seed {seed}")
 
+    def test_damaged_disks(self) -> None:
+        """Texts that are damaged while another has them come again: all have all, acked by all."""
+        for seed, lose in ((300, False), (301, False), (303, True)):
+            found = play(seed, lose=lose, steps=80 + 40 * lose, count=3 + lose, damage=True)
+            self.assertEqual(found, [], f"seed {seed}")
+
     def test_short_histories(self) -> None:
         """With short histories nothing forgotten comes back, and recovery comes to rest."""
         for seed in range(200, 204):
