@@ -219,6 +219,7 @@ class Pruned(RecoveryCase):
         """Ada and bob keep few; carol, who keeps all, shows what she will never get, and why."""
         made("ada", "bob", "carol")
         room = self.make("ada", "bob", "carol", **FAST)
+        room.patience = PATIENCE
         for name in ("ada", "bob"):
             change(room[name].home, posts=str(self.keep))
         room.start("ada", "bob", "carol")
