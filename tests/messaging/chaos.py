@@ -179,7 +179,7 @@ def shown(core: Messaging) -> list[object]:
 def pruning(seed: int, steps: int = 120) -> list[str]:
     """One seed with a short history: no floor brings anything back, replay agrees, it comes to rest."""
     few = Settings(history_posts=40 + seed % 40, history_bytes=9000 + 100 * (seed % 50))
-    chaos = Chaos(seed, lose=bool(seed % 2), settings=few)
+    chaos = Chaos(seed, lose=bool(seed % 2), damage=True, settings=few)
     chaos.play(steps)
     chaos.heal()
     kinds = ("errors", "shown twice", "replay")

@@ -101,7 +101,7 @@ def _acks_of_one_too_few() -> Patch:
 
 def _frontiers_ignored() -> Patch:
     """What others say to have stored of our posts is not looked at."""
-    return mock.patch.object(acks.Acks, "frontier", return_value=[])
+    return mock.patch.object(acks.Acks, "frontiers", return_value=[])
 
 
 def _first_receipt_only() -> Patch:
