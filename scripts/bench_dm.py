@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from bench_figures import BARE, OURS, Beside, Figure, Row, percentile
 from bench_frames import direct_frame, member, receipt_frame
 from bench_homes import make_homes
-from bench_process import Child
+from bench_process import Child, spent
 from bench_runs import Plan, Stand, run
 
 QUEUE = 200
@@ -29,6 +29,7 @@ ROWS = (
         (Beside(BARE), Beside(SIGNED), Beside(COMMITTED, most=1.5), Beside(LXMF, most=0.5))),
     Row("p95", "told to acked, p95", "ms", (Beside(BARE), Beside(COMMITTED))),
     Row("p99", "told to acked, p99", "ms", (Beside(BARE), Beside(COMMITTED), Beside(LXMF))),
+    Row("cpu", "CPU of both ends for one", "ms", (Beside(BARE),)),
     Row("queue", f"{QUEUE} at once", "messages/s", (Beside(BARE), Beside(LXMF, least=50.0))),
     Row("commit", "a bare commit on this disk", "ms"),
 )  # fmt: skip
@@ -46,9 +47,9 @@ def measure(stand: Stand) -> Iterator[Figure]:
     port = listener.hear("port")["port"]
     asker = stand.run("asker", "bench_bare_talk", "dial", homes[0], asked, answered, port, 1)
     asker.hear("ready")
-    yield from _trips(stand, BARE, asker)
+    yield from _trips(stand, BARE, asker, listener)
     sender, recipient = stand.members(homes)
-    yield from _trips(stand, OURS, sender)
+    yield from _trips(stand, OURS, sender, recipient)
     for child in (sender, recipient):
         child.say("end")
         child.hear("ended")
@@ -56,11 +57,14 @@ def measure(stand: Stand) -> Iterator[Figure]:
     yield from _lxmf(stand)
 
 
-def _trips(stand: Stand, program: str, sender: Child) -> Iterator[Figure]:
+def _trips(stand: Stand, program: str, sender: Child, recipient: Child) -> Iterator[Figure]:
     sender.say("directs", 50, PAUSE)
     sender.hear("taken", TIMEOUT)
+    before = spent((sender, recipient))
     sender.say("directs", stand.plan.posts, PAUSE)
     taken = [each * 1000 for each in sender.hear("taken", TIMEOUT)["taken"]]
+    used = spent((sender, recipient)) - before
+    yield stand.figure("cpu", program, used * 1000 / stand.plan.posts)
     for percent in (50, 95, 99):
         yield stand.figure(f"p{percent}", program, percentile(taken, percent))
     sender.say("queue", QUEUE)

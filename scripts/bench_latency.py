@@ -15,7 +15,7 @@ from pathlib import Path
 from bench_figures import BARE, OURS, Beside, Figure, Row, percentile
 from bench_frames import member, post_frame
 from bench_homes import make_homes
-from bench_process import BenchError, Child
+from bench_process import BenchError, Child, spent
 from bench_runs import Plan, Stand, run
 
 ANCHOR, COMMITTED = "sv:nacl", "sv:nacl + 2 commits"
@@ -27,6 +27,7 @@ ROWS = (
         (Beside(BARE), Beside(ANCHOR, most=1.5), Beside(COMMITTED, most=1.5))),
     Row("p95", "said to shown, p95", "ms", (Beside(BARE),)),
     Row("p99", "said to shown, p99", "ms", (Beside(BARE), Beside(ANCHOR), Beside(COMMITTED))),
+    Row("cpu", "CPU of author and receivers for one", "us", (Beside(BARE),)),
     Row("commit", "a bare commit on this disk", "ms"),
 )  # fmt: skip
 
@@ -42,11 +43,15 @@ def measure(stand: Stand) -> Iterator[Figure]:
     port = listener.hear("port")["port"]
     dialler = stand.run("dialler", "bench_bare_talk", "dial", homes[0], size, 1, port, plan.k)
     dialler.hear("ready")
+    before = spent((dialler, listener))
     dialler.say("pace", plan.rate, plan.seconds)
     dialler.hear("said", plan.seconds + SLACK)
+    yield _cost(stand, BARE, spent((dialler, listener)) - before)
     listener.say("seen")
     yield from _percentiles(stand, BARE, listener.hear("ages")["ages"])
-    yield from _percentiles(stand, OURS, _ours(stand, homes))
+    ages, used = _ours(stand, homes)
+    yield _cost(stand, OURS, used)
+    yield from _percentiles(stand, OURS, ages)
     words = (
         "drive", "--k", plan.k, "--work", ANCHOR, "--rate", plan.rate, "--secs", plan.seconds,
         "--reps", 1,
@@ -58,18 +63,20 @@ def measure(stand: Stand) -> Iterator[Figure]:
             yield stand.figure(what, COMMITTED, float(found[what]) + 2 * commit)
 
 
-def _ours(stand: Stand, homes: list[Path]) -> list[float]:
+def _ours(stand: Stand, homes: list[Path]) -> tuple[list[float], float]:
     plan = stand.plan
     author, *receivers = children = stand.members(homes)
     author.say("pace", plan.rate, 1)
     author.hear("said", SLACK)
+    before = spent(children)
     ages, lost = paced(author, receivers, member(homes[0]), plan.rate, plan.seconds)
+    used = spent(children) - before
     if lost:
         raise BenchError(f"{lost} posts were not shown")
     for child in children:
         child.say("end")
         child.hear("ended")
-    return ages
+    return ages, used
 
 
 def paced(
@@ -98,6 +105,10 @@ def joined(
         at - began for post, began in said.items() for shown in seen for at in shown.get(post, ())
     ]
     return ages, len(said) * len(seen) - len(ages)
+
+
+def _cost(stand: Stand, program: str, used: float) -> Figure:
+    return stand.figure("cpu", program, used * 1e6 / (stand.plan.rate * stand.plan.seconds))
 
 
 def _percentiles(stand: Stand, program: str, ages: list[float]) -> Iterator[Figure]:

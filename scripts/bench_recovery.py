@@ -17,7 +17,7 @@ import bench_fanout
 from bench_figures import BARE, OURS, Beside, Figure, Row
 from bench_frames import post_frame
 from bench_homes import make_homes
-from bench_process import BenchError
+from bench_process import BenchError, spent
 from bench_runs import Plan, Stand, run
 
 SINGLE = "said live"
@@ -33,7 +33,8 @@ def _rows() -> Iterator[Row]:
         beside = (Beside(SINGLE, least=10.0), Beside(BARE))
         yield Row(form, f"pulled, {title}", "posts/s", beside)
         yield Row(f"{form}_hasty", f"pulled without the limit, {title}", "posts/s", beside)
-        yield Row(f"{form}_wait", f"link to first post, {title}", "s")
+        yield Row(f"{form}_cpu", f"CPU of both ends for one, {title}", "us")
+        yield Row(f"{form}_wait", f"listening to first post, {title}", "s")
 
 
 ROWS = tuple(_rows())
@@ -41,16 +42,19 @@ ROWS = tuple(_rows())
 
 def measure(stand: Stand) -> Iterator[Figure]:
     """One repeat."""
+    plan = stand.plan
     single = _single(stand)
     for form, burst in FORMS.items():
         homes, transfer = _said(stand, form, burst), _bare(stand, form)
         for what, flags in ((form, ()), (f"{form}_hasty", ("--hasty",))):
-            rate, wait = _pulled(stand, what, homes, flags)
+            rate, wait, used = _pulled(stand, what, homes, flags)
             yield stand.figure(what, OURS, rate)
             yield stand.figure(what, SINGLE, single)
             yield stand.figure(what, BARE, transfer)
             if not flags:
                 yield stand.figure(f"{form}_wait", OURS, wait)
+            else:
+                yield stand.figure(f"{form}_cpu", OURS, used * 1e6 / plan.posts)
 
 
 def _single(stand: Stand) -> float:
@@ -94,8 +98,8 @@ def _said(stand: Stand, form: str, burst: int) -> list[Path]:
 
 def _pulled(
     stand: Stand, what: str, homes: Sequence[Path], flags: Sequence[str]
-) -> tuple[float, float]:
-    """Posts a second from the first that came, and how long that took from the link."""
+) -> tuple[float, float, float]:
+    """Posts a second from the first that came, how long that took from the start, and CPU used."""
     plan = stand.plan
     copies = [home.parent / what / home.name for home in homes]
     for home, copy in zip(homes, copies, strict=True):
@@ -106,9 +110,10 @@ def _pulled(
     back = stand.member(f"{what}-b", copies[1:], 0, *flags)
     listening = back.hear("listening")
     back.hear("ready")
-    held = listening["held"]
+    held, before = listening["held"], spent((author, back))
     back.say("wait", held + plan.posts)
     found = back.hear("held", BUILD)
+    used = spent((author, back)) - before
     for child in (author, back):
         child.say("end")
         child.hear("ended")
@@ -116,7 +121,7 @@ def _pulled(
     if found["held"] < held + plan.posts:
         raise BenchError(f"{found['held'] - held} of {plan.posts} posts were recovered")
     wait = found["first"] - listening["listening"]
-    return plan.posts / (found["at"] - found["first"]), wait
+    return plan.posts / (found["at"] - found["first"]), wait, used
 
 
 def main(plan: Plan) -> int:
