@@ -53,6 +53,8 @@ CARRIES: dict[type[Any], tuple[type[Any], ...]] = {
     Frontiers: (Frontier, Envelope, Loss),
 }
 """Which statements each message may carry."""
+RANGED = (Want, Backfill, Absent)
+"""Messages about a range, which must be one."""
 
 
 @define(eq=False)
@@ -80,7 +82,7 @@ class Hearing:
         for found in received.admitted:
             if type(found.statement) not in allowed:
                 raise RemoteError("wrong-object", type(found.statement).__name__)
-        if isinstance(received.message, Want | Backfill | Absent):
+        if isinstance(received.message, RANGED):
             received.message.check()
         effects = HEAR[type(received.message)](self, received, now)
         return effects + self._losses.heard(received.admitted, now)

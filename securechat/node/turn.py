@@ -40,6 +40,8 @@ from securechat.node.wires import Arrived, Link, stale
 from securechat.notices import FaultNoticed, Roster
 from securechat.settings import Settings
 
+OF_THE_CABLE = (Disturb, Heal)
+"""Commands that are no core's."""
 RECORD_WAIT = 1.0
 """Seconds that the record of a turn without facts may wait in memory."""
 MAX_UNWRITTEN = 1000
@@ -181,7 +183,7 @@ class Turn:
 
     def _handle(self, batch: Batch, item: Any) -> None:
         try:
-            if isinstance(item, Asked) and isinstance(item.command, Disturb | Heal):
+            if isinstance(item, Asked) and isinstance(item.command, OF_THE_CABLE):
                 self._disturb(batch, item, item.command)
             elif not self._absorb(batch, self.cores.route(item, batch.now)):
                 if isinstance(item, Greeted):
