@@ -65,7 +65,10 @@ class Words(Protocol):
 def run(on: Mapping[str, Callable[..., object]]) -> None:
     """Run the reactor until the driver is done with us."""
     reactor.callLater(LIMIT, os._exit, 3)
-    StandardIO(Words(on))
+    # What it is given as its output does not block: a long line of ours would be cut short.
+    _, unused = os.pipe()
+    stdio: Any = StandardIO
+    stdio(Words(on), stdout=unused)
     reactor.run(installSignalHandlers=False)
 
 
