@@ -38,6 +38,10 @@ NOTICED = 3.0
 KEPT = 24
 """Frames kept for a replay, per direction."""
 FIRST_SPOKEN = min(MESSAGES)
+NONSENSE = 0.12
+"""Forgeries, of all, that are no message at all,"""
+ALTERED = 0.3
+"""and those up to which one is a post of somebody else, altered."""
 
 
 class Around(Protocol):
@@ -296,7 +300,10 @@ class Chaos:
         self._inject(who, other, b"".join(frames))
 
     def _forge(self, fault: Fault, who: Host, other: Host) -> None:
-        """Words put into somebody's mouth: an altered post, or one more in his stream."""
+        """Words put into somebody's mouth: an altered post, or one more in his stream; or nonsense."""
+        if fault.amount < NONSENSE:
+            self._inject(who, other, self._cut_short(who, other))
+            return
         said = [
             signed
             for frames in self._frames.values()
@@ -307,9 +314,15 @@ class Chaos:
             and self._codec.statement(signed.purpose, signed.statement).author != who.member
         ]
         if said:
-            make = self._altered if fault.amount < 0.3 else self._one_more
+            make = self._altered if fault.amount < ALTERED else self._one_more
             forged = make(self._rng.choice(said), who)
             self._inject(who, other, self._codec.frame(Posts((forged,))))
+
+    def _cut_short(self, who: Host, other: Host) -> bytes:
+        """A frame whose last byte is missing, and whose length says so."""
+        frames = self._frames.get((who.index, other.index), [])
+        body = frames[-1][LENGTH:-1] if frames else b"?"
+        return len(body).to_bytes(LENGTH, "big") + body
 
     def _altered(self, signed: Signed, who: Host) -> Signed:
         where = self._rng.choice(("statement", "attachment", "signature"))

@@ -7,14 +7,13 @@ simulation looks up by itself is never counted and never fails.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, cast
 
 from attrs import define, frozen
 
-from securechat.journal.store import Store
+from securechat.journal.store import FAILURES, Store
 
 WRITES = ("INSERT", "DELETE", "UPDATE", "REPLACE", "COMMIT", "CREATE")
 
@@ -66,13 +65,12 @@ TOLD: dict[Ill, Told] = {
 }
 
 
-def problem(ill: Ill) -> sqlite3.Error:
-    """The exception."""
+def problem(ill: Ill) -> Exception:
+    """The exception, of the kind that the journal takes for SQLite's."""
     told = TOLD[ill]
-    kind = sqlite3.DatabaseError if ill is Ill.CORRUPT else sqlite3.OperationalError
-    found = kind(told.words)
+    found: Any = FAILURES[0](told.words)
     found.sqlite_errorname = told.code
-    return found
+    return cast(Exception, found)
 
 
 Asked = Callable[[str], Ill | None]
@@ -83,13 +81,14 @@ Asked = Callable[[str], Ill | None]
 class Connection:
     """An SQLite connection whose statements may fail."""
 
-    _true: sqlite3.Connection
+    _true: Any
+    """SQLite's own."""
     _asked: Asked
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return self._true.in_transaction
+        return bool(self._true.in_transaction)
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Run one statement, or fail before it, or after it."""
@@ -105,7 +104,7 @@ class Connection:
 
     def serialize(self) -> bytes:
         """The content: nothing fails here, since nobody but the simulation asks for it."""
-        return self._true.serialize()
+        return bytes(self._true.serialize())
 
     def deserialize(self, content: bytes) -> None:
         """Begin with this content."""

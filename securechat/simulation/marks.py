@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from securechat.notices import (
+    ClockNoticed,
     Conflict,
     Delivery,
     DeliveryChanged,
+    FaultNoticed,
     GapChanged,
     LinkChanged,
     Liveness,
@@ -22,6 +24,7 @@ from securechat.notices import (
     PostShown,
     Recovered,
 )
+from securechat.simulation.faults import COPY, Trouble
 
 COUNTERS = {
     "refused.stale-epoch": "an old incarnation was refused",
@@ -29,13 +32,66 @@ COUNTERS = {
     "refused.bad-signature": "a forged object was refused",
     "refused.malformed": "a malformed object was refused",
     "refused.stale-frames": "frames of a replaced link were refused",
-    "refused.by-peer.too-slow": "a slow link was closed",
     "commits_failed": "a commit failed and the cores were rebuilt",
     "dropped.read-only": "a read-only node dropped an input",
     "ignored.superseded": "bytes on a superseded link were ignored",
     "ignored.duplicate": "bytes on a duplicate link were ignored",
     "sends_without_link": "a send found no link",
+    "in.Absent": "a peer never had what it was asked for",
+    "claims.raised": "a version rose without a restart",
+    "claims.restarted": "a restart was heard of",
+    "claims.answered": "who told of the past was shown the proof",
+    "probes.stalls": "a process noticed that it had stood still",
+    "probes.nacks-missed": "a go-between was silent",
+    "late": "a post came late",
+    "wants_timed_out": "a want was not answered in time",
+    "rate_limited": "posts were put off by the rate of who pushed them",
+    "refused.pruned": "a post below the floor was refused",
+    "posts_pruned": "posts were pruned",
+    "duplicate_receipts": "a receipt came twice",
+    "losses_heard": "a member told that its disk was lost or set back",
+    "frontier_heads_other": "two hold different ends of a stream",
 }
+FAULTS = {
+    "read-only": "a node became read-only",
+    "writable again": "a node could write again",
+    "cut off": "a node found itself cut off",
+    "no longer cut off": "a node was heard again",
+}
+"""By what a node says of itself."""
+SOMETIMES = frozenset(
+    {
+        *COUNTERS.values(), *FAULTS.values(),
+        "a gap was filled by its author", "a gap was filled from a third peer",
+        "a gap: open", "a gap: filled", "a gap: closed", "a gap: pruned",
+        "a post was shown late", "a post was recovered", "unknown became acked",
+        "a message became unknown", "a message became expired",
+        "an unreachable member came back", "a member that had left came back",
+        "a member became left", "a member became suspect", "a member became unreachable",
+        "a link ended as superseded", "a link ended as duplicate",
+        "a conflict was noticed", "a clock was found to be off", "a nonce was known",
+        "a command was answered 420", "a command was answered 421", "a command was answered 520",
+        "a world of short histories", "a world with a slow reader",
+        *(f"a message was {state} when somebody asked to cancel it"
+          for state in ("sent", "unknown", "acked", "expired")),
+        *(f"a message was {state} when somebody asked to try it again"
+          for state in ("queued", "sent", "unknown", "acked")),
+        *(f"killed at: {step}" for step in (
+            "begin", "fact", "object", "turn", "commit", "committed", "write")),
+        *(f"fault: {kind}" for kind in (*Trouble, COPY)),
+    }
+)  # fmt: skip
+"""What must have come up,"""
+MANY = 500
+"""in so many worlds,"""
+TIMES = 10
+"""so many times (``reference/reliability-security.md`` 4.3, R6)."""
+
+
+def missed(marks: Mapping[str, int], worlds: int) -> list[str]:
+    """What came up too seldom in that many worlds; nothing is asked of fewer than ``MANY``."""
+    least = TIMES * (worlds // MANY)
+    return sorted(mark for mark in SOMETIMES if marks.get(mark, 0) < least)
 
 
 def of_event(event: Any, author_is_via: bool) -> str:
@@ -64,13 +120,16 @@ def of_event(event: Any, author_is_via: bool) -> str:
         case MemberChanged():
             return f"a member became {event.to}"
         case LinkChanged(state="down"):
-            return (
-                "a link ended"
-                if event.why not in ("duplicate", "superseded")
-                else (f"a link ended as {event.why}")
-            )
+            told = event.why in ("duplicate", "superseded", "too-slow")
+            return f"a link ended as {event.why}" if told else "a link ended"
         case Conflict():
             return "a conflict was noticed"
+        case ClockNoticed():
+            return "a clock was found to be off"
+        case FaultNoticed():
+            return next(
+                (mark for start, mark in FAULTS.items() if event.what.startswith(start)), ""
+            )
     return ""
 
 

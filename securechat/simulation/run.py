@@ -20,6 +20,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogBeginner
 from zope.interface import provider
 
 from securechat.simulation.faults import Trouble
+from securechat.simulation.marks import MANY, missed
 from securechat.simulation.modes import WORLDS
 from securechat.simulation.world import Outcome
 
@@ -27,8 +28,6 @@ FEWEST, MOST = 3, 5
 """Nodes of a world, by its seed, where nobody says how many."""
 TOLD = 3
 """Violations told of one world."""
-RARE = 10
-"""A mark that came up less often is told by name."""
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -161,6 +160,9 @@ def _tell_all(outcomes: Sequence[Outcome], echo: Callable[[str], None]) -> None:
     _tell_heals([outcome.healed for outcome in outcomes], echo)
     if len(outcomes) > 1:
         echo("sometimes: " + ", ".join(f"{mark} {times}" for mark, times in sorted(marks.items())))
+    if len(outcomes) >= MANY:
+        few = ", ".join(f"{mark} {marks[mark]}" for mark in missed(marks, len(outcomes)))
+        echo(f"too seldom: {few or 'nothing'}")
 
 
 def _tell_speed(outcomes: Sequence[Outcome], took: float, echo: Callable[[str], None]) -> None:

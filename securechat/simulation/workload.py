@@ -25,6 +25,12 @@ class What(Enum):
     CANCEL = "cancel it"
 
 
+DOUBTED = 0.1
+"""The part of all direct messages of which their author gives up hope,"""
+DOUBT = (10.5, 30.0)
+"""after so many seconds: the deadline has passed by then."""
+
+
 @frozen
 class Act:
     """Somebody says something, or does something about what he said."""
@@ -88,6 +94,15 @@ def _with_more(rng: Random, act: Act, until: float) -> list[Act]:
     if act.to is not None and rng.random() < 0.15:
         found.append(evolve(found[0], at=act.at + _soon(rng), what=What.CANCEL))
     return [act for act in found if act.at <= until]
+
+
+def doubts(rng: Random, acts: tuple[Act, ...], until: float) -> tuple[Act, ...]:
+    """The same, and some direct messages are cancelled when no answer came for too long."""
+    found = list(acts)
+    for act in acts:
+        if act.what is What.SAY and act.to is not None and rng.random() < DOUBTED:
+            found.append(evolve(act, at=act.at + rng.uniform(*DOUBT), what=What.CANCEL))
+    return tuple(sorted((act for act in found if act.at <= until), key=lambda act: act.at))
 
 
 def _soon(rng: Random) -> float:

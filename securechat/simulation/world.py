@@ -17,9 +17,8 @@ from random import Random
 from typing import Any
 
 from attrs import define, evolve, field, frozen
-from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from securechat.ids import MemberId
 from securechat.messaging.statements import Envelope
@@ -32,6 +31,7 @@ from securechat.simulation.chaos import Chaos
 from securechat.simulation.chatter import Chatter
 from securechat.simulation.checker import Checker
 from securechat.simulation.clock import SimClock
+from securechat.simulation.complaints import Complaints
 from securechat.simulation.crowd import Crowd
 from securechat.simulation.host import Host
 from securechat.simulation.membership import Judge
@@ -77,21 +77,6 @@ class Outcome:
     plan: tuple[str, ...]
     said: int
     mode: str = ""
-
-
-@implementer(ILogObserver)
-@define(eq=False)
-class _Faults:
-    """Watches the log for what nobody expected (I13)."""
-
-    _report: Callable[[str], None]
-
-    def __call__(self, event: LogEvent) -> None:
-        """One line of the log."""
-        if event.get("log_level") in (LogLevel.critical, LogLevel.error):
-            failure = event.get("log_failure")
-            told = failure.getTraceback() if isinstance(failure, Failure) else str(event)
-            self._report(told)
 
 
 @define(eq=False)
@@ -146,7 +131,7 @@ class World:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While it goes by: what the log tells is judged, and nothing runs on afterwards."""
-        watcher = _Faults(lambda text: self.checker.report("I13", "log", text))
+        watcher = Complaints(lambda text: self.checker.report("I13", "log", text))
         globalLogPublisher.addObserver(watcher)
         try:
             yield
@@ -188,9 +173,14 @@ class World:
         plan = self.script
         if plan is None:
             plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
-        acts = workload.acts(people, self.nodes, plan, self.quiet + 5.0)
+        acts = self._acts(people, plan)
         self._schedule(plan, acts, workload.arrivals(people, self.nodes, self.quiet))
         return plan
+
+    def _acts(self, people: Random, plan: tuple[faults.Fault, ...]) -> tuple[Act, ...]:
+        until = self.quiet + 5.0
+        acts = workload.acts(people, self.nodes, plan, until)
+        return workload.doubts(self._rng("doubts"), acts, until)
 
     def _limit(self, rng: Random) -> None:
         """In some worlds one node takes few posts at a time: of the others it has heads only."""
@@ -377,8 +367,14 @@ class World:
     def _count(self, host: Host) -> None:
         if host.node is None:
             return
-        counters = host.node.counters
-        self.marks.update(marks.of_counters(counters))
+        counters, now = host.node.counters, host.node.now()
+        cores = host.node.cores
+        for counted in (
+            counters,
+            cores.membership.snapshot(now).counters,
+            cores.messaging.snapshot(now).counters,
+        ):
+            self.marks.update(marks.of_counters(counted))
         if counters["faults"]:
             self.checker.report("I13", host.name, f"{counters['faults']} turns ended in a fault")
         for step, times in host.steps.items():

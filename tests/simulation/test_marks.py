@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Kind, MemberId, MessageId, Stream
 from securechat.notices import (
+    ClockNoticed,
     Conflict,
     Delivery,
     DeliveryChanged,
@@ -19,7 +20,7 @@ from securechat.notices import (
     PostShown,
     Recovered,
 )
-from securechat.simulation.marks import COUNTERS, of_counters, of_event
+from securechat.simulation.marks import COUNTERS, SOMETIMES, missed, of_counters, of_event
 
 ADA, BOB = MemberId("a" * 52), MemberId("b" * 52)
 STREAM = Stream(ADA, 1, BootId("0" * 32))
@@ -48,7 +49,10 @@ class MarkTests(SynchronousTestCase):
             (LinkChanged(BOB, "down", "in", "reset"), "a link ended"),
             (LinkChanged(BOB, "up", "in", ""), ""),
             (Conflict(BOB, ""), "a conflict was noticed"),
-            (FaultNoticed(""), ""),
+            (LinkChanged(BOB, "down", "in", "too-slow"), "a link ended as too-slow"),
+            (ClockNoticed(ADA, "60 s ahead"), "a clock was found to be off"),
+            (FaultNoticed("read-only: disk full"), "a node became read-only"),
+            (FaultNoticed("disk full"), ""),
         ]
         for event, mark in cases:
             self.assertEqual(of_event(event, author_is_via=False), mark)
@@ -59,3 +63,13 @@ class MarkTests(SynchronousTestCase):
         """Counters that tell of something rare are marks too; those at zero are none."""
         name, mark = next(iter(COUNTERS.items()))
         self.assertEqual(dict(of_counters({name: 3, "frames_in": 900})), {mark: 3})
+
+    def test_missed(self) -> None:
+        """What must come up ten times in 500 worlds is missed with nine; fewer worlds prove nothing."""
+        self.assertGreaterEqual(len(SOMETIMES), 40)
+        often = dict.fromkeys(SOMETIMES, 10)
+        self.assertEqual(missed(often, 500), [])
+        rare = min(SOMETIMES)
+        self.assertEqual(missed({**often, rare: 9}, 500), [rare])
+        self.assertEqual(missed(often, 1000), sorted(SOMETIMES))
+        self.assertEqual(missed({}, 499), [])

@@ -53,6 +53,15 @@ class RunTests(SynchronousTestCase):
         )
         self.assertIn("0.2 virtual hours: 2 of 3 nodes, 3 of 4 nodes, 2 of 5 nodes", self.lines)
 
+    def test_seldom(self) -> None:
+        """After 500 worlds it is told what came up too seldom in them; after fewer it is not."""
+        self.simulate(None, range(499))
+        self.assertNotIn("too seldom", "\n".join(self.lines))
+        self.simulate(None, range(500))
+        (line,) = [line for line in self.lines if line.startswith("too seldom: ")]
+        self.assertIn("fault: partition 0", line)
+        self.assertNotIn("fault: pause", line)
+
     def test_failure(self) -> None:
         """A failing seed tells what broke, and the one command that runs it again."""
         self.assertEqual(self.simulate(6, range(1, 8), nodes=4), 1)

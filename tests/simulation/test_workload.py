@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.settings import MAX_TEXT
 from securechat.simulation.faults import plan
-from securechat.simulation.workload import What, acquaintances, acts, arrivals
+from securechat.simulation.workload import DOUBT, What, acquaintances, acts, arrivals, doubts
 
 
 class WorkloadTests(SynchronousTestCase):
@@ -47,6 +47,18 @@ class WorkloadTests(SynchronousTestCase):
         self.assertGreater(sum("part 70 of" in act.text for act in said), 0)
         for what in What:
             self.assertGreater(sum(act.what is what for act in said), 10, what)
+
+    def test_doubts(self) -> None:
+        """Some direct messages are cancelled after their deadline; nothing else is changed by that."""
+        said = acts(Random(1), 4, (), 60.0)
+        more = doubts(Random(1), said, 60.0)
+        fresh = [act for act in more if act not in said]
+        self.assertEqual([act for act in more if act in said], list(said))
+        self.assertGreater(len(fresh), 0)
+        first = {act.text: act for act in said if act.what is What.SAY}
+        for act in fresh:
+            self.assertEqual((act.what, act.to is None), (What.CANCEL, False))
+            self.assertGreaterEqual(act.at, first[act.text].at + DOUBT[0])
 
     def test_a_room_that_hangs_together(self) -> None:
         """Each node but the first knows the address of an earlier one; some come much later."""
