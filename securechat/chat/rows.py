@@ -35,10 +35,8 @@ _ISO = re.compile(
 
 def wall_ms(value: object) -> int | None:
     """Milliseconds since 1970 from a number of ms or from RFC 3339 text; None for anything else."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return int(value)
+    if isinstance(value, int | float):
+        return None if isinstance(value, bool) else _whole(value)
     found = _ISO.match(value) if isinstance(value, str) else None
     if found is None:
         return None
@@ -61,13 +59,16 @@ def _days(year: int, month: int, day: int) -> int:
 
 def number(value: object, default: int = 0) -> int:
     """An integer, however the node spelled it."""
-    if isinstance(value, bool):
+    found = _whole(value) if isinstance(value, int | float | str) else None
+    return default if found is None else found
+
+
+def _whole(value: float | str) -> int | None:
+    """A number without its fraction; None for one that has no end or is none."""
+    try:
         return int(value)
-    if isinstance(value, int | float):
-        return int(value)
-    if isinstance(value, str) and value.lstrip("-").isdigit():
-        return int(value)
-    return default
+    except (ValueError, OverflowError):
+        return None
 
 
 def words(value: object) -> str:
@@ -85,10 +86,10 @@ def _clock(value: object) -> tuple[int, ...]:
     """An HLC as numbers, from a number, a list or text such as ``1763700000000.3``."""
     if isinstance(value, list | tuple):
         return tuple(number(part) for part in value)
-    if isinstance(value, int | float):
-        return (int(value),)
-    parts = re.findall(r"\d+", value) if isinstance(value, str) else []
-    return tuple(int(part) for part in parts)
+    parts: list[Any] = [value] if isinstance(value, int | float) else []
+    if isinstance(value, str):
+        parts = re.findall(r"\d+", value)
+    return tuple(found for found in map(_whole, parts) if found is not None)
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -38,7 +38,8 @@ class TimeTests(SynchronousTestCase):
 
     def test_nonsense(self) -> None:
         """What is no time is not known, and stops nothing."""
-        nonsense: tuple[object, ...] = (None, "yesterday", [], True, {}, "2026-11-21")
+        endless = float("inf")
+        nonsense: tuple[object, ...] = (None, "yesterday", [], True, {}, "2026-11-21", endless)
         for value in nonsense:
             self.assertIsNone(wall_ms(value))
 
@@ -54,6 +55,7 @@ class ReadTests(SynchronousTestCase):
     def test_numbers_and_words(self) -> None:
         """Numbers come as numbers or as text; lists and answers become words."""
         self.assertEqual([number(v) for v in (True, 2.7, "-3", "x", None)], [1, 2, -3, 0, 0])
+        self.assertEqual([number(v, 7) for v in (float("inf"), float("nan"), "--3", "²")], [7] * 4)
         told = words(["bob", {"carol": "never had", "dave": ""}])
         self.assertEqual(told, "bob, carol (never had), dave")
 
@@ -83,6 +85,8 @@ class ReadTests(SynchronousTestCase):
         self.assertEqual(bare, "GAP: dave #5; nobody asked yet")
 
     @given(st.dictionaries(FIELDS, JSON))
+    @example({"time": float("inf")})
+    @example({"hlc": float("-inf"), "acked": "²"})
     def test_any_item(self, item: dict[str, object]) -> None:
         """No field of any type stops the reader, and every key can be compared."""
         said = Said.read(item)
