@@ -85,7 +85,7 @@ COVERED = (*PURE, "securechat.signing", "securechat.certificates")
 OWNERS: dict[str, tuple[str, ...]] = {
     "OpenSSL": ("securechat.node.tls",),
     "service_identity": ("securechat.node.tls",),
-    "sqlite3": ("securechat.journal.store", "securechat.simulation.ill"),
+    "sqlite3": ("securechat.journal.store",),
     "nacl": ("securechat.signing",),
     "cryptography": (
         "securechat.certificates", "securechat.node.tls", "securechat.home",
