@@ -6,6 +6,9 @@ P3, P5 to P10, P14, P15 and P19 to P22 of ``reference/membership.md`` 11.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from securechat.notices import Via
 from securechat.simulation.scenes import (
     ENDED,
     HEAL,
@@ -169,6 +172,61 @@ def paused_long(stage: Stage) -> None:
     only_of(stage, since, 0)
     accused = [told for told in stage.tells(since, by=0) if told.to is U]
     stage.expect("P10", not accused, f"the sleeper tells {accused[:2]}")
+
+
+def all_asleep(stage: Stage) -> None:
+    """P10: all stand still at once; nobody suspects another, each trusts itself less for a while."""
+    meet(stage)
+    since, who = stage.now, stage.running
+    stage.pause(*who)
+    stage.run_for(3.0)
+    stage.go_on(*who)
+    health = lambda: [stage.view(one).health for one in who]  # noqa: E731
+    stage.must("P10", lambda: all(health()), 0.5, "each trusts itself less")
+    stage.must("P10", lambda: not any(health()), 20.0, "each trusts itself again")
+    stage.expect("P10", not stage.tells(since), f"told: {stage.tells(since)[:2]}")
+
+
+def asleep_unlinked(stage: Stage) -> None:
+    """P10: all links of the sleeper break while it sleeps, and it holds that against nobody."""
+    meet(stage)
+    _sleep_while(stage, lambda: _break_links(stage, 0))
+    stage.expect("P9", stage.agreed(), "not all are alive again")
+
+
+def asleep_asking(stage: Stage) -> None:
+    """P10: what others were asked before the sleep is not held against whom it was about."""
+    meet(stage)
+    stage.network.weather.lag = dict.fromkeys(stage.both((0, 2), (0, 3)), 0.1)
+    stage.cut(*stage.both((0, 1)))
+    stage.must("P12", lambda: stage.row(0, 1).via is Via.INDIRECT, HEAL, "others vouch for it")
+    stage.run_for(10.0)
+    asked = _asked(stage)
+    stage.must("P12", lambda: _asked(stage) > asked, 5.0, "others are asked for it")
+    _sleep_while(stage, lambda: None)
+
+
+def _asked(stage: Stage) -> int:
+    return stage.view(0).counters["probes.indirect"]
+
+
+def _sleep_while(stage: Stage, happens: Callable[[], None]) -> None:
+    """The first sleeps for three seconds, one second before this happens."""
+    since = stage.now
+    stage.pause(0)
+    stage.run_for(1.0)
+    happens()
+    stage.run_for(2.0)
+    stage.go_on(0)
+    stage.run_for(5.0)
+    accused = [told for told in stage.tells(since, by=0) if told.to is not A]
+    stage.expect("P10", not accused, f"the sleeper tells {accused[:2]}")
+
+
+def _break_links(stage: Stage, who: int) -> None:
+    for ends in list(stage.network.connections):
+        if any(end.machine is stage.hosts[who] for end in ends):
+            stage.network.reset(ends, (1.0, 1.0))
 
 
 # Somebody leaves.

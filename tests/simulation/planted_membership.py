@@ -265,7 +265,15 @@ BUGS: tuple[Planted, ...] = (
         _swap(Settings, "suspicion", _half_a_second),
     ),
     Planted(
-        "a sleeper judges late", ("P10",), "a pause of 3 s",
+        "a sleeper judges late", ("P10",), "links break in a sleep",
+        _swap(Probing, "_watch_for_stall", _nothing),
+    ),
+    Planted(
+        "a sleeper judges by old questions", ("P10",), "a sleep amid questions",
+        _swap(Probing, "_watch_for_stall", _nothing),
+    ),
+    Planted(
+        "a sleeper trusts itself", ("P10",), "all sleep at once",
         _swap(Probing, "_watch_for_stall", _nothing),
     ),
     Planted(
