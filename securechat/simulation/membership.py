@@ -6,7 +6,8 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 
 - P1 the version that a node holds of a member never goes down. P2 every claim that is held or passed
   on was signed and first said by its subject. P3 the epochs of the processes on one disk rise.
-- P5 who left comes back with a later epoch only. P6 posts of an earlier process do not come in live.
+- P5 who left comes back with a later epoch only. P6 what an earlier process wrote does not come in: its
+  posts are given by others, or by a later process of its member (``given``).
 - P7 nobody suspects, and nobody loses, a member that could be reached all the time. P11 a version rises
   within an epoch only against an accusation of it, or for new addresses. P13 nobody is forgotten, and
   no epoch rises without a start, a lost disk or a copy.
@@ -35,14 +36,14 @@ from securechat.membership.messages import (
     Rows,
     Vouch,
 )
-from securechat.messaging.messages import MESSAGES as MESSAGING
-from securechat.messaging.messages import Backfill
+from securechat.messaging.messages import Backfill, Posts
 from securechat.node.handshake import MESSAGES as HANDSHAKE
 from securechat.node.handshake import Hello
 from securechat.notices import Liveness, MemberChanged, PostShown, Via
 from securechat.objects import Signed
 from securechat.signing import Verifier
 from securechat.simulation.frames import bodies
+from securechat.simulation.given import GIVING, Given
 from securechat.simulation.grounds import confirmers, confirming, unfounded
 from securechat.simulation.past import Past
 from securechat.simulation.shapes import Presence, Row, Site
@@ -59,8 +60,7 @@ VOUCHED = 20.0
 MOST_LINES = 32
 """Lines of evidence on one member (P22)."""
 CACHED = 512
-BACKFILL = next(code for code, kind in MESSAGING.items() if kind is Backfill)
-READ = frozenset({*HANDSHAKE, *MESSAGES, BACKFILL}) - {16, 17}
+READ = frozenset({*HANDSHAKE, *MESSAGES, *GIVING}) - {16, 17}
 """The messages that are read; pings and acks are only counted."""
 
 
@@ -91,11 +91,8 @@ class Judge:
     _pasts: dict[str, Past] = field(factory=dict)
     _copied: set[MemberId] = field(factory=set)
     """Members of whom there are two."""
-    _brought: set[tuple[str, Stream, int]] = field(factory=set)
-    """To whom which post was given as history."""
-    _codec: Codec = field(
-        factory=lambda: Codec({**HANDSHAKE, **MESSAGES, BACKFILL: Backfill}, STATEMENTS)
-    )
+    _given: Given = field(factory=Given)
+    _codec: Codec = field(factory=lambda: Codec({**HANDSHAKE, **MESSAGES, **GIVING}, STATEMENTS))
     _verifier: Verifier = field(init=False)
     _read: dict[bytes, Any] = field(factory=dict)
 
@@ -115,8 +112,8 @@ class Judge:
                 self._wrote(site, to, self._message(body))
 
     def brought(self, to: Site, stream: Stream, first: int, last: int) -> None:
-        """Posts are given to a node as history, or by a member that runs another program (P6)."""
-        self._brought.update((to.name, stream, seq) for seq in range(first, last + 1))
+        """Posts are given to a node by a member that runs another program (P6)."""
+        self._given.add(to, stream, first, last)
 
     def _message(self, body: bytes) -> Any:
         found = self._read.get(body)
@@ -138,9 +135,9 @@ class Judge:
             self.accused(message)
         elif isinstance(message, Vouch):
             self._vouched(site, message)
-        elif isinstance(message, Backfill):
-            stream = Stream(message.author, message.epoch, message.boot)
-            self.brought(to, stream, message.first, message.last)
+        elif isinstance(message, Backfill | Posts):
+            past = self._past(site)
+            self._given.written(to, message, Stream(site.member, past.epoch, past.boot))
 
     def _claim(self, site: Site, to: Site, signed: Signed) -> None:
         """P2, and what follows from a claim of the writer's own."""
@@ -314,8 +311,8 @@ class Judge:
         """P6."""
         stream = event.id.stream
         epoch, since = self._past(site).since.get(stream.author, (0, 0.0))
-        came_live = (site.name, stream, event.id.seq) not in self._brought
-        if came_live and stream.epoch < epoch and since < self._now():
+        late = stream.epoch < epoch and since < self._now()
+        if late and not self._given.has(site, stream, event.id.seq):
             text = f"takes {event.id} live, {self._now() - since:.2f} s after it saw epoch {epoch}"
             self._report("P6", site.name, text)
 
