@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import sys
 from typing import Any, cast
 
 from twisted.internet import reactor
@@ -28,6 +31,7 @@ from zope.interface import directlyProvides, providedBy
 from securechat.ids import MemberId
 from securechat.inputs import DialOutcome, Ending
 from securechat.node.dialer import Dialer
+from securechat.node.link import PERSISTENCE
 from securechat.node.listener import LinkFactory, listen
 from tests.node.room import THERE, Room, Told, id_of
 
@@ -239,6 +243,21 @@ class LoopbackTests(TestCase):
         bob.resumeProducing()
         yield self.until(lambda: "lost" in self.bob.words)
         yield self.until(lambda: "lost" in self.ada.words)
+
+    @inlineCallbacks
+    def test_lost_packets(self) -> Any:
+        """Where the system can do it, both ends have lost packets sent again within a second."""
+        yield self.linked()
+        for end in (self.ada.wires[0], self.bob.wires[0]):
+            connected = cast(Any, end.transport).socket
+            kept, known = {}, {}
+            with socket.socket() as other:
+                for option, number in PERSISTENCE.items() if sys.platform == "linux" else ():
+                    with contextlib.suppress(OSError):
+                        other.setsockopt(socket.IPPROTO_TCP, option, number)
+                        known[option] = number
+                        kept[option] = connected.getsockopt(socket.IPPROTO_TCP, option)
+            self.assertEqual(kept, known)
 
     @inlineCallbacks
     def test_refused(self) -> Any:
