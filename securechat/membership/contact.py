@@ -121,7 +121,7 @@ class Contact:
             self._verdicts.note(down.peer, now, what, "no evidence about liveness")
         elif not self._newest(link):
             self._verdicts.note(down.peer, now, what, "it was a link of an earlier process")
-        elif now.mono < self._probing.stalled_until:
+        elif self._probing.stalled(now.mono):
             self._verdicts.note(down.peer, now, what, "read after a stall of ours")
         elif down.how is Ending.TIMEOUT and self._verdicts.seen[down.peer].via is Via.INDIRECT:
             self._verdicts.note(down.peer, now, what, "others vouch for it, not this link")

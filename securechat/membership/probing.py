@@ -196,9 +196,16 @@ class Probing:
         self._schedule()
         return effects
 
+    def stalled(self, mono: float) -> bool:
+        """Whether we stood still until just now, even if no tick was handled since."""
+        return mono < self.stalled_until or self._late(mono)
+
+    def _late(self, mono: float) -> bool:
+        return mono - self._next > self._settings.probing_interval + LATE
+
     def _watch_for_stall(self, now: Instant) -> None:
         """Coming late is our own fault, not the peers'."""
-        if now.mono - self._next > self._settings.probing_interval + LATE:
+        if self._late(now.mono):
             self._counters["probes.stalls"] += 1
             self._health.worse()
             self._ill = True

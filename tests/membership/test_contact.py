@@ -54,13 +54,13 @@ class LinkTests(SynchronousTestCase):
         """A link that times out is no evidence while others vouch for the member; a reset is."""
         bench = Bench().start()
         number = bench.link(BOB)
-        bench.mono += 1
+        bench.mono += 0.05
         bench.core._parts.verdicts.vouch(BOB.id, CAROL.id, bench.now)
         bench.cut(BOB, number, Ending.TIMEOUT)
         self.assertIs(bench.state(BOB), Liveness.ALIVE)
         self.assertFalse(bench.member(BOB).evidence[-1].counted)
         number = bench.link(BOB)
-        bench.mono += 1
+        bench.mono += 0.05
         bench.core._parts.verdicts.vouch(BOB.id, CAROL.id, bench.now)
         bench.cut(BOB, number, Ending.RST)
         self.assertIs(bench.state(BOB), Liveness.SUSPECT)
@@ -151,6 +151,17 @@ class LinkTests(SynchronousTestCase):
         self.bench.sleep(10)
         self.bench.ticks()
         self.bench.cut(BOB, self.number)
+        self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
+        self.assertTrue(dials(self.bench.wait(0.3)))
+
+    def test_before_a_stall_is_noticed(self) -> None:
+        """So is one that is read after a stall before any tick: what came may be handled first."""
+        self.bench.wait(3)
+        self.bench.heard(BOB, self.number)
+        self.bench.sleep(10)
+        self.bench.cut(BOB, self.number)
+        self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
+        self.bench.ticks()
         self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
         self.assertTrue(dials(self.bench.wait(0.3)))
 
