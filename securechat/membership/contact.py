@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from attrs import define
 
-from securechat.effects import Effect, Hangup, Record
+from securechat.effects import Effect, Hangup, Record, Send
 from securechat.errors import RemoteError
 from securechat.ids import MemberId
 from securechat.inputs import Ending, Greeted, Instant, LinkDown, LinkUp
@@ -25,6 +25,7 @@ from securechat.membership.gobetween import GoBetween
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.liveness import Sign
+from securechat.membership.messages import Claims
 from securechat.membership.observers import Observers
 from securechat.membership.probing import Probing
 from securechat.membership.questions import Questions
@@ -84,7 +85,13 @@ class Contact:
         self._dialing.link_up(link)
         effects += self._reached(link, now)
         effects += self._ourselves(link, now)
+        effects += self._goodbye(link.peer)
         return [*accusing, *effects, *self._questions.ask(link.peer, now)]
+
+    def _goodbye(self, peer: MemberId) -> list[Effect]:
+        """Who came up after our goodbye has not heard it; to others this link may be all they have."""
+        leave = self._ledger.held[self._ledger.me].leave if self._announce.leaving else None
+        return [] if leave is None else [Send(peer, Claims((leave.signed,)))]
 
     def _reached(self, link: LinkUp, now: Instant) -> list[Effect]:
         """Remember where a dial of ours found it."""

@@ -183,13 +183,12 @@ class Links:
 
     def not_kept(self, number: int) -> None:
         """What the HELLO of this link says cannot be written: its peer may try again."""
-        link = self._keeping(number)
-        if link is not None:
+        if (link := self._keeping(number)) is not None:
             self._end(link, Close("read-only"))
 
     def _keeping(self, number: int) -> Link | None:
-        found = [link for link in self._links.values() if link.number == number]
-        return next((link for link in found if link.closing is None), None)
+        link = next((link for link in self._links.values() if link.number == number), None)
+        return link if link is not None and link.closing is None else None
 
     def offended(self, link: Link, problem: RemoteError) -> None:
         """The peer broke the protocol: it loses this link, we lose nothing."""
@@ -211,6 +210,11 @@ class Links:
         self._stopping = True
         for link in list(self._links.values()):
             self._end(link, Close("goodbye"))
+
+    @property
+    def settled(self) -> bool:
+        """Whether no link is on its way up: its peer may count on it while we do not know it yet."""
+        return not halfway(self._links.values(), (EVERYBODY,))
 
     @property
     def ended(self) -> bool:

@@ -150,10 +150,20 @@ class NodeService(Service):
 
     @inlineCallbacks
     def _hang_up(self) -> Generator[Any, Any, None]:
-        """Close every link behind what was written to it, within the time for a goodbye."""
-        self.node.links.stop()
+        """
+        Close every link behind what was written to it, within the time for a goodbye.
+
+        A link on its way up comes up first: its peer, who sees it up, may have closed all others.
+        """
+        links = self.node.links
         until = self._reactor.seconds() + self.node.settings.leave_wait
-        while not self.node.links.ended and self._reactor.seconds() < until:
+        yield self._await(lambda: links.settled, until)
+        links.stop()
+        yield self._await(lambda: links.ended, until)
+
+    @inlineCallbacks
+    def _await(self, true: Callable[[], bool], until: float) -> Generator[Any, Any, None]:
+        while not true() and self._reactor.seconds() < until:
             yield deferLater(self._reactor, FLUSH_POLL, lambda: None)
 
     def _fatal(self, reason: str) -> None:

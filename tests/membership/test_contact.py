@@ -8,6 +8,7 @@ from securechat.errors import RemoteError
 from securechat.inputs import DialOutcome, Ending, Greeted
 from securechat.membership.messages import AskClaims, Claims
 from securechat.notices import Liveness, MemberChanged
+from securechat.objects import Purpose
 from securechat.settings import Settings
 from tests.membership.bench import Bench, dials, hangups, notices, sends, someone
 
@@ -42,6 +43,14 @@ class LinkTests(SynchronousTestCase):
         mine = bench.me.alive(9, 0, "f")
         bench.turn(bench.core.greeted(Greeted(bench.me.id, 2, mine), bench.now))
         self.assertEqual(bench.core.epoch, 1)
+
+    def test_after_our_goodbye(self) -> None:
+        """A link that comes up after our goodbye brings it to its peer, who has not heard it."""
+        before = len(sends(self.bench.effects, Claims, CAROL))
+        self.bench.goodbye()
+        self.bench.link(CAROL)
+        said = sends(self.bench.effects, Claims, CAROL)[before:]
+        self.assertEqual([one.objects[0].purpose for one in said], [Purpose.LEAVE])
 
     def test_never_in(self) -> None:
         """Who said HELLO and never came in is told of once it was awaited in vain."""

@@ -321,6 +321,17 @@ class LinksTests(SynchronousTestCase):
         self.ada.links.opened(late)
         self.assertTrue(late.closed)
 
+    def test_on_its_way_up(self) -> None:
+        """A link is settled once it is up, or ended; until then its peer may count on it."""
+        self.assertTrue(self.ada.links.settled)
+        wires = connect(self.ada, self.bob)
+        self.assertFalse(self.ada.links.settled)
+        pump(*wires)
+        self.assertTrue(self.ada.links.settled)
+        connect(self.ada, self.bob)
+        self.ada.links.stop()
+        self.assertTrue(self.ada.links.settled)
+
     def test_by_which_message(self) -> None:
         """A link that a peer loses by a message tells by which; the peer is told of no offence."""
         good = CODEC.frame(Word("fine"))
