@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from signal import SIGCONT, SIGKILL, SIGSTOP
+from typing import Any
 
-from securechat.drills.rig import Room, until
+from attrs import frozen
+
+from securechat.drills.rig import Member, Room, until
+from securechat.ids import MemberId
 from securechat.membership.liveness import Sign
+from securechat.simulation.grounds import unfounded
 from tests.acceptance.rooms import RoomCase
 from tests.acceptance.sightings import (
     FIVE,
@@ -13,6 +18,7 @@ from tests.acceptance.sightings import (
     both_say,
     let_in,
     made,
+    moment,
     pause,
     rules,
     story,
@@ -21,6 +27,36 @@ from tests.acceptance.sightings import (
 OTHERS = tuple(name for name in FIVE if name != "bob")
 NAP = 3.0
 """Seconds that a stopped process may be away, with ``lan``, before anybody calls it unreachable."""
+
+
+@frozen
+class Line:
+    """One line of ``who``, as the judge of evidence reads it."""
+
+    at: int
+    by: MemberId
+    what: str
+    verdict: str
+    counted: bool
+    why: str
+
+
+def uncarried(reply: dict[str, Any]) -> str:
+    """P16: why the state that ``who`` says does not follow from its own lines; empty if it does."""
+    lines = [
+        Line(
+            round(1000 * moment(line["at"])), MemberId(line["by"]), line["what"], line["verdict"],
+            line["counted"], line["why"],
+        )
+        for line in reply["evidence"]
+    ]  # fmt: skip
+    return unfounded(reply["state"], lines)
+
+
+def uncarried_at(member: Member) -> dict[str, str]:
+    """Whose state does not follow from what ``who`` of this node lists, and why."""
+    replies = {name: member.ask("who", name=name) for name in FIVE if name != member.name}
+    return {name: why for name, reply in replies.items() if (why := uncarried(reply))}
 
 
 def agreed(room: Room) -> None:
@@ -60,6 +96,12 @@ class FiveNodes(RoomCase):
         self.room.signal("bob", SIGCONT)
         agreed(self.room)
 
+    def all_told(self, state: str) -> None:
+        """All four tell this of bob; what each lists of the others carries what it says of them."""
+        self.told.told_of("bob", state)
+        for observer in OTHERS:
+            self.assertEqual(uncarried_at(self.room[observer]), {}, observer)
+
     def only_bob(self) -> None:
         """Nobody told anything of the other four."""
         for observer in OTHERS:
@@ -69,7 +111,7 @@ class FiveNodes(RoomCase):
         """Suspect, then unreachable because the redial was refused, not because time went by."""
         reached(self.room)
         self.room.end("bob", SIGKILL)
-        self.told.told_of("bob", "unreachable")
+        self.all_told("unreachable")
         for observer in OTHERS:
             self.assertEqual(self.told.of(observer, "bob"), ["suspect", "unreachable"])
             why = rules(self.room[observer], "bob", "unreachable", self.told.since)
@@ -80,9 +122,9 @@ class FiveNodes(RoomCase):
     def test_a_restart_is_seen_alive_in_the_next_epoch(self) -> None:
         """After kill -9 the same member comes back, one epoch further, everywhere."""
         self.room.end("bob", SIGKILL)
-        self.told.told_of("bob", "unreachable")
+        self.all_told("unreachable")
         self.room.start("bob")
-        self.told.told_of("bob", "alive")
+        self.all_told("alive")
         for observer in OTHERS:
             self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch + 1)
             self.assertEqual(self.told.of(observer, "bob").count("unreachable"), 1)
@@ -91,11 +133,11 @@ class FiveNodes(RoomCase):
     def test_a_leave_is_seen_by_all_and_never_unreachable_first(self) -> None:
         """SIGTERM is a goodbye: alive, then left, and nothing in between; it comes back alive."""
         self.room.end("bob")
-        self.told.told_of("bob", "left")
+        self.all_told("left")
         for observer in OTHERS:
             self.assertEqual(self.told.of(observer, "bob"), ["left"])
         self.room.start("bob")
-        self.told.told_of("bob", "alive")
+        self.all_told("alive")
         for observer in OTHERS:
             self.assertEqual(self.room[observer].ask("who", name="bob")["epoch"], self.epoch + 1)
             self.assertNotIn("unreachable", self.told.of(observer, "bob"))
@@ -114,15 +156,15 @@ class FiveNodes(RoomCase):
             self.assertEqual(self.told.of(observer, "bob"), ["left"])
         self.assertTrue(both_say(carol, "bob", "unreachable"))
         carol.ask("fault", action="heal")
-        self.told.told_of("bob", "left")
+        self.all_told("left")
 
     def test_a_long_stop_is_unreachable_then_alive_in_the_same_epoch(self) -> None:
         """It comes back as itself and refutes what was said of it; when it wakes it accuses nobody."""
         asleep, said = Sightings(self.room, ("bob",)), self.room["bob"].ask("status")["incarnation"]
         self.room.signal("bob", SIGSTOP)
-        self.told.told_of("bob", "unreachable")
+        self.all_told("unreachable")
         self.room.signal("bob", SIGCONT)
-        self.told.told_of("bob", "alive")
+        self.all_told("alive")
         agreed(self.room)
         for observer in OTHERS:
             seen = self.room[observer].ask("who", name="bob")
@@ -130,6 +172,19 @@ class FiveNodes(RoomCase):
             self.assertGreater(seen["incarnation"], said)
         self.assertEqual(asleep.called("unreachable"), [])
         self.only_bob()
+
+    def test_a_line_that_is_missing_or_wrong_gives_another_state(self) -> None:
+        """What ``who`` says follows from all of its lines, and not from a list that was changed."""
+        self.room.end("bob", SIGKILL)
+        self.all_told("unreachable")
+        reply = self.room["ada"].ask("who", name="bob")
+        lines = reply["evidence"]
+        last = max(n for n, line in enumerate(lines) if line["counted"])
+        self.assertEqual(uncarried(reply), "")
+        ignored = {**lines[last], "counted": False}
+        for changed in (lines[:last], [*lines[:last], ignored], [{**lines[0], "why": "so"}], []):
+            self.assertNotEqual(uncarried({**reply, "evidence": changed}), "")
+        self.assertNotEqual(uncarried({**reply, "state": "suspect"}), "")
 
 
 class FiveNodesOfALan(RoomCase):
@@ -151,6 +206,8 @@ class FiveNodesOfALan(RoomCase):
         self.room.signal("bob", SIGCONT)
         agreed(self.room)
         self.assertEqual(told.called("unreachable"), [])
+        for name in FIVE:
+            self.assertEqual(uncarried_at(self.room[name]), {}, name)
 
     def test_kill_9_is_seen_by_refused_redials(self) -> None:
         """Also with ``lan`` it takes no timer: the kernel refuses the redials."""
@@ -162,5 +219,6 @@ class FiveNodesOfALan(RoomCase):
             why = rules(self.room[observer], "bob", "unreachable", told.since)
             self.assertNotIn(Sign.TIME_IS_UP.value, why, story(self.room[observer], "bob"))
             self.assertEqual({whom for whom, *_ in told.steps(observer)}, {"bob"})
+            self.assertEqual(uncarried_at(self.room[observer]), {}, observer)
         self.room.start("bob")
         agreed(self.room)
