@@ -1,8 +1,8 @@
 """
 The admin port under twistd: the unix socket and the TCP port of one node.
 
-It starts after the node and stops before it.  A port in use ends the start with one line, and takes
-the node down again: a node that cannot be looked at is not started.
+It starts after the node and stops before it.  Its places are taken before the node is opened: a port in
+use ends the start with one line and nothing is started, since a node that cannot be looked at is not.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from securechat.admin.commands import registry
 from securechat.admin.desk import Desk
 from securechat.admin.events import EventRing
 from securechat.admin.server import AdminFactory
-from securechat.admin.sockets import listen_tcp, listen_unix, write_cookie
+from securechat.admin.sockets import clear_unix, listen_tcp, listen_unix, take_tcp, write_cookie
 from securechat.errors import HomeError
+from securechat.node.hold import Held
 from securechat.node.log import note
 from securechat.node.service import NodeService, refuse_to_start
 
@@ -38,6 +39,18 @@ class AdminService(Service):
     _node: NodeService
     factory: AdminFactory = field(init=False)
     _ports: list[IListeningPort] = field(factory=list, init=False)
+    _held: Held = field(factory=Held, init=False)
+
+    def privilegedStartService(self) -> None:
+        """Take both places, after the node's own and before it is opened; or exit with one line."""
+        Service.privilegedStartService(self)
+        home = self._node.home
+        try:
+            clear_unix(home.path)
+            self._held = take_tcp(home.config.tcp)
+        except HomeError as problem:
+            self._node.release()
+            refuse_to_start(problem, self._node.detached)
 
     def startService(self) -> None:
         """Listen on both, or exit with one line."""
@@ -65,6 +78,7 @@ class AdminService(Service):
             self._reactor, home.config.open_observer,
         )  # fmt: skip
         # The port that somebody else may have comes first: then nothing is left in the home.
+        self._held.let_go()
         self._ports.append(listen_tcp(self._reactor, home.config.tcp, self.factory))
         self._ports.append(listen_unix(self._reactor, home.path, self.factory))
         note("admin-listening", address=home.config.tcp, socket="admin.sock")

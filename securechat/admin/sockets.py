@@ -23,10 +23,12 @@ from twisted.internet.protocol import ServerFactory
 from securechat.addresses import is_loopback, join, split
 from securechat.admin.blocking import COOKIE, SOCKET
 from securechat.errors import HomeError
+from securechat.node.hold import Held, hold
 
 MAX_SOCKET_PATH = 107
 """Bytes of a path that fit ``sockaddr_un`` on Linux."""
 COOKIE_BYTES = 32
+HINT = "see tcp under [admin] in config.toml"
 _UCRED = struct.Struct("3i")
 
 
@@ -59,8 +61,8 @@ def write_cookie(home: Path) -> str:
     return token
 
 
-def listen_unix(reactor: Any, home: Path, factory: ServerFactory) -> IListeningPort:
-    """Listen on the home's socket; HomeError with one line if that cannot be."""
+def clear_unix(home: Path) -> Path:
+    """The place of the home's socket, free of a left-over one; HomeError if there can be none."""
     path = home / SOCKET
     size = len(os.fsencode(path))
     if size > MAX_SOCKET_PATH:
@@ -69,11 +71,17 @@ def listen_unix(reactor: Any, home: Path, factory: ServerFactory) -> IListeningP
             f"{MAX_SOCKET_PATH}); use a home with a shorter path"
         )
     _remove_left_over(path)
+    return path
+
+
+def listen_unix(reactor: Any, home: Path, factory: ServerFactory) -> IListeningPort:
+    """Listen on the home's socket; HomeError with one line if that cannot be."""
+    path = clear_unix(home)
     before = os.umask(0o177)
     try:
         return IReactorUNIX(reactor).listenUNIX(os.fspath(path), factory, mode=0o600)
     except CannotListenError as problem:
-        raise HomeError(f"cannot listen on {path}: {_why(problem)}") from None
+        raise HomeError(f"cannot listen on {path}: {_why(problem.socketError)}") from None
     finally:
         os.umask(before)
 
@@ -89,28 +97,44 @@ def _remove_left_over(path: Path) -> None:
         raise HomeError(f"cannot remove the left-over {path}: {problem.strerror}") from None
 
 
+def take_tcp(address: str) -> Held:
+    """Hold HOST:PORT of this machine without listening; HomeError with one line if that cannot be."""
+    host, port = _place(address)
+    try:
+        return hold(host, port)
+    except OSError as problem:
+        raise _cannot(address, problem) from None
+
+
 def listen_tcp(reactor: Any, address: str, factory: ServerFactory) -> IListeningPort:
     """Listen on HOST:PORT of this machine; HomeError with one line if that cannot be."""
-    hint = "see tcp under [admin] in config.toml"
+    host, port = _place(address)
+    try:
+        return IReactorTCP(reactor).listenTCP(port, factory, interface=host)
+    except CannotListenError as problem:
+        raise _cannot(address, problem.socketError) from None
+
+
+def _place(address: str) -> tuple[str, int]:
+    """Host and port; HomeError unless only this machine can connect there."""
     try:
         host, port = split(address)
     except ValueError as problem:
         raise HomeError(
-            f"the admin port cannot listen on {address[:64]!a}: {problem}; {hint}"
+            f"the admin port cannot listen on {address[:64]!a}: {problem}; {HINT}"
         ) from None
     host = "127.0.0.1" if host.lower() == "localhost" else host
     if not is_loopback(host):
         raise HomeError(
             f"the admin port listens on this machine only, not on {join(host, port)}: use "
-            f"127.0.0.1:{port}, and ssh to reach it from elsewhere; {hint}"
+            f"127.0.0.1:{port}, and ssh to reach it from elsewhere; {HINT}"
         )
-    try:
-        return IReactorTCP(reactor).listenTCP(port, factory, interface=host)
-    except CannotListenError as problem:
-        raise HomeError(
-            f"the admin port cannot listen on {address}: {_why(problem)}; {hint}"
-        ) from None
+    return host, port
 
 
-def _why(problem: CannotListenError) -> str:
-    return str(getattr(problem.socketError, "strerror", None) or problem.socketError)
+def _cannot(address: str, problem: Exception) -> HomeError:
+    return HomeError(f"the admin port cannot listen on {address}: {_why(problem)}; {HINT}")
+
+
+def _why(problem: Exception) -> str:
+    return str(getattr(problem, "strerror", None) or problem)

@@ -27,6 +27,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from securechat.addresses import is_loopback, split
 from securechat.errors import HomeError
 from securechat.node.address import shown, source
+from securechat.node.hold import Held, hold
 from securechat.node.knocks import Porch
 from securechat.node.link import BareFactory, LinkProtocol, Owner
 from securechat.node.tls import PeerTLS
@@ -180,17 +181,26 @@ class LinkFactory(ServerFactory):
             self._buckets.clear()
 
 
+def take(address: str) -> Held:
+    """Hold HOST:PORT without listening; HomeError with one line if that cannot be."""
+    try:
+        return hold(*split(address))
+    except (ValueError, OSError) as problem:
+        raise _cannot(address, problem) from None
+
+
 def listen(reactor: IReactorTime, address: str, factory: LinkFactory) -> IListeningPort:
     """Listen on HOST:PORT; HomeError with one line if that cannot be."""
     try:
         host, port = split(address)
         return IReactorTCP(reactor).listenTCP(port, factory, backlog=BACKLOG, interface=host)
     except ValueError as problem:
-        raise HomeError(
-            f"cannot listen on {address[:64]!a}: {problem}; see listen under [node] in config.toml"
-        ) from None
+        raise _cannot(address, problem) from None
     except CannotListenError as problem:
-        why = getattr(problem.socketError, "strerror", None) or problem.socketError
-        raise HomeError(
-            f"cannot listen on {address}: {why}; see listen under [node] in config.toml"
-        ) from None
+        raise _cannot(address, problem.socketError) from None
+
+
+def _cannot(address: str, problem: Exception) -> HomeError:
+    why = getattr(problem, "strerror", None) or problem
+    where = ascii(address[:64]) if isinstance(problem, ValueError) else address
+    return HomeError(f"cannot listen on {where}: {why}; see listen under [node] in config.toml")

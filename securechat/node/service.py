@@ -1,8 +1,10 @@
 """
 The node under twistd: what is opened, in which order, and how it says goodbye.
 
-The lock, the journal and the epoch belong to ``startService``, since twistd forks between
-``makeService`` and it.  The epoch is committed before the first socket opens (DESIGN 5).  SIGTERM is a
+The lock, the journal and the epoch belong to the start, since twistd forks between ``makeService`` and
+it.  Its first half (``privilegedStartService``, which twistd calls for the node and its admin port
+before either starts) takes the lock and holds every port without listening: if somebody else has one,
+nothing was changed.  The second commits the epoch, and only then listens (DESIGN 5).  SIGTERM is a
 goodbye: a signed Leave is said and given two seconds to go out.  What stops a start is one line on
 stderr and exit status 1; nothing is left open.
 """
@@ -32,7 +34,8 @@ from securechat.inputs import Goodbye
 from securechat.journal.store import Store, StoreError
 from securechat.node.dialer import Dialer
 from securechat.node.dispatch import FACTS
-from securechat.node.listener import LinkFactory, listen
+from securechat.node.hold import Held
+from securechat.node.listener import LinkFactory, listen, take
 from securechat.node.lock import HomeLock
 from securechat.node.log import note
 from securechat.node.node import Node, Person, Places
@@ -61,19 +64,30 @@ class NodeService(Service):
     _dialer: Dialer = field(init=False)
     _pruning: Pruning = field(init=False)
     _lock: HomeLock | None = field(default=None, init=False)
+    _held: Held = field(factory=Held, init=False)
     _store: Store | None = field(default=None, init=False)
     _running: bool = field(default=False, init=False)
     wordless: bool = field(default=False, init=False)
     """Stop without a goodbye."""
 
+    def privilegedStartService(self) -> None:
+        """Take the home and the port, or exit with one line; nothing is changed yet."""
+        Service.privilegedStartService(self)
+        self._or_refuse(self._take)
+
     def startService(self) -> None:
         """Open everything, or exit with one line."""
-        try:
-            self._open()
-        except (HomeError, StoreError) as problem:
-            self._release()
-            refuse_to_start(problem, self.detached)
+        if self._lock is None:
+            self._or_refuse(self._take)
+        self._or_refuse(self._open)
         Service.startService(self)
+
+    def _or_refuse(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except (HomeError, StoreError) as problem:
+            self.release()
+            refuse_to_start(problem, self.detached)
 
     @inlineCallbacks
     def stopService(self) -> Generator[Any, Any, None]:
@@ -89,29 +103,31 @@ class NodeService(Service):
             yield self._hang_up()
             self.node.stop()
             yield deferLater(self._reactor, 0, lambda: None)
-        self._release()
+        self.release()
 
     def abandon(self) -> None:
         """Give up a start of which a later part failed."""
         self._running = False
         self._pruning.stop()
         self.port.stopListening()
-        self._release()
+        self.release()
 
-    def _open(self) -> None:
+    def _take(self) -> None:
         os.umask(0o077)
         # A core dump would hold keys and texts.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         self.home = self._load()
         for warning in self.home.config.warnings:
-            note("config-warning", level=LogLevel.warn, text=warning)
-            to_terminal(warning)
+            warn(warning, "config-warning")
         self._lock = HomeLock(self.home.path)
         self._lock.acquire()
+        self._held = take(self.home.config.listen)
+
+    def _open(self) -> None:
         config, identity = self.home.config, self.home.identity
         self._store = Store.open(self.home.path / "journal.db", FACTS, identity.room)
         if self._store.set_aside:
-            note("fault", what="journal-set-aside", text=self._store.set_aside)
+            warn(self._store.set_aside, "fault", what="journal-set-aside")
         tls = PeerTLS(
             identity.private_key, identity.certificate, identity.room_certificate,
             lambda: self.node.cores.membership.keyring, wall_ms,
@@ -130,6 +146,7 @@ class NodeService(Service):
         self.node.start()
         self._running = True
         factory = LinkFactory(self.node.links, tls, self._reactor)
+        self._held.let_go()
         self.port = listen(self._reactor, config.listen, factory)
         self.node.listening = True
         note("listening", address=config.listen, name=identity.name)
@@ -175,7 +192,9 @@ class NodeService(Service):
         reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
         reactor.stop()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let go of the ports that are held, of the journal and of the home."""
+        self._held.let_go()
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -187,6 +206,12 @@ class NodeService(Service):
 def to_terminal(line: str) -> None:
     """A line on the real stderr: twistd has put ``sys.stderr`` into the log."""
     print(f"securechat: {line}", file=sys.__stderr__ or sys.stderr, flush=True)
+
+
+def warn(text: str, event: str, **fields: str) -> None:
+    """What whoever starts the node should know: in the log, and on the terminal while there is one."""
+    note(event, level=LogLevel.warn, **fields, text=text)
+    to_terminal(text)
 
 
 def refuse_to_start(problem: Exception, detached: bool = False) -> NoReturn:

@@ -19,7 +19,14 @@ from securechat.admin import server
 from securechat.admin.blocking import connect
 from securechat.admin.client import AdminError
 from securechat.admin.server import AdminFactory
-from securechat.admin.sockets import listen_tcp, listen_unix, own_uid, peer_uid, write_cookie
+from securechat.admin.sockets import (
+    listen_tcp,
+    listen_unix,
+    own_uid,
+    peer_uid,
+    take_tcp,
+    write_cookie,
+)
 from securechat.errors import HomeError
 from tests.admin.fakes import Port
 
@@ -141,6 +148,15 @@ class Tcp(SynchronousTestCase):
 
         problem = self.assertRaises(HomeError, listen_tcp, Busy(), "127.0.0.1:7401", Port().factory)
         self.assertIn("Address already in use", str(problem))
+
+    def test_a_place_is_held_before_it_is_opened(self) -> None:
+        """Under the same rules; somebody who listens there already is one line."""
+        self.assertIn("this machine only", str(self.assertRaises(HomeError, take_tcp, "0.0.0.0:1")))
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            line = str(self.assertRaises(HomeError, take_tcp, f"localhost:{port}"))
+            self.assertIn(f"localhost:{port}: Address already in use; see tcp", line)
+        take_tcp(f"localhost:{port}").let_go()
 
 
 class Cookie(SynchronousTestCase):

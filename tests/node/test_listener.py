@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections import Counter
 
 from twisted.internet.error import CannotListenError
@@ -10,9 +12,10 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.drills.rig import free_ports
 from securechat.errors import HomeError
 from securechat.node.link import LinkProtocol
-from securechat.node.listener import MAX_SOURCES, Bucket, Caps, listen
+from securechat.node.listener import MAX_SOURCES, Bucket, Caps, listen, take
 from tests.node.room import THERE, Bench, Stranger, Talker, Told, id_of
 
 
@@ -187,7 +190,22 @@ class ListenTests(SynchronousTestCase):
         self.assertNotIn("\n", line)
         self.assertIn("config.toml", line)
 
+    def test_a_place_that_is_held(self) -> None:
+        """Nobody is let in until the node listens; who else wants it hears that it is in use."""
+        (port,) = free_ports(1)
+        address = f"127.0.0.1:{port}"
+        held = take(address)
+        with socket.socket() as caller:
+            self.assertEqual(caller.connect_ex(("127.0.0.1", port)), errno.ECONNREFUSED)
+        held.let_go()
+        held.let_go()
+        with socket.create_server(("127.0.0.1", port)):
+            line = str(self.assertRaises(HomeError, take, address))
+        self.assertIn(f"{address}: Address already in use; see listen under [node]", line)
+
     def test_no_address(self) -> None:
         """Something that is no address is one line, too."""
         with self.assertRaisesRegex(HomeError, "cannot listen on 'nowhere': not HOST:PORT"):
             listen(Clock(), "nowhere", Bench().factory)
+        with self.assertRaisesRegex(HomeError, "cannot listen on 'nowhere': not HOST:PORT"):
+            take("nowhere")
