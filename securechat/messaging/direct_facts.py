@@ -70,6 +70,7 @@ class DirectState(_OfDirect):
     state: Delivery
     why: str
     at: int
+    """Since when it is in this state."""
     closed: bool = False
     """Not offered again: cancelled, or kept long enough."""
 
@@ -79,7 +80,8 @@ class DirectState(_OfDirect):
 
     @property
     def words(self) -> str:
-        return f"{self.state}: {self.why}"
+        rests = self.closed and self.state is Delivery.ACKED
+        return f"{self.state}: {self.why}{'; cancelled: not offered again' if rests else ''}"
 
     @property
     def evidence(self) -> str:

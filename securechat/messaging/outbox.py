@@ -173,11 +173,12 @@ class Outbox:
         return self._news(letter, News.REJECTED, f"refused: {reason}", now)
 
     def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
-        """No more tries."""
+        """No more tries; what is known of a settled one stays, and so does when it became known."""
         self._expiry.pop(letter.hash, None)
         self._lost.get(letter.to, {}).pop(letter.hash, None)
         never = letter.state is Delivery.QUEUED
         why = "cancelled" if never else "cancelled: not offered again; what was sent may arrive"
+        why = letter.why if letter.state is Delivery.ACKED else why
         settled = letter.state in (Delivery.REJECTED, Delivery.EXPIRED)
         effects = [] if settled else self._news(letter, News.CANCELLED, why, now)
         return delivery.after(letter.state, News.CANCELLED), effects
@@ -193,7 +194,7 @@ class Outbox:
             if self._book.letters.outbox >= self._book.settings.outbox_messages:
                 raise LocalError(421, "the outbox is full; see: outbox")
             why = "to be tried again"
-            fact = DirectState(letter.hash, str(letter.id), letter.state, why, now.wall_ms)
+            fact = DirectState(letter.hash, str(letter.id), letter.state, why, letter.since)
             effects.append(Record(fact))
             self._keep(letter.hash, now)
         self._again(letter)
@@ -288,7 +289,8 @@ class Outbox:
         closed = letter.closed or news in CLOSING
         if (state, closed) == (letter.state, letter.closed):
             return []
-        fact = DirectState(letter.hash, str(letter.id), state, str(why), now.wall_ms, closed)
+        since = letter.since if state is letter.state else now.wall_ms
+        fact = DirectState(letter.hash, str(letter.id), state, str(why), since, closed)
         effects: list[Effect] = [Record(fact)]
         if state is not letter.state:
             change = DeliveryChanged(letter.id, letter.to, letter.state, state, str(why))

@@ -10,6 +10,7 @@ what we signed.  A peer's unsigned word for more makes us say that the end is lo
 from __future__ import annotations
 
 import hashlib
+from math import ceil
 
 from attrs import define, field, frozen
 
@@ -100,7 +101,8 @@ class Speaking:
         if self._repeated(asked.ticket, command.nonce, digest):
             return []
         if not self._bucket.take(1, now.mono):
-            wait = self._bucket.wait(1, now.mono)
+            # Rounded up: after that time it may be said indeed.
+            wait = max(1, ceil(self._bucket.wait(1, now.mono) * 10)) / 10
             raise LocalError(421, f"slow down: the next post may be said in {wait:.1f} s")
         size = len(command.text.encode())
         self._drafts.append(Draft(asked.ticket, command.text, size, command.nonce, digest))

@@ -52,10 +52,11 @@ class Trying:
         return [*effects, Answer(ticket, Tried(wanted, state))]
 
     def cancel(self, ticket: int, wanted: MessageId, now: Instant) -> list[Effect]:
-        """Try a direct message no more; LocalError 503 for a post."""
+        """Try a direct message no more; LocalError 520 for a post."""
         if wanted.kind is not Kind.DIRECT:
             self._post(wanted)
-            raise LocalError(503, "a post was said to the room and cannot be called back")
+            said = "a post was said to the room and cannot be called back; only a dm can"
+            raise LocalError(520, said)
         state, effects = self._outbox.cancel(self._letter(wanted), now)
         return [*effects, Answer(ticket, Tried(wanted, state))]
 

@@ -197,6 +197,34 @@ class Lives(SynchronousTestCase):
         room.wait(30)
         self.assertEqual(ada.core.outbox(), ())
 
+    def test_cancel_leaves_what_is_settled(self) -> None:
+        """Of an acked one a cancel answers with its state; when and by what it was acked stays."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "hi").id
+        room.wait(0.1)
+        before = ada.core.delivery(told)
+        room.wait(2)
+        self.assertEqual(ada.ask(Cancel(told)).state, Delivery.ACKED)
+        self.assertEqual(ada.core.delivery(told), before)
+        self.assertEqual(ada.rebuilt().delivery(told), before)
+        said = [fact.words for fact in ada.disk.facts.values() if fact.key.startswith("dm-state/")]
+        self.assertEqual(said, [f"acked: {before[0].evidence}; cancelled: not offered again"])
+
+    def test_at_is_when_it_came_to_its_state(self) -> None:
+        """A cancel or a retry of one that is on its way does not make it sent, or unknown, later."""
+        room, ada, bob, _ = three()
+        bob.frozen = True
+        sent = ada.tell(bob, "two").id
+        (before,) = ada.core.delivery(sent)
+        room.wait(1)
+        ada.ask(Cancel(sent))
+        (after,) = ada.core.delivery(sent)
+        self.assertEqual((after.state, after.at), (before.state, before.at))
+        room.wait(1)
+        ada.ask(Retry(sent))
+        (after,) = ada.core.delivery(sent)
+        self.assertEqual((after.state, after.at), (before.state, before.at))
+
     def test_settled_ones_cost_nothing(self) -> None:
         """Once its recipient answered, a message is waited for no more, however long the link lives."""
         room, ada, bob, _ = three()
@@ -400,7 +428,7 @@ class Doors(SynchronousTestCase):
             self.assertEqual(code_of(ada.ask, Retry(wanted)), 520)
             self.assertEqual(code_of(ada.ask, Cancel(wanted)), 520)
             self.assertEqual(code_of(ada.core.delivery, wanted), 520)
-        self.assertEqual(code_of(bob.ask, Cancel(post.id)), 503)
+        self.assertEqual(code_of(bob.ask, Cancel(post.id)), 520)
 
 
 def room_id(room: Room, number: int) -> Any:

@@ -77,6 +77,17 @@ class Saying(SynchronousTestCase):
         self.assertEqual(ada.answers[53].code, 503)
         self.assertEqual(ada.texts(), ["once"])
 
+    def test_the_pause_is_never_none(self) -> None:
+        """Refused a hair before it may be said, the pause to wait is 0.1 s and not 0.0."""
+        room = Room()
+        ada = room.member(1, settings=Settings(posts_per_second=20, burst=1))
+        room.roster()
+        ada.say("a")
+        room.mono += 0.049
+        with self.assertRaises(LocalError) as caught:
+            ada.say("b")
+        self.assertIn("in 0.1 s", caught.exception.text)
+
     def test_slow_down(self) -> None:
         """Above the burst we are told to slow down, and for how long; later it goes on."""
         room, ada, _, _ = three()
