@@ -2,7 +2,8 @@
 ``up`` and ``chat``: the node and its client, each a program of its own.
 
 ``up`` becomes ``twistd -n securechat``; ``up --detach`` has twistd put the node in the background,
-waits until it answers, and says in one line why if it does not.
+waits until it answers, and says in one line why if it does not.  What a node in the foreground tells
+the terminal as it starts is read from the log then, and told here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +25,8 @@ from securechat.home.identity import check_complete
 OBSERVER = "securechat.cli.detached.json_log"
 SAYS = "securechat: "
 REFUSED = "refused-to-start"
+WARNED = "config-warning"
+SET_ASIDE = "journal-set-aside"
 
 
 def twistd() -> list[str]:
@@ -64,6 +68,8 @@ def _detach(where: Where) -> None:
     )  # fmt: skip
     if done.returncode:
         raise Ended(_reason(done.stderr, log, before), Status.PROBLEM)
+    for line in _warnings(_logged(log, before)):
+        click.echo(f"{SAYS}{printable(line)}", err=True)
     with open_node(where) as node:
         name = node.greeting.get("node", "the node")
     click.echo(f"{name} runs; to end it: {where.command('admin')}, then: leave")
@@ -75,16 +81,28 @@ def _reason(said: str, log: Path, before: int) -> str:
     for line in said.splitlines():
         if line.startswith(SAYS):
             return line.removeprefix(SAYS)
-    try:
-        with log.open("rb") as file:
-            file.seek(before)
-            events = [json.loads(line) for line in file]
-    except (OSError, ValueError):
-        events = []
-    for event in events:
+    for event in _logged(log, before):
         if event.get("event") == REFUSED:
             return str(event.get("why"))
     return f"the node did not start; see {log}"
+
+
+def _logged(log: Path, before: int) -> list[dict[str, Any]]:
+    """What the log says since it had so many bytes; all of it, if it was begun anew since."""
+    try:
+        with log.open("rb") as file:
+            file.seek(before if before <= log.stat().st_size else 0)
+            return [json.loads(line) for line in file]
+    except (OSError, ValueError):
+        return []
+
+
+def _warnings(events: list[dict[str, Any]]) -> list[str]:
+    return [
+        str(event.get("text"))
+        for event in events
+        if event.get("event") == WARNED or event.get("what") == SET_ASIDE
+    ]
 
 
 @click.command()

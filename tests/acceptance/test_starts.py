@@ -41,7 +41,8 @@ class Starts(OwnRoomCase):
         self.assertEqual(len(said), 1, done.stderr)
         self.assertTrue(said[0].startswith("securechat: "), said)
         self.assertNotIn("Traceback", done.stdout + done.stderr)
-        self.assertNotIn("link-up", done.stdout)
+        for begun in ("link-up", "node-started", "listening", "starting on"):
+            self.assertNotIn(begun, done.stdout)
         self.assertEqual(self.changed(), before)
         for word in words:
             self.assertIn(word, said[0])
@@ -52,11 +53,13 @@ class Starts(OwnRoomCase):
         return {path.name for path in self.ada.home.glob("admin.*")}
 
     def test_a_port_in_use(self) -> None:
-        """Both ports are named when somebody has them; the other one is free again."""
+        """Both ports are named when somebody has them; nothing is begun, and no epoch is used up."""
         for port in (self.ada.port, self.ada.admin):
             with socket.create_server(("127.0.0.1", port)):
                 self.refused(str(port), "in use")
+            self.assertFalse((self.ada.home / "journal.db").exists())
         self.room.start("ada")
+        self.assertEqual(self.ada.ask("status")["epoch"], 1)
 
     def test_a_loose_file_mode(self) -> None:
         """A key that others can read is refused, with the command that mends it."""
@@ -112,6 +115,15 @@ class Starts(OwnRoomCase):
         for line in (told, logged):
             self.assertIn("the nearest is [limits] burst", line)
         self.assertTrue(told.startswith("securechat: ") or logged.startswith("securechat: "))
+
+    def test_a_damaged_journal_is_told_on_the_terminal(self) -> None:
+        """It is set aside and the node starts without its history; one line on stderr says so."""
+        (self.ada.home / "journal.db").write_bytes(b"no journal" * 1000)
+        (self.ada.home / "journal.db").chmod(0o600)
+        self.room.start("ada")
+        told = [line for line in self.ada.log.read_text().splitlines() if "damaged-1" in line]
+        self.assertEqual(len([line for line in told if line.startswith("securechat: ")]), 1, told)
+        self.assertEqual(len(told), 2, told)
 
     def test_config_that_cannot_be(self) -> None:
         """A wrong value, an admin port that is not loopback, no TOML at all: refused."""
@@ -216,6 +228,26 @@ class Lives(OwnRoomCase):
             ["node-started", "listening", "node-stopped"],
         )  # fmt: skip
         self.assertNotIn("not for the log", log.read_text())
+
+    def test_up_detached_hands_on_the_warnings(self) -> None:
+        """An unknown key and a damaged journal: a line each on stderr, and the node runs."""
+        room = self.make("ada")
+        home = room["ada"].home
+        path = home / "config.toml"
+        path.write_text(path.read_text().replace("[limits]", "[limits]\nburts = 7\n"))
+        (home / "journal.db").write_bytes(b"no journal" * 1000)
+        (home / "journal.db").chmod(0o600)
+        for lines in (2, 1):
+            done = room.run("--home", str(home), "up", "--detach")
+            self.addCleanup(room.run, "--home", str(home), "admin", "stop")
+            said = done.stderr.splitlines()
+            self.assertEqual((done.returncode, len(said)), (0, lines), done.stderr)
+            self.assertIn("the nearest is [limits] burst", said[0])
+            self.assertTrue(all(line.startswith("securechat: ") for line in said), said)
+            self.assertTrue(lines == 1 or "journal.db.damaged-1" in said[1], said)
+            room["ada"].ask("stop")
+            room["ada"].hang_up()
+            until(lambda: not (home / "admin.sock").exists(), "the node stopped")
 
     def test_up_detached_says_why_it_cannot(self) -> None:
         """A port in use and a loose mode: one line on stderr and exit 1, as in the foreground."""
