@@ -62,7 +62,7 @@ class Contact:
         """A member is at the door: keep who it says it is before it is welcomed."""
         if greeted.peer == self._ledger.me or self._restart.silent:
             return []
-        effects = self._claims.told((Claim.of(greeted.alive),), greeted.peer, now)
+        effects = self._claims.greeted(Claim.of(greeted.alive), now)
         self._verdicts.greeted(greeted.peer)
         return effects
 
@@ -76,7 +76,7 @@ class Contact:
         accusing = self._observers.link_up(link.peer)
         claim = Claim.of(link.alive)
         current = compare(claim, self._ledger.held.get(link.peer, Held())) not in STALE
-        effects = self._claims.told((claim,), link.peer, now)
+        effects = self._claims.greeted(claim, now)
         if current:
             how = "dialled" if link.dialled is not None else "accepted"
             self._verdicts.contact(link.peer, now, f"link {link.link} {how}, epoch {link.epoch}")

@@ -26,6 +26,7 @@ from securechat.membership.claims import (
     Held,
     Outcome,
     Standing,
+    Told,
     compare,
     judge,
     merge,
@@ -69,6 +70,8 @@ class Dissemination:
     _room: int = field(default=0, init=False)
     """New members that one message may still bring."""
     _buckets: dict[MemberId, Bucket] = field(factory=dict, init=False)
+    _unsaid: set[Hash] = field(factory=set, init=False)
+    """Claims that this turn took from beyond the bucket: nobody is told of them unasked."""
 
     # Claims come in.
 
@@ -82,9 +85,26 @@ class Dissemination:
         fresh = {claim.hash: claim for claim in claims}.values()
         return self.told([claim for claim in fresh if self._affordable(claim, now)], via, now)
 
+    def greeted(self, claim: Claim, now: Instant) -> list[Effect]:
+        """
+        What a member says of itself at the door; it pays like the rest.
+
+        But a process that was started anew is let in, however many there were: nobody may use up its
+        bucket with its own earlier words.  The others ask for what is beyond it, and pay there.
+        """
+        if not self._affordable(claim, now):
+            if compare(claim, self._held(claim.member)) is not Told.ALIVE_NEWER_EPOCH:
+                return []
+            self._unsaid.add(claim.hash)
+        return self.told((claim,), claim.member, now)
+
+    def _held(self, member: MemberId) -> Held:
+        return self._ledger.held.get(member, Held())
+
     def _affordable(self, claim: Claim, now: Instant) -> bool:
-        held = self._ledger.held.get(claim.member, Held())
-        if isinstance(claim.statement, Leave):
+        """Whether it costs nothing, or its member's bucket pays; the first goodbye is free."""
+        held = self._held(claim.member)
+        if isinstance(claim.statement, Leave) and not held.left:
             return True
         if judge(STANDINGS[self._verdicts.state(claim.member)], compare(claim, held)) not in HOLDS:
             return True
@@ -115,7 +135,7 @@ class Dissemination:
     def _of_member(
         self, member: MemberId, news: Held, via: MemberId, now: Instant
     ) -> Iterator[Effect]:
-        held = self._ledger.held.get(member, Held())
+        held = self._held(member)
         for claim in (news.alive, news.leave):
             if claim is None:
                 continue
@@ -188,6 +208,9 @@ class Dissemination:
     def settle(self) -> list[Effect]:
         """Push what this turn brought to every linked peer that may not have it."""
         changed, self._ledger.changed = self._ledger.changed, {}
+        for unsaid in self._unsaid:
+            changed.pop(unsaid, None)
+        self._unsaid.clear()
         if not changed:
             return []
         effects: list[Effect] = []

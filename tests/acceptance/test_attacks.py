@@ -442,6 +442,18 @@ class Floods(AttackCase):
         raised = self.claims("bob").get("raised", 0) - taken.get("raised", 0)
         self.assertLess(raised, 500)
 
+    def test_goodbye_without_end(self) -> None:
+        """Five thousand goodbyes of its own: few reach bob through ada, the rest is counted."""
+        taken = self.room["bob"].ask("counters")["claims"]
+        before = self.claims("ada").get("too-often", 0)
+        with self.witness.nothing_changes():
+            line = self.link()
+            for number in range(1, 5001):
+                line.say(Claims((self.rogue.leave(self.rogue.id, self.rogue.epoch, number),)))
+            until(lambda: self.claims("ada").get("too-often", 0) > before + 4000, "counted")
+        left = self.claims("bob").get("left", 0) - taken.get("left", 0)
+        self.assertLess(left, 500)
+
     def claims(self, name: str) -> dict[str, int]:
         """What became of claims at a node."""
         found: dict[str, int] = self.room[name].ask("counters")["claims"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.inputs import Received
+from securechat.inputs import Ending, Greeted, Received
 from securechat.membership import dissemination
 from securechat.membership.messages import (
+    AskClaims,
     AskVouch,
     Claims,
     Nack,
@@ -14,6 +17,7 @@ from securechat.membership.messages import (
     Rows,
 )
 from securechat.notices import Conflict, Liveness, MemberChanged
+from securechat.objects import Admitted
 from tests.membership.bench import Bench, boot, hangups, notices, objects, sends, someone
 
 BOB, CAROL, DAVE = someone("bob"), someone("carol"), someone("dave")
@@ -224,6 +228,78 @@ class BucketTests(SynchronousTestCase):
             bench.heard(BOB, bob)
         bench.receive(CAROL, Claims((BOB.alive(1, 500).signed,)), carol)
         self.assertEqual(bench.member(BOB).incarnation, 500)
+
+    def test_goodbyes(self) -> None:
+        """The first goodbye of a process is free; goodbyes without end pay from the bucket."""
+        bench = Bench().start()
+        bob, carol = bench.link(BOB), bench.link(CAROL)
+        for incarnation in range(1, 501):
+            bench.receive(BOB, Claims((BOB.alive(1, incarnation).signed,)), bob)
+        bench.effects.clear()
+        facts = len(bench.facts)
+        for incarnation in range(1, 501):
+            bench.receive(BOB, Claims((BOB.leave(1, incarnation).signed,)), bob)
+        self.assertIs(bench.state(BOB), Liveness.LEFT)
+        self.assertEqual(len(bench.facts) - facts, 1)
+        self.assertEqual(len(sends(bench.effects, Claims, CAROL)), 1)
+        bench.wait(5)
+        bench.effects.clear()
+        for epoch in range(2, 502):
+            bench.receive(CAROL, Claims((BOB.leave(epoch).signed,)), carol)
+        self.assertLessEqual(len(bench.facts) - facts, 12)
+        self.assertLessEqual(len(sends(bench.effects, Claims, BOB)), 12)
+        self.assertGreater(bench.core.snapshot(bench.now).counters["claims.too-often"], 900)
+
+    def test_a_goodbye_that_was_beyond(self) -> None:
+        """Who took fewer goodbyes than another holds the same view, and learns the same return."""
+        few, all_of_them = Bench().start(), Bench().start()
+        for bench, most in ((few, 500), (all_of_them, 5)):
+            number = bench.link(CAROL)
+            bench.receive(CAROL, Claims((BOB.alive().signed,)), number)
+            for epoch in range(1, most + 1):
+                bench.receive(CAROL, Claims((BOB.leave(epoch).signed,)), number)
+            bench.receive(CAROL, Claims((BOB.leave(500).signed,)), number)
+            bench.wait(1)
+            bench.heard(CAROL, number)
+            bench.receive(CAROL, Claims((BOB.alive(500, 0, "b").signed,)), number)
+        ledgers = [bench.core._parts.ledger for bench in (few, all_of_them)]
+        self.assertFalse(ledgers[0].left(BOB.id))
+        self.assertTrue(ledgers[1].left(BOB.id))
+        self.assertNotEqual(ledgers[0].digest, ledgers[1].digest)
+        few.receive(CAROL, Claims((BOB.leave(500).signed,)))
+        self.assertEqual(ledgers[0].digest, ledgers[1].digest)
+
+    def door(self, bench: Bench, *told: Admitted[Any]) -> None:
+        """Bob comes to the door with each of these, and his link ends again."""
+        for number, alive in enumerate(told, 1000):
+            bench.turn(bench.core.greeted(Greeted(BOB.id, number, alive), bench.now))
+            bench.cut(BOB, bench.link(BOB, alive), Ending.BOOKKEEPING)
+
+    def test_at_the_door(self) -> None:
+        """Who comes back with a new incarnation each time pays as if it had sent them."""
+        bench = Bench().start()
+        bench.link(CAROL)
+        facts = len(bench.facts)
+        bench.effects.clear()
+        self.door(bench, *(BOB.alive(1, incarnation) for incarnation in range(200)))
+        self.assertLessEqual(len(bench.facts) - facts, 21)
+        self.assertLessEqual(len(sends(bench.effects, Claims, CAROL)), 21)
+        self.assertGreater(bench.core.snapshot(bench.now).counters["claims.too-often"], 170)
+        self.assertIs(bench.state(BOB), Liveness.ALIVE)
+
+    def test_a_restart_is_always_let_in(self) -> None:
+        """A later process is let in when the bucket is empty; it is not passed on, but answered."""
+        bench = Bench().start()
+        carol = bench.link(CAROL)
+        for incarnation in range(100):
+            bench.receive(CAROL, Claims((BOB.alive(1, incarnation).signed,)), carol)
+        bench.effects.clear()
+        self.door(bench, BOB.alive(2, 0, "b"))
+        self.assertEqual(bench.member(BOB).epoch, 2)
+        self.assertIs(bench.state(BOB), Liveness.ALIVE)
+        self.assertEqual(sends(bench.effects, Claims, CAROL), [])
+        (answer,) = sends(bench.receive(CAROL, AskClaims(BOB.id, BOB.id), carol), Claims, CAROL)
+        self.assertEqual(answer.objects, (BOB.alive(2, 0, "b").signed,))
 
     def test_others_are_taken(self) -> None:
         """The flood of one member costs no other its claims, and a repeated claim costs nothing."""
