@@ -151,7 +151,7 @@ class Presence:
 
     def _other(self, member: MemberId, seen: Seen, now: Instant) -> MemberView:
         row, said = self._ledger.row(member), self._ledger.alive(member)
-        rtt = self._probing.rtt.get(member)
+        rtt = self._probing.rtt(member)
         return MemberView(
             member=member,
             name=self._ledger.keyring.named(member),

@@ -2,11 +2,11 @@
 Probes: every linked peer once a period, and go-betweens for who does not answer (SWIM; DESIGN 5).
 
 A round starts each period T, with +-10 % jitter: a ping to every linked peer up to 12 members, above
-to three of a shuffled list, so that none waits longer than a turn of the list.  An ack counts if it
-quotes the nonce; whatever else a peer sent meanwhile counts as contact too.  Of a peer that was silent
-for the whole ping timeout, and of a member without a link, up to three go-betweens are asked; a member
-that neither answers nor is vouched for by the end of that has failed the probe.  Members that nobody
-reaches are asked for one at a time, so that their number costs nothing.
+to three of a shuffled list, so that none waits longer than a turn of the list.  An ack that quotes one
+of the last nonces measures the path (``roundtrips``); whatever a peer sends is contact.  Of a peer that
+was silent for the whole ping timeout, and of a member without a link, up to three go-betweens are
+asked; a member that neither answers nor is vouched for by the end of that has failed the probe.
+Members that nobody reaches are asked for one at a time, so that their number costs nothing.
 
 A probe that is judged more than 100 ms late judges nobody: the acks may wait unread behind our own
 stall.  Interval and timeouts are multiplied by the local health score + 1 (``health``).
@@ -28,6 +28,7 @@ from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.liveness import Sign
 from securechat.membership.messages import Ack, AskVouch, Nack, Ping
+from securechat.membership.roundtrips import RoundTrips
 from securechat.membership.verdict import LATE, NEVER, Seen, Verdicts
 from securechat.notices import Liveness, Via
 from securechat.objects import Admitted
@@ -65,13 +66,11 @@ class Probing:
     _settings: Settings
     _rng: Chance
     _counters: Counter[str]
-    rtt: dict[MemberId, float] = field(factory=dict, init=False)
-    """Smoothed, in seconds."""
+    _trips: dict[MemberId, RoundTrips] = field(factory=dict, init=False)
+    """Of each link's last pings."""
     stalled_until: float = field(default=-NEVER, init=False)
     """After a stall of ours, until then the end of a link is no evidence."""
     _out: dict[MemberId, Probe] = field(factory=dict, init=False)
-    _pinged: dict[MemberId, tuple[int, float]] = field(factory=dict, init=False)
-    """Nonce and time of the last ping to each, until its ack: a late one measures the path too."""
     _turns: list[MemberId] = field(factory=list, init=False)
     _lost: list[MemberId] = field(factory=list, init=False)
     """Members that nobody reaches, in the order in which they are asked for."""
@@ -122,18 +121,23 @@ class Probing:
     # Answers.
 
     def acked(self, member: MemberId, ack: Ack, now: Instant) -> None:
-        """An ack: a round trip, if it quotes our nonce."""
-        nonce, sent = self._pinged.pop(member, (None, 0.0))
-        if ack.nonce != nonce:
+        """An ack: a round trip, if it quotes a nonce of ours, however late."""
+        trips = self._trips.get(member)
+        sent = trips.acked(ack.nonce) if trips is not None else None
+        if trips is None or sent is None:
             self._counters["ignored.acks"] += 1
             return
         out = self._out.get(member)
-        if out is not None and out.nonce == nonce:
+        if out is not None and out.nonce == ack.nonce:
             del self._out[member]
         self._well = True
-        took = now.mono - sent
-        before = self.rtt.get(member, took)
-        self.rtt[member] = before + (took - before) / 8
+        if not self.stalled(now.mono):
+            trips.took(now.mono - sent)
+
+    def rtt(self, member: MemberId) -> float | None:
+        """The round trip to a linked member, smoothed, in seconds."""
+        trips = self._trips.get(member)
+        return None if trips is None else trips.mean
 
     def vouched(self, admitted: Admitted[Any], via: MemberId, now: Instant) -> None:
         """What a member signed, brought by a go-between."""
@@ -181,8 +185,7 @@ class Probing:
             if other.asked:
                 other.asked.pop(member, None)
         self._owing.discard(member)
-        self._pinged.pop(member, None)
-        self.rtt.pop(member, None)
+        self._trips.pop(member, None)
 
     # Probes.
 
@@ -273,10 +276,10 @@ class Probing:
 
     def _ping(self, member: MemberId, now: Instant) -> Effect:
         patience = self._settings.ping_timeout * self._health.factor
-        patience = max(patience, 3 * self.rtt.get(member, 0.0))
+        patience = max(patience, 3 * (self.rtt(member) or 0.0))
         out = Probe(self._nonce(), now.mono, now.mono + patience, direct=True)
         self._out[member] = out
-        self._pinged[member] = (out.nonce, now.mono)
+        self._trips.setdefault(member, RoundTrips()).pinged(out.nonce, now.mono)
         return Send(member, Ping(out.nonce, self._ledger.digest))
 
     def _nonce(self) -> int:

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.effects import Effect
 from securechat.inputs import Ending
 from securechat.membership.messages import Ack, AskVouch, Claims, Nack, Ping, SignedAck, Vouch
+from securechat.membership.roundtrips import PINGS
 from securechat.notices import FaultNoticed, Liveness, MemberChanged, Via
 from securechat.objects import Purpose
 from securechat.wire import pack
@@ -102,6 +103,85 @@ class RoundTests(SynchronousTestCase):
         self.assertIs(self.bench.state(BOB), Liveness.ALIVE)
         self.bench.wait(3)
         self.assertIs(self.bench.state(BOB), Liveness.SUSPECT)
+
+
+class FarTests(SynchronousTestCase):
+    """A peer that answers later than it is pinged again."""
+
+    def setUp(self) -> None:
+        """No ack is on its way."""
+        self.acks: list[tuple[float, Ack]] = []
+
+    def far(self, bench: Bench, number: int, trip: float, seconds: float) -> list[MemberChanged]:
+        """Time passes in which every ping is acked one round trip later; what watchers are told."""
+        effects: list[Effect] = []
+        for _ in range(round(seconds / 0.05)):
+            came = bench.wait(0.05)
+            at = bench.mono + trip - 1e-6
+            self.acks += [(at, Ack(ping.nonce)) for ping in sends(came, Ping, BOB)]
+            while self.acks and self.acks[0][0] <= bench.mono:
+                came += bench.receive(BOB, self.acks.pop(0)[1], number)
+            effects += came
+        return notices(effects, MemberChanged)
+
+    def test_longer_than_a_period(self) -> None:
+        """A path of more than a period, both ways, is measured: nobody is suspected for it again."""
+        for preset, trip in (("lan", 1.7), ("lan", 3.0), ("local", 0.35), ("local", 1.0)):
+            self.setUp()
+            bench = Bench(preset=preset).start()
+            number = bench.link(BOB)
+            told = self.far(bench, number, trip, 60)
+            self.assertLessEqual(len(told), 2, f"{preset}, {trip} s")
+            view = bench.member(BOB)
+            self.assertIs(view.state, Liveness.ALIVE)
+            self.assertAlmostEqual((view.rtt_ms or 0) / 1000, trip, places=3)
+            self.assertEqual(bench.core.snapshot(bench.now).health, 0)
+
+    def test_becomes_longer(self) -> None:
+        """A path that becomes that long is known to be so after a few suspicions."""
+        bench = Bench().start()
+        number = bench.link(BOB)
+        answer(bench, 20, (BOB, number))
+        self.assertLess(len(self.far(bench, number, 1.7, 30)), 12)
+        self.assertEqual(self.far(bench, number, 1.7, 60), [])
+
+    def test_after_its_stop(self) -> None:
+        """Acks that come all at once, after a stop of the peer, do not make us wait longer for it."""
+        bench = Bench().start()
+        number = bench.link(BOB)
+        answer(bench, 20, (BOB, number))
+        pings = sends(bench.wait(7), Ping, BOB)
+        for ping in pings:
+            bench.receive(BOB, Ack(ping.nonce), number)
+        self.assertLess(bench.member(BOB).rtt_ms or 0, 300)
+
+    def test_after_our_stop(self) -> None:
+        """What waited unread while we stood still measures our stop, and not the path."""
+        bench = Bench().start()
+        number = bench.link(BOB)
+        answer(bench, 20, (BOB, number))
+        before = bench.member(BOB).rtt_ms
+        ping = next(p for _ in range(40) for p in sends(bench.wait(0.05), Ping))
+        bench.sleep(30)
+        bench.receive(BOB, Ack(ping.nonce), number)
+        self.assertEqual(bench.member(BOB).rtt_ms, before)
+
+    def test_the_last_few(self) -> None:
+        """Of pings that nobody acks the last few are remembered; an ack measures once."""
+        bench = Bench().start()
+        number = bench.link(BOB)
+        pings: list[Ping] = []
+        while len(pings) < PINGS + 1:
+            bench.heard(BOB, number)
+            pings += sends(bench.wait(0.05), Ping, BOB)
+        bench.receive(BOB, Ack(pings[0].nonce), number)
+        self.assertIsNone(bench.member(BOB).rtt_ms)
+        bench.receive(BOB, Ack(pings[1].nonce), number)
+        self.assertIsNotNone(bench.member(BOB).rtt_ms)
+        ignored = "ignored.acks"
+        before = bench.core.snapshot(bench.now).counters[ignored]
+        bench.receive(BOB, Ack(pings[1].nonce), number)
+        self.assertEqual(bench.core.snapshot(bench.now).counters[ignored], before + 1)
 
 
 class ManyTests(SynchronousTestCase):
