@@ -73,7 +73,7 @@ def links(desk: Desk, args: Args, session: Any) -> Reply:
     """The links that are up, and who was refused."""
     names, view = desk.names, desk.view()
     refused = {
-        names.member(MemberId(who)) if who in names.keyring.keys else who: why
+        names.member(MemberId(who)) if who in names.keyring.keys else who: views.refusal(why)
         for who, why in view.refusals.items()
     }
     return items([views.link(names, view, row) for row in view.links], refused=refused)

@@ -14,10 +14,11 @@ from twisted.internet.defer import Deferred
 from securechat.admin import views
 from securechat.admin.events import EventRing
 from securechat.admin.naming import Names
+from securechat.ids import Kind
 from securechat.inputs import Command
 from securechat.messaging.reading import Reading
 from securechat.node.node import Node, NodeView
-from securechat.notices import DeliveryChanged, DirectShown, Event, PostShown
+from securechat.notices import Delivery, DeliveryChanged, DirectShown, Event, PostShown
 
 
 class Stop(Protocol):
@@ -99,4 +100,19 @@ class Desk:
             fields = {**self.said(event), **fields}
         elif isinstance(event, DeliveryChanged):
             fields.update(self._counts(event))
+        fields.update(_of_direct(event, fields))
         self.ring.add(event.event, {k: v for k, v in fields.items() if k != "kind"})
+
+
+def _of_direct(event: Event, fields: views.Fields) -> views.Fields:
+    """
+    The state of a direct message as its event tells it.
+
+    Events are told at the end of their turn, which may have brought the message further: each says
+    no more than it is about, and the next one goes on from there.
+    """
+    if isinstance(event, DirectShown) and fields["state"] is not None:
+        return {"state": Delivery.QUEUED.value, "acked": 0}
+    if isinstance(event, DeliveryChanged) and event.id.kind is Kind.DIRECT:
+        return {"state": event.to.value, "acked": int(event.to is Delivery.ACKED)}
+    return {}

@@ -8,7 +8,7 @@ changing or removing one needs an ADR.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -75,7 +75,7 @@ def status(view: NodeView) -> Fields:
         "cut_off": membership.cut_off,
         "conflict": membership.conflict or None,
         "local_health": membership.health,
-        "clock_corrected_s": None if messaging.corrected is None else round(messaging.corrected, 3),
+        "clock_corrected_s": _seconds(messaging.corrected),
         "peer_credentials": sys.platform == "linux",
     }
 
@@ -140,10 +140,38 @@ def link(names: Names, view: NodeView, found: LinkView) -> Fields:
         "bytes_in": found.bytes_in,
         "bytes_out": found.bytes_out,
         "queued_bytes": found.queued,
-        "clock_offset_s": None if offset is None else round(offset, 3),
-        "last_refusal": view.refusals.get(found.peer),
+        "clock_offset_s": _seconds(offset),
+        "last_refusal": refusal(view.refusals.get(found.peer)),
         "address": found.address,
     }
+
+
+def _seconds(offset: float | None) -> float | None:
+    """To the millisecond; what rounds to nothing has no sign."""
+    return None if offset is None else round(offset, 3) + 0.0
+
+
+BY_PEER = "by-peer."
+ENDED: Mapping[str, str] = {
+    "duplicate": "there is another link between us",
+    "superseded": "a newer link took its place",
+    "epoch-raised": "it begins a new epoch",
+    "full": "it has as many links as it may have",
+    "too-slow": "what it had to say to us was not read fast enough",
+    "read-only": "its disk takes nothing more",
+    "mended": "a fault was healed, and what was half made in it is made anew",
+    "stale-epoch": "it knows a newer process of ours",
+}
+"""What a peer means by the word with which it ends a link, where the word alone does not say it."""
+
+
+def refusal(why: str | None) -> str | None:
+    """Why a link was refused, in words; the word that is counted stands in brackets."""
+    if why is None or not why.startswith(BY_PEER):
+        return why
+    reason, _, detail = why.removeprefix(BY_PEER).partition(": ")
+    said = ENDED.get(reason) or detail or reason
+    return f"refused by the peer: {said} [{reason}]"
 
 
 @frozen
@@ -333,7 +361,8 @@ def _event_field(names: Names, found: Event, name: str, value: Any) -> Fields:
     if isinstance(value, Stream):
         return stream_of(names, value)
     if name == "why" or name == "what":
-        return {name: names.words(str(value))}
+        words = refusal(value) if found.event == "link" else value
+        return {name: names.words(str(words))}
     if value is not None and (name in ("member", "via", "peer") or (found.event, name) in MEMBERS):
         return {name: names.member(MemberId(value))}
     if (found.event, name) == ("member", "name"):

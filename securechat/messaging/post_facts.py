@@ -23,6 +23,9 @@ Posts that one fact names at most: as many as one want asks for, and more than a
 after long partitions, the newest; the others have their evidence from ``delivery`` alone.
 """
 
+NAMED = 8
+"""Members whom one line names at most."""
+
 
 @frozen
 class Placed(Fact):
@@ -91,9 +94,15 @@ class EnvelopeHeld(Placed):
         if self.audience and self.via != self.author:
             return f"{what} of ours fetched again from {{{self.via}}} and stored"
         if self.audience:
-            return f"{what} of ours stored, for the roster; {len(self.unsent)} of it not linked"
+            return f"{what} of ours stored, for the roster; without a link then: {self._away}"
         how = "recovered" if self.recovered else "received"
         return f"{what} of {{{self.author}}} {how} from {{{self.via}}} and stored"
+
+    @property
+    def _away(self) -> str:
+        named = ", ".join(f"{{{member}}}" for member in self.unsent[:NAMED])
+        more = len(self.unsent) - NAMED
+        return (f"{named} and {more} more" if more > 0 else named) or "nobody"
 
 
 @frozen

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.admin.events import EventRing
 from securechat.admin.grammar import jsonl, text
 from securechat.admin.grammar.fitting import fitted
 from securechat.admin.grammar.values import MAX_REPLY
 from securechat.errors import LocalError
+from securechat.notices import Delivery, DeliveryChanged, DirectShown, Event
 from securechat.settings import MAX_TEXT, Settings
 from securechat.simulation.people import person
-from tests.admin.real import Alone
+from tests.admin.real import BOOT, Alone
 
 LONG = 200
 
@@ -172,3 +175,26 @@ class Ending(SynchronousTestCase):
         self.assertEqual(abrupt.asks("stop"), {"code": 250, "stopping": True})
         self.assertEqual(abrupt.asks("leave"), {"code": 251, "stopping": True})
         self.assertEqual(asked, [True, False])
+
+
+class DirectEvents(SynchronousTestCase):
+    """The events of one direct message, read one after another."""
+
+    def test_each_goes_on_from_the_one_before(self) -> None:
+        """Told and sent in one turn: it is shown as queued, and then goes from queued to sent."""
+        alone = Alone(knows=(1,))
+        alone.asks("dm", to=person(1).name, text="hi")
+        letters = alone.node.cores.messaging.parts.book.letters
+        (letter,) = letters.open[person(1).signer.member].values()
+        letter.state = Delivery.ACKED
+        alone.desk.ring = EventRing(BOOT)
+        steps = [Delivery.QUEUED, Delivery.SENT, Delivery.ACKED]
+        told: list[Event] = [DirectShown(letter.id, letter.to)]
+        told += [DeliveryChanged(letter.id, letter.to, a, b, "") for a, b in pairwise(steps)]
+        for notice in told:
+            alone.desk._happened(notice)
+        kept = [alone.desk.ring.after(number) for number in range(3)]
+        fields = [one.event.fields for one in kept if one is not None]
+        self.assertEqual([f["state"] for f in fields], [state.value for state in steps])
+        self.assertEqual([f["acked"] for f in fields], [0, 0, 1])
+        self.assertEqual([f["from"] for f in fields[1:]], [f["state"] for f in fields[:-1]])

@@ -61,7 +61,20 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
     (
         placed(EnvelopeHeld, 7, 1, b"", 5, HASH, 9, 1, ADA, audience="x", unsent=(BOB,)),
         (POST,),
-        "a post of ours stored, for the roster; 1 of it not linked",
+        f"a post of ours stored, for the roster; without a link then: {{{BOB}}}",
+        "envelope 0101010101010101",
+    ),
+    (
+        placed(EnvelopeHeld, 7, 2, b"", 5, HASH, 9, 1, ADA, audience="x"),
+        (POST, SECOND),
+        "2 posts of ours stored, for the roster; without a link then: nobody",
+        "envelope 0101010101010101",
+    ),
+    (
+        placed(EnvelopeHeld, 7, 1, b"", 5, HASH, 9, 1, ADA, audience="x", unsent=(BOB,) * 10),
+        (POST,),
+        "a post of ours stored, for the roster; without a link then: "
+        f"{', '.join([f'{{{BOB}}}'] * 8)} and 2 more",
         "envelope 0101010101010101",
     ),
     (Audience("x", (ADA, BOB)), (), f"posts from here on are for: {{{ADA}}}, {{{BOB}}}", ""),

@@ -1,0 +1,44 @@
+"""What the commands print, made of what the cores show."""
+
+from __future__ import annotations
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.admin import views
+from securechat.ids import MemberId
+from securechat.node.wires import LinkView
+from securechat.notices import LinkChanged
+from securechat.simulation.people import person
+from tests.admin.real import Alone
+
+BOB: MemberId = person(1).signer.member
+
+
+class Links(SynchronousTestCase):
+    """Links and refusals."""
+
+    def setUp(self) -> None:
+        """A node that knows another member."""
+        self.alone = Alone(knows=(1,))
+
+    def test_an_offset_of_nothing_has_no_sign(self) -> None:
+        """A clock a hair behind ours is 0.0 s ahead, not -0.0; one that is off keeps its sign."""
+        view = self.alone.desk.view()
+        row = LinkView(BOB, "out", 0, 0, 0, 0, "127.0.0.1:1")
+        for offset, shown in ((-0.0002, "0.0"), (-0.5, "-0.5"), (0.25, "0.25")):
+            seen = evolve(view, messaging=evolve(view.messaging, offsets={BOB: offset}))
+            found = views.link(self.alone.desk.names, seen, row)["clock_offset_s"]
+            self.assertEqual(repr(found), shown)
+
+    def test_what_a_peer_refuses_is_said_in_words(self) -> None:
+        """Its word is kept in brackets, for the counters; ours stay as they are."""
+        said = "refused by the peer: a fault was healed, and what was half made in it is made anew"
+        told = LinkChanged(BOB, "refused", "", "by-peer.mended")
+        event = views.event(self.alone.desk.names, told)
+        self.assertEqual(event["why"], f"{said} [mended]")
+        self.assertEqual(views.refusal("by-peer.self"), "refused by the peer: self [self]")
+        detail = "by-peer.other: something new"
+        self.assertEqual(views.refusal(detail), "refused by the peer: something new [other]")
+        self.assertEqual(views.refusal("key-mismatch: not bob"), "key-mismatch: not bob")
+        self.assertIsNone(views.refusal(None))
