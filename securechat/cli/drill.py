@@ -8,12 +8,10 @@ from pathlib import Path
 
 import click
 
-from securechat.admin.client import AdminError, DownError
-from securechat.cli.asking import Status, show
+from securechat.cli.asking import Status, json_option, show, show_json
 from securechat.cli.shown import table
-from securechat.drills.catalogue import DRILLS, Drill
+from securechat.drills.catalogue import DRILLS, FAILURES, Drill
 from securechat.drills.catalogue import run as play
-from securechat.drills.rig import DrillError
 
 
 @click.group()
@@ -22,8 +20,12 @@ def drill() -> None:
 
 
 @drill.command("list")
-def list_() -> None:
+@json_option
+def list_(as_json: bool) -> None:
     """The drills there are."""
+    if as_json:
+        show_json({"items": [{"name": d.name, "about": d.about} for d in DRILLS.values()]})
+        return
     show(
         table(("drill", "what happens"), [[d.name, d.about] for d in DRILLS.values()], "no drills")
     )
@@ -49,7 +51,7 @@ def _played(each: Drill, out: Path | None) -> Status:
     click.echo(f"drill {each.name}: {each.about}")
     try:
         play(each, click.echo, out)
-    except (DrillError, AdminError, DownError) as problem:
+    except FAILURES as problem:
         click.echo(f"securechat: drill {each.name}: {problem}", err=True)
         return Status.PROBLEM
     click.echo(f"drill {each.name}: all of it as it should be")

@@ -3,21 +3,28 @@ The drills: scenarios on real processes, each of which checks what it shows.
 
 A drill gets a room without members and a way to tell; it makes the homes, starts the nodes, and
 stops with DrillError at the first thing that is not as it should be.  Afterwards its evidence is
-gathered: the transcript, every node's turn records, and the causal story drawn from them.
+gathered: the transcript, every node's turn records, and the causal story drawn from them.  Where it
+is to go is tried before anything is played, and no node outlives its drill, whatever goes wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from attrs import frozen
 
-from securechat.drills.rig import Room
+from securechat.admin.client import AdminError, DownError
+from securechat.drills.rig import DrillError, Room
 from securechat.drills.story import NAMES, Story
+from securechat.errors import HomeError
+from securechat.home.files import cause
 
 Tell = Callable[[str], None]
+FAILURES = (DrillError, AdminError, DownError)
+"""What can go wrong in a drill."""
 
 
 @frozen
@@ -50,27 +57,59 @@ DRILLS = {
 
 
 def run(drill: Drill, tell: Tell, out: Path | None = None) -> None:
-    """Play a drill in a room of its own; DrillError if something is not as it should be."""
+    """
+    Play a drill in a room of its own; one of FAILURES if something is not as it should be.
+
+    HomeError if its evidence could not be kept; then nothing is played.
+    """
+    if out is not None:
+        _try(_transcript(drill, out))
+    with (
+        TemporaryDirectory(prefix="securechat-drill-") as folder,
+        closing(Room(Path(folder))) as room,
+    ):
+        _play(drill, room, tell, out)
+
+
+def _try(transcript: Path) -> None:
+    """Begin the transcript; HomeError if it cannot be written."""
+    try:
+        transcript.parent.mkdir(parents=True, exist_ok=True)
+        transcript.write_text("", "utf-8")
+    except OSError as problem:
+        raise HomeError(
+            f"{transcript.parent} cannot be written ({cause(problem)}); choose another --out"
+        ) from None
+
+
+def _play(drill: Drill, room: Room, tell: Tell, out: Path | None) -> None:
+    """Play it and gather its evidence; what goes wrong first is what is told as wrong."""
     lines: list[str] = []
 
     def told(line: str) -> None:
         lines.append(line)
         tell(line)
 
-    with TemporaryDirectory(prefix="securechat-drill-") as folder:
-        room = Room(Path(folder))
+    try:
+        drill.play(room, told)
+    except FAILURES:
         try:
-            drill.play(room, told)
-        finally:
-            if out is not None:
-                _gather(drill, room, lines, out)
-            room.close()
+            _gather(drill, room, lines, out)
+        except (*FAILURES, OSError) as problem:
+            tell(f"its evidence is not whole: {problem}")
+        raise
+    _gather(drill, room, lines, out)
 
 
-def _gather(drill: Drill, room: Room, lines: list[str], out: Path) -> None:
+def _transcript(drill: Drill, out: Path) -> Path:
+    return out / f"{drill.name}.txt"
+
+
+def _gather(drill: Drill, room: Room, lines: list[str], out: Path | None) -> None:
     """Write what was told, and what the nodes that still run have on record."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{drill.name}.txt").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    if out is None:
+        return
+    _transcript(drill, out).write_text("".join(f"{line}\n" for line in lines), "utf-8")
     exports = []
     for member in room.members.values():
         if member.running:

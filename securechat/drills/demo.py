@@ -11,11 +11,13 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
-from securechat.admin.client import AdminError, DownError
+from securechat.drills.catalogue import FAILURES
 from securechat.drills.rig import DrillError, Room
 from securechat.drills.story import NAMES, Story
+from securechat.home.files import cause
 
 
 def main(words: list[str] | None = None) -> int:
@@ -25,22 +27,35 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--keep", metavar="DIR", help="keep the three homes in this folder")
     options = parser.parse_args(words)
     scripted = options.script or not (sys.stdin.isatty() and sys.stdout.isatty())
-    with tempfile.TemporaryDirectory(prefix="securechat-demo-") as scratch:
-        folder = Path(options.keep).resolve() if options.keep else Path(scratch)
+    try:
+        with tempfile.TemporaryDirectory(prefix="securechat-demo-") as scratch:
+            room = Room(_folder(options.keep, scratch))
+            with closing(room):
+                return _story(room) if scripted else _by_hand(room)
+    except (*FAILURES, OSError) as problem:
+        return _failed(problem)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _folder(keep: str | None, scratch: str) -> Path:
+    """Where the homes go; DrillError unless it is a folder that is empty, or can be made."""
+    if keep is None:
+        return Path(scratch)
+    folder = Path(keep).resolve()
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            print(f"scripts/demo: {folder} is not empty; name a new folder", file=sys.stderr)
-            return 1
-        room = Room(folder)
-        try:
-            return _story(room) if scripted else _by_hand(room)
-        except (DrillError, AdminError, DownError) as problem:
-            print(f"scripts/demo: {problem}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            return 130
-        finally:
-            room.close()
+        taken = any(folder.iterdir())
+    except OSError as problem:
+        raise DrillError(f"--keep {keep}: {cause(problem)}; name a new folder") from None
+    if taken:
+        raise DrillError(f"{folder} is not empty; name a new folder")
+    return folder
+
+
+def _failed(problem: Exception) -> int:
+    print(f"scripts/demo: {problem}", file=sys.stderr)
+    return 1
 
 
 def _story(room: Room) -> int:
@@ -58,19 +73,25 @@ def _story(room: Room) -> int:
 def _by_hand(room: Room) -> int:
     ada = room.found("ada")
     room.start("ada")
-    others = threading.Thread(target=_join_others, args=(room,), daemon=True)
+    failed: list[Exception] = []
+    others = threading.Thread(target=_join_others, args=(room, failed), daemon=True)
     others.start()
     try:
-        return subprocess.call([room.python, "-m", "securechat", "--home", str(ada.home), "chat"])
+        ended = subprocess.call([room.python, "-m", "securechat", "--home", str(ada.home), "chat"])
     finally:
-        others.join(60)
+        others.join()
         print(f"to look inside: telnet 127.0.0.1 {ada.admin}  (while the demo runs)")
+    return _failed(failed[0]) if failed else ended
 
 
-def _join_others(room: Room) -> None:
-    for name in NAMES[1:]:
-        room.join(name, "ada")
-        room.start(name)
+def _join_others(room: Room, failed: list[Exception]) -> None:
+    """Beside the chat, whose screen is not ours to write on: what goes wrong is kept for its end."""
+    try:
+        for name in NAMES[1:]:
+            room.join(name, "ada")
+            room.start(name)
+    except (*FAILURES, OSError) as problem:
+        failed.append(problem)
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ class Room:
     environment: Mapping[str, str] = field(factory=dict)
     patience: float = DEADLINE
     """Seconds that the start of nodes may take; several at a time share the machine."""
+    limit: float = 120.0
+    """Seconds that one command may take."""
 
     def __getitem__(self, name: str) -> Member:
         return self.members[name]
@@ -163,15 +165,19 @@ class Room:
         done = self.run(*words, stdin=stdin)
         if done.returncode:
             said = (done.stderr or done.stdout).strip().splitlines()
-            raise DrillError(f"securechat {words[0]}: {said[-1] if said else done.returncode}")
+            raise DrillError(f"{_named(words)}: {said[-1] if said else done.returncode}")
         return done.stdout
 
     def run(self, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """One securechat command, with its output and exit status."""
-        return subprocess.run(
-            [self.python, "-m", "securechat", *words], input=stdin, capture_output=True,
-            text=True, check=False, timeout=120, env=self._environment(), cwd=self.folder,
-        )  # fmt: skip
+        """One securechat command, with its output and exit status; DrillError if it does not end."""
+        try:
+            return subprocess.run(
+                [self.python, "-m", "securechat", *words], input=stdin, capture_output=True,
+                text=True, check=False, timeout=self.limit, env=self._environment(),
+                cwd=self.folder,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise DrillError(f"{_named(words)}: no end within {self.limit:g} s") from None
 
     def found(self, founder: str, room: str = "lab") -> Member:
         """The first home: ``init``."""
@@ -232,7 +238,10 @@ class Room:
             return
         if member.running:
             member.process.send_signal(number)
-        member.process.wait(DEADLINE)
+        try:
+            member.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired:
+            raise DrillError(f"{name} does not end within {DEADLINE:g} s") from None
         member.process = None
 
     def close(self) -> None:
@@ -292,6 +301,12 @@ class Room:
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}
+
+
+def _named(words: tuple[str, ...]) -> str:
+    """A command by its verb, not by the home that stands before it."""
+    verb = words[2:3] if words[0] == "--home" else words[:1]
+    return " ".join(("securechat", *verb))
 
 
 def twistd(python: str) -> list[str]:
