@@ -74,7 +74,7 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
     verdicts = Verdicts(ledger, settings, health)
     dialing = Dialing(ledger, links, settings, rng, person.peers, own)
     dialback = DialBack(dialing, refusals, settings, rng)
-    probing = Probing(ledger, links, verdicts, health, dialing, settings, rng, counters)
+    probing = Probing(ledger, links, verdicts, health, dialing, refusals, settings, rng, counters)
     gobetween = GoBetween(ledger, links, announce, settings, counters)
     observers = Observers(ledger, links, verdicts, refusals, health, announce, settings)
     redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)

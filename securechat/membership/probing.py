@@ -28,6 +28,7 @@ from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.liveness import Sign
 from securechat.membership.messages import Ack, AskVouch, Nack, Ping
+from securechat.membership.refusals import Refusals
 from securechat.membership.roundtrips import RoundTrips
 from securechat.membership.verdict import LATE, NEVER, Seen, Verdicts
 from securechat.notices import Liveness, Via
@@ -63,6 +64,7 @@ class Probing:
     _verdicts: Verdicts
     _health: LocalHealth
     _dialing: Dialing
+    _refusals: Refusals
     _settings: Settings
     _rng: Chance
     _counters: Counter[str]
@@ -153,8 +155,16 @@ class Probing:
             sent = self._out.pop(said.author).sent
             self._owing.discard(via)
             seen = self._verdicts.seen.get(said.author)
-            if seen is None or seen.heard is None or seen.heard < sent:
-                self._verdicts.vouch(said.author, via, now)
+            if seen is not None and (seen.heard is None or seen.heard < sent):
+                self._brought(said.author, seen, via, now)
+
+    def _brought(self, member: MemberId, seen: Seen, via: MemberId, now: Instant) -> None:
+        """Word that counts: its process lives, and who was lost is dialled at once."""
+        lost = seen.state in (Liveness.SUSPECT, Liveness.UNREACHABLE)
+        self._refusals.disproved(member)
+        self._verdicts.vouch(member, via, now)
+        if lost:
+            self._dialing.wake(member, now.mono)
 
     def nacked(self, peer: MemberId, nack: Nack, now: Instant) -> None:
         """A go-between got no answer either."""

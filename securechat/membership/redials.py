@@ -46,7 +46,7 @@ class Redials:
         if failed.how is not DialOutcome.REFUSED:
             self._verdicts.note(member, now, what, "no verdict alone")
         elif not self._refusals.counts(member, said.epoch, said.boot, address):
-            why = "a refusal counts where this process was reached"
+            why = "a refusal counts where this process was reached, unless others had word since"
             self._verdicts.note(member, now, what, why)
         else:
             self._strong(member, address, what, now)

@@ -6,6 +6,9 @@ of ours reached this very process (epoch, boot id) before, and after its link en
 ends, by FIN or RST: a firewall that rejects, or an address that never worked, proves nothing.  Two
 such refusals, 0.3 T apart, make the member unreachable at once; so do one of ours and one of another
 observer.  While a go-between may still bring word of the member, they wait.
+
+Word that it brings disproves them: the process lives, so what ended its link and refuses is a firewall.
+Until its next link nothing counts there any more; if it is killed then, the suspicion finds that.
 """
 
 from __future__ import annotations
@@ -64,6 +67,13 @@ class Refusals:
         row = self._reached.get(down.peer)
         if row is not None:
             row.ended, row.first, row.twice = down.how in ENDS, None, False
+
+    def disproved(self, member: MemberId) -> None:
+        """It signed a nonce of ours after its link ended: that was not the end of its process."""
+        row = self._reached.get(member)
+        if row is not None:
+            row.ended, row.first, row.twice = False, None, False
+        self.waiting.discard(member)
 
     def dialled(self, member: MemberId, epoch: int, boot: BootId) -> bool:
         """Whether a dial of ours reached this process of the member."""

@@ -78,6 +78,19 @@ class RefusalTests(SynchronousTestCase):
         self.assertTrue(self.refusals.refused(BOB.id, 20.0))
         self.assertFalse(self.refusals.twice(BOB.id))
 
+    def test_disproved(self) -> None:
+        """Word of the process, after its link ended, voids refusals until a link comes and ends."""
+        self.refusals.refused(BOB.id, 10.0)
+        self.refusals.refused(BOB.id, 11.0)
+        self.refusals.disproved(BOB.id)
+        self.assertEqual(self.refusals.waiting, set())
+        self.assertFalse(self.refusals.first(BOB.id) or self.refusals.twice(BOB.id))
+        self.assertFalse(self.counts())
+        self.up()
+        self.down(Ending.RST)
+        self.assertTrue(self.counts())
+        self.refusals.disproved(someone("carol").id)
+
     def test_dialled(self) -> None:
         """A process was reached by a dial of ours, or only ever came to us."""
         self.assertTrue(self.refusals.dialled(BOB.id, 1, boot("a")))
