@@ -1,9 +1,9 @@
 """
 What one argument of a command may be, and how what was said becomes it.
 
-Text arguments arrive as text from a text line, and as JSON says from a JSON line: there a number is a
-number, and text where a number belongs is refused.  Integers have at most 63 bits; no argument holds
-half of a surrogate pair.
+Arguments arrive as words from a text line, and as JSON says from a JSON line: there numbers, true and
+false are native, and text where one of them belongs is refused.  Integers have at most 63 bits; no
+argument holds half of a surrogate pair.
 """
 
 from __future__ import annotations
@@ -37,6 +37,14 @@ class Kind(StrEnum):
     LIST = "list"
 
 
+NATIVE = {
+    Kind.INT: "a whole number",
+    Kind.FLOAT: "a number",
+    Kind.BOOL: "true or false",
+}
+"""The kinds that JSON has itself, and how they are called."""
+
+
 @frozen
 class Parameter:
     """One argument; bare values fill them in table order."""
@@ -52,6 +60,8 @@ class Parameter:
     high: float = MAX_INT
     only: tuple[str, ...] = ()
     """The values of the first parameter with which this one is used; empty: with all."""
+    named: bool = False
+    """Whether it is given by its name only: a bare value is never taken for it."""
 
     @property
     def is_list(self) -> bool:
@@ -82,6 +92,7 @@ class Parameter:
         how = "needed" if self.required else "optional"
         if self.only:
             how += f" with {', '.join(self.only)}"
+        how += ", only by its name" if self.named else ""
         default = "" if self.default is None else f", {self.default} if not given"
         choices = f"; one of {', '.join(self.choices)}" if self.choices else ""
         return (
@@ -89,8 +100,14 @@ class Parameter:
         )
 
 
-def convert(parameter: Parameter, raw: Any) -> Any:
-    """The argument; ValueError with words that follow the parameter's name."""
+def convert(parameter: Parameter, raw: Any, native: bool = False) -> Any:
+    """
+    The argument; ValueError with words that follow the parameter's name.
+
+    ``native``: it comes from JSON, so a number, true or false is itself and no word for it.
+    """
+    if native and isinstance(raw, str) and parameter.kind in NATIVE:
+        raise ValueError(f"must be {NATIVE[parameter.kind]} in JSON, without quotes")
     value = _CONVERTERS[parameter.kind](parameter, raw)
     if parameter.choices:
         for one in value if isinstance(value, tuple) else (value,):

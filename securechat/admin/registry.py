@@ -2,9 +2,10 @@
 The table of commands: one place from which parsing, help, the documentation and completion come.
 
 Rules of binding: named arguments first; bare values, and what stood after a colon as the last of
-them, fill the parameters left, in table order; a list takes all values that remain.  In JSON numbers
-and booleans are native, in text they are read from words.  A parameter with ``only`` belongs to some
-values of the command's first parameter (``fault drop`` has a percentage, ``fault list`` has not).
+them, fill the parameters left, in table order; a list takes all values that remain, and a parameter
+that is ``named`` takes none: the second word of a text without quotes is no nonce.  In JSON numbers and
+booleans are native, in text they are read from words.  A parameter with ``only`` belongs to some values
+of the command's first parameter (``fault drop`` has a percentage, ``fault list`` has not).
 Every parameter is in the result; one that was not given has its default.
 """
 
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from attrs import define, field, frozen
 
 from securechat.admin.grammar.values import Code, Reply, Request
-from securechat.admin.parameters import Parameter, convert
+from securechat.admin.parameters import Kind, Parameter, convert
 from securechat.errors import LocalError
 
 MAX_SHOWN = 64
@@ -114,14 +115,13 @@ class _Binding:
             if number == 0:
                 choice = taken[parameter.name]
         if values:
-            said = f"too many values; the last one may hold spaces after a colon: {_example(self)}"
-            raise RefusalError(Code.BAD_ARGUMENT, said)
+            raise RefusalError(Code.BAD_ARGUMENT, _too_many(self.command))
         return taken
 
     def _take(self, parameter: Parameter, values: list[str]) -> Any:
         if parameter.name in self._given:
             return self._given[parameter.name]
-        if not values:
+        if parameter.named or not values:
             return None
         if parameter.is_list:
             taken, values[:] = list(values), []
@@ -130,7 +130,7 @@ class _Binding:
 
     def _converted(self, parameter: Parameter, raw: Any) -> Any:
         try:
-            return convert(parameter, raw)
+            return convert(parameter, raw, self.request.native)
         except ValueError as problem:
             raise RefusalError(
                 Code.BAD_ARGUMENT, f"{parameter.name}: {problem}", argument=parameter.name
@@ -151,12 +151,17 @@ class _Binding:
             raise RefusalError(Code.BAD_ARGUMENT, said, argument=parameter.name)
 
 
-def _example(binding: _Binding) -> str:
-    names = [
-        parameter.name.upper() for parameter in binding.command.parameters if parameter.required
-    ]
-    head, tail = names[:-1], names[-1:]
-    return " ".join([binding.command.verb, *head, *(f":{name}" for name in tail)])
+def _too_many(command: Command) -> str:
+    """What to do about values that no parameter takes: mostly a text has lost its quotes."""
+    needed = [parameter for parameter in command.parameters if parameter.required]
+    if not needed or needed[-1].kind is not Kind.TEXT or needed[-1].choices:
+        taking = sum(not parameter.named for parameter in command.parameters)
+        return f"too many values; {command.verb} takes {f'at most {taking}' if taking else 'none'}"
+    begin = " ".join([command.verb, *(parameter.name.upper() for parameter in needed[:-1])])
+    what = needed[-1].name
+    return (
+        f'too many values; put the {what} in quotes, {begin} "...", or after a colon, {begin} :...'
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

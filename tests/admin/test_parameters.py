@@ -61,6 +61,9 @@ class Convert(SynchronousTestCase):
         self.assertIs(convert(flag, True), True)
         self.assertIs(convert(flag, "Off"), False)
         self.assertIs(convert(flag, "yes"), True)
+        problem = self.assertRaises(ValueError, convert, flag, "true", native=True)
+        self.assertEqual(str(problem), "must be true or false in JSON, without quotes")
+        self.assertIs(convert(flag, True, native=True), True)
         self.refused(flag, 1, "true or false")
         self.refused(flag, "maybe", "true or false")
 
@@ -102,4 +105,6 @@ class Convert(SynchronousTestCase):
         self.assertEqual(limit.documented, "`limit=` int, optional, 50 if not given. how many.")
         percent = Parameter("percent", Kind.FLOAT, required=True, only=("drop",))
         self.assertIn("needed with drop", percent.documented)
+        nonce = Parameter("nonce", Kind.ID, named=True)
+        self.assertEqual(nonce.documented, "`nonce=` id, optional, only by its name.")
         self.assertEqual(limit.described["default"], 50)

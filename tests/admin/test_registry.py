@@ -33,11 +33,13 @@ def table() -> Registry:
     registry.add(
         Command("status", answer, "who and where", level=Level.OBSERVER),
         Command("health", answer, "three answers", level=Level.NONE),
-        Command("say", answer, "posts", (Parameter("text", required=True), Parameter("nonce"))),
+        Command("say", answer, "posts", (
+            Parameter("text", required=True), Parameter("nonce", named=True),
+        )),
         Command("dm", answer, "to one", (
             Parameter("to", Kind.ID, required=True),
             Parameter("text", required=True, help="what to say"),
-            Parameter("nonce"),
+            Parameter("nonce", named=True),
         )),
         Command("messages", answer, "a page", (
             Parameter("kind", choices=("post", "dm")),
@@ -82,10 +84,28 @@ class Binding(SynchronousTestCase):
             self.assertEqual(self.bound(line), {"to": "bob", "text": "hi there", "nonce": None})
 
     def test_bare_values_follow_the_table(self) -> None:
-        """The second bare value of ``say`` is its nonce; a third has no place."""
-        self.assertEqual(self.bound("say hi c17"), {"text": "hi", "nonce": "c17"})
-        problem = self.refused("say hello dear world", 503, "say :TEXT")
-        self.assertEqual(problem.fields["usage"], "say text= [nonce=]")
+        """They fill what is not named; the first that finds no place is refused."""
+        self.assertEqual(self.bound("messages dm 5"), {"kind": "dm", "limit": 5})
+        self.refused("messages dm 5 6", 503, "too many values; messages takes at most 2")
+        self.refused("status now", 503, "too many values; status takes none")
+
+    def test_no_word_of_a_text_becomes_a_nonce(self) -> None:
+        """A text without quotes is refused, with what to do; a nonce is given by its name."""
+        self.assertEqual(self.bound("say hi nonce=c17"), {"text": "hi", "nonce": "c17"})
+        for line in ("say hello world", "say hello dear world", "say hello :dear world"):
+            problem = self.refused(line, 503, 'put the text in quotes, say "...", or after a colon')
+            self.assertEqual(problem.fields["usage"], "say text= [nonce=]")
+        self.refused("dm bob a b", 503, 'put the text in quotes, dm TO "...", or after a colon')
+
+    def test_numbers_of_json_are_native(self) -> None:
+        """In JSON a number in quotes is no number; on a text line there are only words."""
+        self.assertEqual(self.bound('{"cmd":"messages","limit":5}')["limit"], 5)
+        self.assertEqual(self.bound('messages limit="5"')["limit"], 5)
+        line = '{"cmd":"messages","limit":"5"}'
+        problem = self.refused(line, 503, "limit: must be a whole number in JSON, without quotes")
+        self.assertEqual(problem.fields["argument"], "limit")
+        line = '{"cmd":"fault","action":"drop","percent":"5"}'
+        self.refused(line, 503, "percent: must be a number in JSON, without quotes")
 
     def test_defaults(self) -> None:
         """What is not given has its default."""

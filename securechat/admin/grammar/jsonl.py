@@ -35,7 +35,7 @@ def request(line: str) -> Request:
     verb = said.pop("cmd", None)
     if not isinstance(verb, str) or not verb:
         raise GrammarError(Code.SYNTAX, 'an object needs "cmd", the name of a command', tag)
-    return Request(verb.lower(), said, tag=tag)
+    return Request(verb.lower(), said, tag=tag, native=True)
 
 
 def command(asked: Request) -> str:

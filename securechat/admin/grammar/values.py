@@ -83,6 +83,8 @@ class Request:
     values: tuple[str, ...] = ()
     rest: str | None = None
     tag: str | None = None
+    native: bool = field(default=False, eq=False)
+    """Whether the numbers and booleans among ``args`` are such: a text line has words for them."""
 
 
 @frozen
