@@ -112,12 +112,14 @@ class Contact:
     def link_down(self, down: LinkDown, now: Instant) -> list[Effect]:
         """A link ended; if it was the last, how it ended tells something."""
         link = self._links.down(down)
-        if link is None or self._links.linked(down.peer):
+        if link is None:
             return []
+        again = self._observers.link_down(down)
+        if self._links.linked(down.peer):
+            return again
         self._probing.link_down(down.peer)
         self._claims.link_down(down.peer)
         self._questions.link_down(down.peer)
-        self._observers.link_down(down.peer)
         self._refusals.link_down(down)
         self._dialback.link_down(down.peer)
         self._dialing.link_down(down.peer, now.mono)
@@ -126,7 +128,7 @@ class Contact:
         )
         if down.how not in COUNTED and not self._restart.silent:
             self._verdicts.note(down.peer, now, what, "no evidence about liveness")
-        elif not self._newest(link):
+        elif not self._ledger.newest(link):
             self._verdicts.note(down.peer, now, what, "it was a link of an earlier process")
         elif self._probing.stalled(now.mono):
             self._verdicts.note(down.peer, now, what, "read after a stall of ours")
@@ -139,9 +141,5 @@ class Contact:
     def heard(self, peer: MemberId, number: int, now: Instant) -> None:
         """Bytes of a peer, whatever they say."""
         link = self._links.get(number)
-        if link is not None and self._newest(link):
+        if link is not None and self._ledger.newest(link):
             self._verdicts.contact(peer, now)
-
-    def _newest(self, link: LinkUp) -> bool:
-        said = self._ledger.alive(link.peer)
-        return said is not None and (said.epoch, said.boot) == (link.epoch, link.boot)

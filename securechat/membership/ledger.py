@@ -14,7 +14,7 @@ from attrs import define, field
 from securechat.certificates import read_judged
 from securechat.effects import Fact, Forget, Record
 from securechat.ids import BootId, Hash, MemberId, Version
-from securechat.inputs import Instant
+from securechat.inputs import Instant, LinkUp
 from securechat.keyring import Key, Keyring
 from securechat.membership.claims import Claim, Held
 from securechat.membership.facts import (
@@ -117,6 +117,11 @@ class Ledger:
             return None
         said = held.alive.statement
         return said if isinstance(said, Alive) else None
+
+    def newest(self, link: LinkUp) -> bool:
+        """Whether a link is of its member's newest process."""
+        said = self.alive(link.peer)
+        return said is not None and (said.epoch, said.boot) == (link.epoch, link.boot)
 
     def signed(self, member: MemberId) -> Signed | None:
         """The newest Alive of a member as it was signed."""

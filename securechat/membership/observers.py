@@ -2,14 +2,19 @@
 Rows of evidence: what each observer says against others (Akka's idea; DESIGN 5).
 
 Every node owns one row: the members that it was in contact with and hears no more.  It sends the row to
-its linked peers whenever that changes, and to a peer when their link comes up; the latest replaces what
-was said before, and nobody passes on the row of somebody else.
+its linked peers whenever that changes, and to one of them when a link to it comes up or one of several
+ends; the latest replaces what was said before, and nobody passes on the row of somebody else.
+
+Two links to one peer keep no order between them, and what is written to one that ends is lost.  So of
+an observer that row counts which its newest process told on its newest link, of those on which it told
+one.
 
 A row counts while its observer is alive in our own view, directly, and healthy, and for the version of
-the subject that we hold.  It confirms a suspicion of ours and shortens its timer; it never begins one
-and never ends one.  Of a member that we still hear it makes us ask at once.  An observation against
-ourselves raises our incarnation, once for each version: that refutes the whole set of accusations.
-Whoever accuses each new version at once is refuted once in ``settings.refute_pause``, not each time.
+the subject that we hold; if it cites a later one, its observer is asked for that.  It confirms a
+suspicion of ours and shortens its timer; it never begins one and never ends one.  Of a member that we
+still hear it makes us ask at once.  An observation against ourselves raises our incarnation, once for
+each version: that refutes the whole set of accusations.  Whoever accuses each new version at once is
+refuted once in ``settings.refute_pause``, not each time.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from attrs import define, field, frozen
 
 from securechat.effects import Effect, Send
 from securechat.ids import MemberId, Version
-from securechat.inputs import Instant
+from securechat.inputs import Instant, LinkDown
 from securechat.membership.announce import Announce
 from securechat.membership.health import HEALTHY, LocalHealth
 from securechat.membership.ledger import Ledger
@@ -30,6 +35,9 @@ from securechat.membership.refusals import Refusals
 from securechat.membership.verdict import NEVER, Verdicts
 from securechat.notices import Liveness, Via
 from securechat.settings import Settings
+
+CITED = 8
+"""Members of one row of which a later version is asked for; digests mend the rest."""
 
 
 @frozen
@@ -51,8 +59,13 @@ class Observers:
     _health: LocalHealth
     _announce: Announce
     _settings: Settings
-    _rows: dict[MemberId, Row] = field(factory=dict, init=False)
+    _rows: dict[MemberId, dict[int, Row]] = field(factory=dict, init=False)
+    """What each peer told last on each of its links."""
     _sent: Rows = field(default=Rows(0), init=False)
+    _apart: bool = field(default=False, init=False)
+    """Whether a peer was told another row than all were told last."""
+    _cited: dict[tuple[MemberId, MemberId], Version] = field(factory=dict, init=False)
+    """Up to which version each (observer, subject) was asked for."""
     _asked: dict[tuple[MemberId, MemberId], float] = field(factory=dict, init=False)
     """When each (observer, subject) made us ask last."""
     _accused: Version | None = field(default=None, init=False)
@@ -64,19 +77,24 @@ class Observers:
 
     def settle(self) -> list[Effect]:
         """Our row, to every linked peer, if it changed."""
-        if not self._verdicts.accuses and not self._sent.rows:
+        if not self._verdicts.accuses and not self._sent.rows and not self._apart:
             return []
         row = self._own()
-        same = row.rows == self._sent.rows
+        same = row.rows == self._sent.rows and not self._apart
         if same and (row.health <= HEALTHY) == (self._sent.health <= HEALTHY):
             return []
-        self._sent = row
+        self._sent, self._apart = row, False
         return [Send(peer, row) for peer in self._links.peers]
 
     def link_up(self, peer: MemberId) -> list[Effect]:
-        """What we hold against others and, from before this link, against the peer itself."""
+        """
+        What we hold against others and, from before this link, against the peer itself.
+
+        Nothing is said too: what an earlier link brought counts until then.
+        """
         row = self._own()
-        return [Send(peer, row)] if row.rows else []
+        self._apart |= row.rows != self._sent.rows
+        return [Send(peer, row)]
 
     def _own(self) -> Rows:
         return Rows(self._health.told, tuple(self._observations())[:MAX_ROWS])
@@ -96,19 +114,19 @@ class Observers:
 
     # Those of others.
 
-    def told(self, peer: MemberId, rows: Rows, now: Instant) -> tuple[MemberId, ...]:
+    def told(self, peer: MemberId, number: int, rows: Rows, now: Instant) -> tuple[MemberId, ...]:
         """
         A peer's row; the members of it that we still hear, and should ask now.
 
         Each is asked once in a period for one observer, however often that one tells its row.
         """
-        self._rows[peer] = Row(rows.health, {row.subject: row for row in rows.rows})
+        late = self._keep(peer, number, rows)
         ask = []
         for row in rows.rows:
             seen = self._verdicts.seen.get(row.subject)
             if seen is None or row.subject == peer:
                 continue
-            why = self._void(peer, row)
+            why = self._void(peer, rows.health, row) or late
             what = f"{row.state} for it"
             if why:
                 self._verdicts.note(row.subject, now, what, why, peer)
@@ -123,6 +141,27 @@ class Observers:
             else:
                 self._verdicts.confirm(row.subject, peer, now, what)
         return tuple(ask)
+
+    def _keep(self, peer: MemberId, number: int, rows: Rows) -> str:
+        """Why this is not the row that counts of this peer, if it is not."""
+        if self._links.get(number) is None:
+            return "its link has ended"
+        said = Row(rows.health, {row.subject: row for row in rows.rows})
+        self._rows.setdefault(peer, {})[number] = said
+        return "" if self._row(peer) is said else "a newer link of its observer says what counts"
+
+    def newer(self, peer: MemberId, rows: Rows) -> tuple[MemberId, ...]:
+        """The members of which a peer cites a later version than we hold, each version once."""
+        found: list[MemberId] = []
+        for row in rows.rows:
+            held = self._ledger.version(row.subject)
+            before = self._cited.get((peer, row.subject), held)
+            if held is None or before is None or row.version <= max(held, before):
+                continue
+            if len(found) < CITED:
+                self._cited[peer, row.subject] = row.version
+                found.append(row.subject)
+        return tuple(found)
 
     def accused(self, rows: Rows, now: Instant) -> list[Effect]:
         """Whether somebody holds something against us, as we are now."""
@@ -145,31 +184,48 @@ class Observers:
 
     def confirming(self, member: MemberId) -> frozenset[MemberId]:
         """The observers whose rows count against this member now."""
-        return frozenset(
-            peer
-            for peer, row in self._rows.items()
-            if member in row.against and not self._void(peer, row.against[member])
-        )
+        return frozenset(peer for peer, _ in self._against(member))
 
     def refused(self, member: MemberId) -> bool:
         """Whether a redial of another observer was refused, too."""
-        return any(self._rows[peer].against[member].refused for peer in self.confirming(member))
+        return any(row.refused for _, row in self._against(member))
 
-    def _void(self, peer: MemberId, row: Observation) -> str:
+    def _against(self, member: MemberId) -> Iterator[tuple[MemberId, Observation]]:
+        for peer in self._rows:
+            said = self._row(peer)
+            row = said.against.get(member) if said is not None else None
+            if said is not None and row is not None and not self._void(peer, said.health, row):
+                yield peer, row
+
+    def _row(self, peer: MemberId) -> Row | None:
+        """What the newest process of a peer told on its newest link, of those on which it told any."""
+        said = self._rows[peer]
+        links = [link for link in self._links.of(peer) if self._ledger.newest(link)]
+        told = [said[link.link] for link in links if link.link in said]
+        return told[-1] if told else None
+
+    def _void(self, peer: MemberId, health: int, row: Observation) -> str:
         """Why an observation does not count; empty if it does."""
         observer = self._verdicts.seen.get(peer)
         if observer is None or observer.state is not Liveness.ALIVE:
             return "its observer is not alive"
         if observer.via is not Via.DIRECT:
             return "its observer is not heard directly"
-        if self._rows[peer].health > HEALTHY:
+        if health > HEALTHY:
             return "its observer is not healthy"
         if row.version != self._ledger.version(row.subject):
             return "of another version than the one that is held"
         return ""
 
-    def link_down(self, peer: MemberId) -> None:
-        """Its last link ended: it says all of it again on the next."""
+    def link_down(self, down: LinkDown) -> list[Effect]:
+        """A link ended: what was on its way may be lost, so it is said again on the next."""
+        peer = down.peer
+        self._rows.get(peer, {}).pop(down.link, None)
+        if self._links.linked(peer):
+            return self.link_up(peer)
         self._rows.pop(peer, None)
         for asked in [asked for asked in self._asked if asked[0] == peer]:
             del self._asked[asked]
+        for cited in [cited for cited in self._cited if cited[0] == peer]:
+            del self._cited[cited]
+        return []

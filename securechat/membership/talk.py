@@ -9,7 +9,6 @@ from __future__ import annotations
 from attrs import define
 
 from securechat.effects import Answer, Effect, Notify, Send
-from securechat.ids import MemberId
 from securechat.inputs import Instant, Received, Refused
 from securechat.membership.announce import Announce
 from securechat.membership.claims import Claim
@@ -102,7 +101,7 @@ class Talk:
             self._probing.nacked(peer, message, now)
             self._redials.weigh(now)
         elif isinstance(message, Rows):
-            return self._rows(peer, message, now)
+            return self._rows(received, message, now)
         return []
 
     def _vouched(self, received: Received, now: Instant) -> list[Effect]:
@@ -115,12 +114,14 @@ class Talk:
         self._probing.vouched(admitted, received.peer, now)
         return []
 
-    def _rows(self, peer: MemberId, rows: Rows, now: Instant) -> list[Effect]:
+    def _rows(self, received: Received, rows: Rows, now: Instant) -> list[Effect]:
         """What a peer holds against others, and perhaps against us."""
+        peer = received.peer
         effects = self._observers.accused(rows, now)
-        for member in self._observers.told(peer, rows, now):
+        for member in self._observers.told(peer, received.link, rows, now):
             effects += self._probing.probe(member, now)
         self._redials.weigh(now)
+        effects += self._questions.ask_for(peer, self._observers.newer(peer, rows), now)
         return effects
 
     def _pinged(self, received: Received, ping: Ping, now: Instant) -> list[Effect]:

@@ -5,10 +5,19 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Effect
-from securechat.inputs import DialOutcome, Ending
-from securechat.membership.messages import Ack, AskVouch, Claims, Nack, Observation, Ping, Rows
+from securechat.inputs import DialOutcome, Ending, LinkDown, LinkUp
+from securechat.membership.messages import (
+    Ack,
+    AskClaims,
+    AskVouch,
+    Claims,
+    Nack,
+    Observation,
+    Ping,
+    Rows,
+)
 from securechat.notices import Liveness
-from tests.membership.bench import Bench, Someone, hangups, sends, someone
+from tests.membership.bench import Bench, Someone, boot, hangups, sends, someone
 
 ADA, BOB, CAROL, DAVE = (someone(name) for name in ("ada", "bob", "carol", "dave"))
 PLACE = "10.0.0.4:7400"
@@ -55,9 +64,9 @@ class Room(SynchronousTestCase):
                 effects += self.bench.receive(peer, Nack(ask.subject, ask.nonce), number)
         return effects
 
-    def row(self, who: Someone, *rows: Observation, health: int = 0) -> list[Effect]:
-        """A member tells its row."""
-        return self.bench.receive(who, Rows(health, rows), self.links[who])
+    def row(self, who: Someone, *rows: Observation, health: int = 0, on: int = 0) -> list[Effect]:
+        """A member tells its row, on its only link or on this one."""
+        return self.bench.receive(who, Rows(health, rows), on or self.links[who])
 
     def confirmed(self, who: Someone) -> int:
         """How many confirm a suspicion."""
@@ -100,9 +109,95 @@ class OursTests(Room):
         """A room that is well sends no rows at all."""
         self.assertEqual(sends(self.wait(30), Rows), [])
 
+    def test_nothing_is_said_too(self) -> None:
+        """On a new link it is said that nothing is held any more; so it is when one of two ends."""
+        self.bench.effects.clear()
+        second = self.bench.link(DAVE)
+        self.assertEqual(sends(self.bench.effects, Rows, DAVE), [Rows(0)])
+        effects = self.bench.cut(DAVE, second, Ending.BOOKKEEPING, linked=True)
+        self.assertEqual(sends(effects, Rows), [Rows(0)])
+
+    def test_taken_back_at_once(self) -> None:
+        """What a new link is told and is not so any more at the end of that turn is taken back."""
+        bench, core = self.bench, self.bench.core
+        down = LinkDown(DAVE.id, self.links[DAVE], Ending.FIN, "", None, False)
+        turn = bench.absorb(core.link_down(down, bench.now))
+        for number, who in ((70, CAROL), (71, DAVE)):
+            link = LinkUp(
+                who.id, number, 1, boot("a"), PLACE, PLACE, "10.0.0.1:5000", who.alive(), None
+            )
+            turn += bench.absorb(core.link_up(link, bench.now))
+        turn += bench.absorb(core.settle(bench.now))
+        self.assertEqual(sends(turn, Rows, CAROL), [Rows(0, (against(DAVE),)), Rows(0)])
+
 
 class TheirsTests(Room):
     """The rows that others tell."""
+
+    def test_an_older_link(self) -> None:
+        """What comes late on the older of two links does not replace what the newer one brought."""
+        self.lose(DAVE)
+        self.wait(0.5)
+        older, newer = self.links[CAROL], self.bench.link(CAROL, dialled=PLACE)
+        for nacked in (CAROL, BOB):
+            self.bench.core._parts.verdicts.seen[DAVE.id].nacked.discard(nacked.id)
+        self.row(CAROL, on=newer)
+        self.row(CAROL, against(DAVE, refused=True), on=older)
+        self.assertEqual(self.confirmed(DAVE), 0)
+        self.bench.dial_failed(DAVE, PLACE, DialOutcome.REFUSED)
+        self.assertIs(self.bench.state(DAVE), Liveness.SUSPECT)
+        self.row(CAROL, against(DAVE), on=newer)
+        self.assertEqual(self.confirmed(DAVE), 1)
+
+    def test_the_link_that_stays(self) -> None:
+        """Where the newer of two links ends, the row on the older one counts again."""
+        self.mute |= {BOB, CAROL}
+        self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+        newer = self.bench.link(CAROL, dialled=PLACE)
+        self.row(CAROL, against(DAVE))
+        self.assertEqual(self.confirmed(DAVE), 1)
+        self.row(CAROL, on=newer)
+        self.assertEqual(self.confirmed(DAVE), 0)
+        self.bench.cut(CAROL, newer, Ending.BOOKKEEPING, linked=True)
+        self.assertEqual(self.confirmed(DAVE), 1)
+        self.row(CAROL)
+        self.assertEqual(self.confirmed(DAVE), 0)
+
+    def test_an_earlier_process(self) -> None:
+        """What a link of an observer's earlier process brings counts no more than that process."""
+        self.mute |= {BOB, CAROL}
+        self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+        self.bench.link(CAROL, CAROL.alive(2, 0, "b"))
+        self.row(CAROL, against(DAVE))
+        self.assertEqual(self.confirmed(DAVE), 0)
+
+    def test_a_later_version(self) -> None:
+        """Who cites a later version than is held is asked for it, once, and then it counts."""
+        self.mute |= {BOB, CAROL}
+        self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+        effects = self.row(BOB, against(DAVE, incarnation=3), against(someone("eve")))
+        ask = AskClaims(DAVE.id, DAVE.id)
+        self.assertEqual(sends(effects, AskClaims), [ask])
+        self.assertEqual(sends(self.row(BOB, against(DAVE, incarnation=3)), AskClaims), [])
+        self.assertEqual(self.confirmed(DAVE), 0)
+        self.bench.receive(BOB, Claims((DAVE.alive(1, 3).signed,)), self.links[BOB])
+        self.assertEqual(self.confirmed(DAVE), 1)
+        self.mute.clear()
+        self.wait(3)
+        for incarnation in (2, 3):
+            self.assertEqual(
+                sends(self.row(BOB, against(DAVE, incarnation=incarnation)), AskClaims), []
+            )
+        (again,) = sends(self.row(BOB, against(DAVE, incarnation=4)), AskClaims)
+        self.assertEqual(again, ask)
+
+    def test_many_later_versions(self) -> None:
+        """Of one row that cites later versions of many, few are asked for."""
+        crowd = [someone(f"peer{number}") for number in range(20)]
+        claims = Claims(tuple(who.alive().signed for who in crowd))
+        self.bench.receive(BOB, claims, self.links[BOB])
+        effects = self.row(BOB, *(against(who, incarnation=9) for who in crowd))
+        self.assertEqual(len(sends(effects, AskClaims)), 8)
 
     def test_no_row_begins_a_suspicion(self) -> None:
         """A member that we hear stays alive, whoever accuses it; it is asked at once."""
