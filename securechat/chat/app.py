@@ -44,13 +44,19 @@ LOG = "chat.log"
 REDRAW_S = 0.02
 
 
-def run_chat(home: Path, plain: bool = False, theme: str | None = None) -> int:
-    """Run the client against the node of a home until the person leaves."""
+def run_chat(
+    home: Path,
+    plain: bool = False,
+    theme: str | None = None,
+    command: Callable[[str], str] = "securechat {}".format,
+) -> int:
+    """Run the client against the node of a home, for which ``command`` writes a command, to its end."""
     from twisted.internet import reactor as installed
 
     reactor = cast(Any, installed)
     if not plain and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("securechat: the chat needs a terminal; without one: chat --plain", file=sys.stderr)
+        other = command("chat --plain")
+        print(f"securechat: the chat needs a terminal; without one: {other}", file=sys.stderr)
         return 2
     log_file = _log_to(home)
     try:
@@ -61,7 +67,8 @@ def run_chat(home: Path, plain: bool = False, theme: str | None = None) -> int:
         session.asker = client
         desk = Desk(session.model, clock.minute)
         if plain:
-            return plain_client.run(reactor, client, session, desk, clock)
+            start = command("up")
+            return plain_client.run(reactor, client, session, desk, clock, start)
         return Program(reactor, client, session, desk, clock).run(theme)
     finally:
         log_file.close()

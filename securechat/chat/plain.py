@@ -113,6 +113,8 @@ class Program:
     session: Session
     desk: Desk
     printer: Printer
+    start: str
+    """The command that starts the node."""
     waiting: list[str] = field(factory=list)
     ended: bool = False
     refused: int = 0
@@ -163,7 +165,7 @@ class Program:
         if self.desk.state.contact.ever:
             self.session.down(why, retry_in)
             return
-        print(f"{why}; start it with: securechat up", file=sys.stderr)
+        print(f"securechat: {why}; start it with: {self.start}", file=sys.stderr)
         self.status = NOT_RUNNING
         self.tell(Tell.QUIT)
 
@@ -175,10 +177,12 @@ class Program:
             self.reactor.callLater(0, self.reactor.stop)
 
 
-def run(reactor: Any, client: AdminClient, session: Session, desk: Desk, clock: Clock) -> int:
+def run(
+    reactor: Any, client: AdminClient, session: Session, desk: Desk, clock: Clock, start: str
+) -> int:
     """Until the end of input, or /quit; 3 if the node was not running."""
     printer = Printer(desk.state, clock, lambda line: print(line, flush=True))
-    program = Program(reactor, client, session, desk, printer)
+    program = Program(reactor, client, session, desk, printer, start)
     session.changed, session.tell, session.missed = program.changed, program.tell, program.missed
     ticking = LoopingCall(session.tick)
     ticking.clock = reactor

@@ -7,6 +7,7 @@ ready, ``status`` with 1 when its journal cannot be written.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,20 +97,22 @@ def messages(
     """The transcript: posts, direct messages, and gaps at their place."""
     if before is not None and after is not None:
         raise click.UsageError("--before and --after exclude each other")
-    args = {"kind": kind, "with": with_, "before": before, "after": after, "limit": limit}
-    answer(where, as_json, _paged(after is not None), "messages", **args)
+    chosen = {"kind": kind, "with": with_, "limit": limit}
+    words = "".join(f" --{key} {shlex.quote(str(value))}" for key, value in chosen.items() if value)
+    reading = _paged(where.command(f"messages{words}"), after is not None)
+    answer(where, as_json, reading, "messages", **chosen, before=before, after=after)
 
 
-def _paged(forward: bool) -> Reading:
-    """The transcript, and the option that shows the rest in the same direction."""
+def _paged(again: str, forward: bool) -> Reading:
+    """The transcript, and the command that shows the rest in the same direction."""
 
     def reading(reply: Mapping[str, Any]) -> list[str]:
         lines = readings.messages(reply)
         ids = [word(item["id"]) for item in reply["items"] if item.get("id")]
         if reply.get("more") and ids:
             if forward:
-                return [*lines, f"-- more: securechat messages --after {ids[-1]} --"]
-            return [f"-- more: securechat messages --before {ids[0]} --", *lines]
+                return [*lines, f"-- more: {again} --after {ids[-1]} --"]
+            return [f"-- more: {again} --before {ids[0]} --", *lines]
         return lines
 
     return reading

@@ -8,6 +8,8 @@ one object on one line, refusals too.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -41,13 +43,17 @@ USAGE_CODES = frozenset(
     {Code.SYNTAX, Code.TOO_LONG, Code.UNKNOWN_VERB, Code.BAD_ARGUMENT, Code.MISSING_ARGUMENT}
 )
 NEXT = {
-    int(Code.NOT_READY): "try again; the state: securechat status",
+    int(Code.NOT_READY): "try again; the state: {status}",
     int(Code.SLOW_DOWN): "wait a moment and try again",
-    int(Code.CURSOR_GONE): "begin anew, without --from",
+    int(Code.CURSOR_GONE): "begin anew, without --from: {watch}",
     int(Code.LEVEL_TOO_LOW): "this needs the owner's own access",
     int(Code.INTERNAL): "please report it",
 }
-"""What to do about a refusal whose text does not say it."""
+"""What to do about a refusal whose text does not say it; commands stand for themselves."""
+POINTER = re.compile(r"\bsee: (?P<verb>[a-z]+)(?: (?P<what>.+))?$")
+"""How the port names one of its commands at the end of a refusal; ours are called the same."""
+SNAPSHOT = "; take a snapshot"
+"""What a program does about a cursor that is gone; a person watches anew."""
 
 
 class Ended(click.ClickException):
@@ -96,21 +102,32 @@ def asking(where: Where, as_json: bool = False) -> Iterator[BlockingClient]:
     except AdminError as problem:
         if as_json:
             show_json(problem.reply)
-        raise refusal(problem) from None
+        raise refusal(where, problem) from None
     except (DownError, ConversationError) as problem:
         look = where.command("status")
         raise Ended(f"{problem}; the answer is unknown; see: {look}", Status.UNKNOWN) from None
 
 
-def refusal(problem: AdminError) -> Ended:
+def refusal(where: Where, problem: AdminError) -> Ended:
     """How a refused command ends."""
-    text = problem.text.rstrip(".")
+    text = _in_our_words(where, problem.text.rstrip("."))
     if problem.candidates:
         text += f"; one of: {', '.join(problem.candidates)}"
     elif problem.code in NEXT:
-        text += f"; {NEXT[problem.code]}"
+        commands = {verb: where.command(verb) for verb in ("status", "watch")}
+        text += f"; {NEXT[problem.code].format(**commands)}"
     status = Status.USAGE if problem.code in USAGE_CODES else Status.PROBLEM
     return Ended(text, status)
+
+
+def _in_our_words(where: Where, text: str) -> str:
+    """A refusal of the port, the command that it points to as a person would type it here."""
+
+    def ours(found: re.Match[str]) -> str:
+        words = (found["verb"], *((shlex.quote(found["what"]),) if found["what"] else ()))
+        return f"see: {where.command(' '.join(words))}"
+
+    return POINTER.sub(ours, text.removesuffix(SNAPSHOT))
 
 
 def ask(where: Where, cmd: str, as_json: bool = False, **args: Any) -> Fields:

@@ -26,7 +26,7 @@ import click
 import securechat
 from securechat.cli.where import Where, printable
 from securechat.errors import SecurechatError
-from securechat.home.files import cause
+from securechat.home.files import advised, cause
 from securechat.home.places import default_home
 
 PROBLEM = 1
@@ -137,9 +137,8 @@ def _judged(problem: Exception) -> tuple[str, int]:
     if isinstance(problem, SecurechatError):
         return str(problem), PROBLEM
     if isinstance(problem, OSError):
-        return f"{problem.filename}: {cause(problem)}" if problem.filename else cause(
-            problem
-        ), PROBLEM
+        name = problem.filename
+        return advised(name, problem) if name else cause(problem), PROBLEM
     kind = type(problem).__name__
     return (
         f"a mistake of ours ({kind}: {problem}); {DEBUG}=1 shows where; please report it",

@@ -10,6 +10,7 @@ Dates of the certificate are not judged: a receipt does not grow stale (DESIGN 4
 from __future__ import annotations
 
 import json
+import shlex
 import ssl
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -24,7 +25,8 @@ from securechat.cli.asking import Ended, Status, ask, json_option, show_json
 from securechat.cli.where import Where, grouped, hand_over, pass_where
 from securechat.errors import HomeError, RemoteError
 from securechat.home.files import read_given
-from securechat.home.identity import load_room
+from securechat.home.identity import load_member, load_room
+from securechat.home.places import ROOM_CERTIFICATE
 from securechat.messaging.statements import Receipt
 from securechat.objects import Purpose, Signed
 from securechat.signing import verify as holds
@@ -102,6 +104,10 @@ def read_proof(content: bytes, room_der: bytes) -> Proof:
 def room_of(where: Where, path: str | None) -> bytes:
     """The room's certificate (DER): of the home, or of a file of any mode."""
     if path is None:
+        if not (where.home / ROOM_CERTIFICATE).exists():
+            raise HomeError(
+                f"there is no {ROOM_CERTIFICATE} in {where.home}; name the room's with --room CERT"
+            )
         return load_room(where.home).der
     content = read_given(Path(path))
     try:
@@ -129,7 +135,7 @@ def receipt(where: Where, message: str, member: str | None, out: str | None, as_
         if out is not None:
             hand_over(proof.file(), out)
     elif not hand_over(proof.file(), out):
-        click.echo(f"{out}: check it with: securechat verify {out}")
+        click.echo(f"{out}: check it with: {where.command(f'verify {shlex.quote(str(out))}')}")
 
 
 @click.command()
@@ -146,13 +152,26 @@ def verify(where: Where, file: str, room: str | None, as_json: bool) -> None:
     except RemoteError as problem:
         raise Ended(f"{file} proves nothing: {problem}", Status.PROBLEM) from None
     if as_json:
-        show_json({"genuine": True, **proof.words()})
+        show_json({"genuine": True, **proof.words(), "id": _shown(where, proof)})
         return
     who = f"{proof.recipient.name} ({proof.recipient.member})"
     click.echo(f"genuine: the node of {who} had stored the message by {time_of(proof.receipt.at)}")
-    click.echo(f"message  {proof.receipt.id}")
+    shown = _shown(where, proof)
+    unnamed = f"{proof.receipt.id}  (by its sender's id: the file does not hold the name)"
+    click.echo(f"message  {shown or unnamed}")
     click.echo(f"hash     {proof.receipt.hash.hex()}")
     click.echo(f"room     {grouped(proof.room)}")
+
+
+def _shown(where: Where, proof: Proof) -> str | None:
+    """The id for people; None if its sender, whose name no receipt holds, is not this home's own."""
+    try:
+        own, room = load_member(where.home)
+    except HomeError:
+        return None
+    if (room.room, own.member) != (proof.room, proof.receipt.sender):
+        return None
+    return proof.receipt.id.shown(own.name)
 
 
 COMMANDS: dict[str, click.Command] = {"receipt": receipt, "verify": verify}

@@ -176,8 +176,8 @@ def explain(reply: Fields) -> list[str]:
     """The causal story, oldest first."""
     lines = [word(reply.get("summary")), ""]
     for item in reply["items"]:
-        said = f"{word(item.get('at'))}  turn {word(item.get('turn'))}  {word(item.get('what'))}"
-        lines.append(said)
+        turn = "" if item.get("turn") is None else f"turn {word(item['turn'])}  "
+        lines.append(f"{word(item.get('at'))}  {turn}{word(item.get('what'))}")
         for key in ("evidence", "cause"):
             if item.get(key):
                 lines.append(f"{'':19}  {key}: {word(item[key])}")

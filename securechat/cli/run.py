@@ -113,7 +113,7 @@ def chat(where: Where, plain: bool) -> int | None:
     check_complete(where.home)
     from securechat.chat.app import run_chat
 
-    return run_chat(where.home, plain)
+    return run_chat(where.home, plain, command=where.command)
 
 
 COMMANDS: dict[str, click.Command] = {"up": up, "chat": chat}

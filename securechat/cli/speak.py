@@ -15,9 +15,19 @@ from typing import Any
 import click
 
 from securechat.admin.blocking import BlockingClient
-from securechat.admin.client import DownError
+from securechat.admin.client import AdminError, DownError
 from securechat.admin.grammar.values import Code
-from securechat.cli.asking import Ended, Fields, Status, ask, asking, json_option, show, show_json
+from securechat.cli.asking import (
+    Ended,
+    Fields,
+    Status,
+    ask,
+    asking,
+    json_option,
+    refusal,
+    show,
+    show_json,
+)
 from securechat.cli.shown import word
 from securechat.cli.where import Where, pass_where
 from securechat.settings import MAX_TEXT
@@ -32,14 +42,25 @@ nonce_option = click.option(
 )
 
 
-def _text(words: tuple[str, ...]) -> str:
+def _text(where: Where, words: tuple[str, ...], as_json: bool) -> str:
     """The words as one text; ``-`` alone is standard input without its last line break."""
     text = " ".join(words)
     if words == (STDIN,):
         text = sys.stdin.read(MAX_TEXT + 2).removesuffix("\n")
     if not text:
         raise click.UsageError("there is nothing to say")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+        raise _too_long(where, as_json)
     return text
+
+
+def _too_long(where: Where, as_json: bool) -> Ended:
+    """As the node would refuse it, without a word on how much of it was read."""
+    said = f"too long: a text has at most {MAX_TEXT} bytes; say it in parts"
+    problem = AdminError({"code": int(Code.TOO_LONG), "text": said})
+    if as_json:
+        show_json(problem.reply)
+    return refusal(where, problem)
 
 
 def speak(where: Where, cmd: str, as_json: bool, nonce: str | None, **args: Any) -> Fields:
@@ -81,7 +102,7 @@ def _asked(node: BlockingClient, cmd: str, **args: Any) -> Fields:
 @pass_where
 def say(where: Where, text: tuple[str, ...], nonce: str | None, as_json: bool) -> None:
     """Post TEXT to the room; - reads it from standard input."""
-    reply = speak(where, "say", as_json, nonce, text=_text(text))
+    reply = speak(where, "say", as_json, nonce, text=_text(where, text, as_json))
     if as_json:
         show_json(reply)
     else:
@@ -115,7 +136,7 @@ def dm(
     as_json: bool,
 ) -> int:
     """Send TEXT to the member NAME alone; - reads it from standard input."""
-    reply = speak(where, "dm", as_json, nonce, to=name, text=_text(text))
+    reply = speak(where, "dm", as_json, nonce, to=name, text=_text(where, text, as_json))
     row: Fields = {}
     if wait is not None:
         row = _awaited(where, str(reply["id"]), wait)

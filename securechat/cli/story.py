@@ -1,20 +1,21 @@
 """
 ``export`` and ``trace``: a node's turn records as JSON lines, and several exports as one story.
 
-Records hold no message text.  An export is asked for in pages, oldest first; ``trace`` trusts no clock
-and ends with 1 if the exports contradict each other.
+Records hold no message text.  An export is asked for in pages, oldest first; with ``--json`` it is one
+object, as the node's reply would be.  ``trace`` trusts no clock and ends with 1 if the exports
+contradict each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 
-from securechat.cli.asking import Ended, Status, asking
+from securechat.cli.asking import Ended, Fields, Status, asking, json_option, show_json
 from securechat.cli.where import Where, hand_over, pass_where
 from securechat.errors import RemoteError
 from securechat.home.files import naming
@@ -26,17 +27,22 @@ PAGE = 1000
 BEGINNING = -1
 
 
-def exported(where: Where) -> Iterator[str]:
-    """The lines of this node's export."""
-    with asking(where) as node:
+def exported(where: Where, as_json: bool = False) -> Fields:
+    """The reply to ``records`` with every record there is."""
+    items: list[Fields] = []
+    with asking(where, as_json) as node:
         after = BEGINNING
         while True:
             reply = node.request("records", last=PAGE, after=after)
             if not reply["items"]:
-                return
-            for item in reply["items"]:
-                after = item["turn"]
-                yield export_line(str(reply["name"]), str(reply["id"]), _record(item))
+                return {**reply, "items": items}
+            items += reply["items"]
+            after = items[-1]["turn"]
+
+
+def _lines(reply: Fields) -> list[str]:
+    name, member = str(reply["name"]), str(reply["id"])
+    return [export_line(name, member, _record(item)) for item in reply["items"]]
 
 
 def _record(item: dict[str, Any]) -> TurnRecord:
@@ -48,12 +54,20 @@ def _record(item: dict[str, Any]) -> TurnRecord:
 
 @click.command()
 @click.option("--out", metavar="FILE", help="Write there, not to standard output.")
+@json_option
 @pass_where
-def export(where: Where, out: str | None) -> None:
+def export(where: Where, out: str | None, as_json: bool) -> None:
     """This node's turn records as JSON lines: what happened and why, without any text."""
-    lines = list(exported(where))
-    if not hand_over("".join(f"{line}\n" for line in lines), out):
-        click.echo(f"{out}: {len(lines)} turns; to see them: securechat trace {out}")
+    reply = exported(where, as_json)
+    lines = _lines(reply)
+    if as_json:
+        show_json(reply)
+        if out is not None:
+            hand_over("".join(f"{line}\n" for line in lines), out)
+    elif not hand_over("".join(f"{line}\n" for line in lines), out):
+        click.echo(
+            f"{out}: {len(lines)} turns; to see them: securechat trace {shlex.quote(str(out))}"
+        )
 
 
 FORMS = {"text": as_text, "mermaid": as_mermaid, "json": as_json}

@@ -6,7 +6,6 @@ Also what every command prints by: one printable line for a problem, ids in grou
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from attrs import frozen
 from securechat.errors import HomeError
 from securechat.home.files import MAX_FILE, read_given, write_given
 from securechat.home.passphrase import STDIN, read_passphrase
-from securechat.home.places import IDENTITY_KEY, default_home
+from securechat.home.places import IDENTITY_KEY, command
 
 GROUP = 4
 
@@ -38,9 +37,7 @@ class Where:
 
     def command(self, words: str) -> str:
         """A command as the person would type it for this home."""
-        if self.home == default_home():
-            return f"securechat {words}"
-        return f"securechat --home {shlex.quote(str(self.home))} {words}"
+        return command(self.home, words)
 
     def read(self, source: str) -> str:
         """The text of FILE, or of standard input."""

@@ -20,7 +20,6 @@ from securechat.admin.client import AdminError, DownError
 from securechat.drills.rig import DrillError, Room
 from securechat.drills.story import NAMES, Story
 from securechat.errors import HomeError
-from securechat.home.files import cause
 
 Tell = Callable[[str], None]
 FAILURES = (DrillError, AdminError, DownError)
@@ -78,7 +77,7 @@ def _try(transcript: Path) -> None:
         transcript.write_text("", "utf-8")
     except OSError as problem:
         raise HomeError(
-            f"{transcript.parent} cannot be written ({cause(problem)}); choose another --out"
+            f"{transcript.parent} cannot be written ({problem.strerror}); choose another --out"
         ) from None
 
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from securechat.drills.catalogue import FAILURES
 from securechat.drills.rig import DrillError, Room
 from securechat.drills.story import NAMES, Story
-from securechat.home.files import cause
 
 
 def main(words: list[str] | None = None) -> int:
@@ -47,7 +46,7 @@ def _folder(keep: str | None, scratch: str) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         taken = any(folder.iterdir())
     except OSError as problem:
-        raise DrillError(f"--keep {keep}: {cause(problem)}; name a new folder") from None
+        raise DrillError(f"--keep {keep}: {problem.strerror}; name a new folder") from None
     if taken:
         raise DrillError(f"{folder} is not empty; name a new folder")
     return folder

@@ -105,11 +105,26 @@ def _told(value: Any) -> str:
     return str(value)
 
 
+class OneOfList(ValueError):  # noqa: N818 - which one, not what
+    """The address of a list that cannot be, and why."""
+
+    def __init__(self, value: Any, why: str) -> None:
+        super().__init__(why)
+        self.value = value
+
+
+def _each(take_one: Callable[[Any], str], value: Any) -> str:
+    try:
+        return take_one(value)
+    except ValueError as problem:
+        raise OneOfList(value, str(problem)) from None
+
+
 def _list_of(take_one: Callable[[Any], str], most: int) -> Callable[[Any], tuple[str, ...]]:
     def take(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or len(value) > most:
             raise ValueError
-        return tuple(take_one(each) for each in value)
+        return tuple(_each(take_one, each) for each in value)
 
     return take
 
@@ -208,7 +223,10 @@ def check_value(name: str, value: Any) -> Any:
         return key.take(value)
     except ValueError as problem:
         because = f" ({problem})" if str(problem) else ""
-        raise ValueError(f"{_shown(value)} cannot be: {key.allowed} is wanted{because}") from None
+        wrong, allowed = value, key.allowed
+        if isinstance(problem, OneOfList):
+            wrong, allowed = problem.value, ADDRESS
+        raise ValueError(f"{_shown(wrong)} cannot be: {allowed} is wanted{because}") from None
 
 
 def parse_config(content: bytes) -> Config:
@@ -284,7 +302,7 @@ def _taken(key: Key, value: Any) -> Any:
 
 
 def _shown(value: Any) -> str:
-    shown = ascii(value)
+    shown = ascii(list(value) if isinstance(value, tuple) else value)
     return shown if len(shown) <= 60 else f"{shown[:57]}..."
 
 

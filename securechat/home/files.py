@@ -24,6 +24,12 @@ GIVEN_MODE = 0o644
 """Requests and admissions hold nothing secret."""
 OTHERS = 0o077
 MAX_FILE = 64 * 1024
+HINTS: dict[type[OSError], str] = {
+    FileNotFoundError: "check the path",
+    NotADirectoryError: "check the path",
+    IsADirectoryError: "name a file",
+    PermissionError: "check who may use it",
+}
 
 
 @contextmanager
@@ -32,7 +38,14 @@ def naming(path: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
-        raise HomeError(f"{path}: {cause(problem)}") from None
+        raise HomeError(advised(path, problem)) from None
+
+
+def advised(path: Path | str | bytes, problem: OSError) -> str:
+    """Which file, what the system said, and what to look at."""
+    shown = os.fsdecode(path) if isinstance(path, bytes) else path
+    hints = (hint for kind, hint in HINTS.items() if isinstance(problem, kind))
+    return "; ".join((f"{shown}: {cause(problem)}", *hints))
 
 
 def cause(problem: OSError) -> str:
@@ -58,6 +71,8 @@ def check_file(path: Path) -> None:
 
 def read_private(path: Path, most: int = MAX_FILE) -> bytes:
     """The bytes of a file of the home; HomeError if others could read or change it."""
+    if not path.exists() and path.parent.is_dir():
+        raise HomeError(f"{path} is missing: put it back from a copy, or choose another --home")
     with naming(path), path.open("rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):

@@ -24,6 +24,7 @@ from securechat.home.places import (
     IDENTITY_KEY,
     PRIVATE,
     ROOM_CERTIFICATE,
+    command,
 )
 from securechat.ids import MemberId
 from securechat.signing import Signer
@@ -77,14 +78,17 @@ def check_complete(path: Path) -> None:
     found = stage(path)
     if found is Stage.NONE:
         raise HomeError(
-            f"there is no home in {path}; found a room with: securechat init,"
-            " or ask to join one with: securechat request"
+            f"there is no home in {path}; found a room with:"
+            f" {command(path, 'init --name YOU --room ROOM')},"
+            f" or ask to join one with: {command(path, 'request --name YOU')}"
         )
     check_folder(path)
     for name in PRIVATE:
         check_file(path / name)
     if found is Stage.REQUESTED:
-        raise HomeError(f"{path} waits for its admission; next: securechat install ADMISSION")
+        raise HomeError(
+            f"{path} waits for its admission; next: {command(path, 'install ADMISSION')}"
+        )
 
 
 def load_home(path: Path, passphrase: bytes | None) -> Home:

@@ -43,6 +43,7 @@ from securechat.home.places import (
     REQUEST,
     ROOM_CERTIFICATE,
     check_socket_path,
+    command,
 )
 from securechat.settings import MAX_MEMBERS
 from securechat.signing import Signer, member_id
@@ -91,7 +92,9 @@ def install(
     """
     at = stage(path)
     if at is Stage.NONE:
-        raise HomeError(f"there is no identity in {path}; make one with: securechat request")
+        raise HomeError(
+            f"there is no identity in {path}; make one with: {command(path, 'request --name YOU')}"
+        )
     check_folder(path)
     admitted = read_paper(papers.read_admission, text, "admission")
     _check_room(path, admitted.room, room)

@@ -8,6 +8,7 @@ the home is made, not when its node first starts.
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import platformdirs
@@ -40,6 +41,13 @@ MAX_SOCKET_PATH = 107
 def default_home() -> Path:
     """The user's own home folder for securechat."""
     return Path(platformdirs.user_data_dir("securechat", appauthor=False))
+
+
+def command(home: Path, words: str) -> str:
+    """A command of ours as a person would type it for this home."""
+    if home == default_home():
+        return f"securechat {words}"
+    return f"securechat --home {shlex.quote(str(home))} {words}"
 
 
 def check_socket_path(home: Path) -> None:

@@ -142,7 +142,12 @@ class Starts(OwnRoomCase):
             capture_output=True, text=True, timeout=DEADLINE, check=False,
         )  # fmt: skip
         self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
-        self.assertIn("securechat init", done.stderr)
+        self.assertIn(f"securechat --home {self.room.folder / 'no'} init --name", done.stderr)
+
+    def test_a_missing_certificate(self) -> None:
+        """It is named, with what to do about it."""
+        (self.ada.home / "room.crt").unlink()
+        self.refused("room.crt is missing: put it back from a copy")
 
 
 class Lives(OwnRoomCase):

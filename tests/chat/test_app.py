@@ -144,7 +144,7 @@ class StartTests(SynchronousTestCase):
         self.patch(sys, "stderr", told)
         self.patch(sys, "stdin", io.StringIO())
         self.assertEqual(app.run_chat(Path(self.mktemp())), 2)
-        self.assertIn("chat --plain", told.getvalue())
+        self.assertIn("without one: securechat chat --plain", told.getvalue())
 
     def test_nonces(self) -> None:
         """Two clients never use the same nonces."""

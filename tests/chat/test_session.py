@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 from attrs import define, field
@@ -220,7 +222,9 @@ class PlainTests(SynchronousTestCase):
         desk = Desk(self.scene.model, self.scene.clock.minute)
         printer = Printer(self.scene.state, Clock(ZONE), self.lines.append)
         client: Any = FakeClient()
-        self.program = Program(self.reactor, client, self.session, desk, printer)
+        self.program = Program(
+            self.reactor, client, self.session, desk, printer, "securechat --home here up"
+        )  # fmt: skip
         self.session.changed, self.session.tell = self.program.changed, self.program.tell
 
     def test_pipe(self) -> None:
@@ -278,7 +282,11 @@ class PlainTests(SynchronousTestCase):
         self.program.missed("the node is not running", 1.0)
         self.assertEqual((self.reactor.stopped, self.program.status), (0, 0))
         self.setUp()
+        told = io.StringIO()
+        self.patch(sys, "stderr", told)
         self.program.missed("the node is not running", 1.0)
+        line = "securechat: the node is not running; start it with: securechat --home here up\n"
+        self.assertEqual(told.getvalue(), line)
         self.assertEqual((self.reactor.stopped, self.program.status), (1, NOT_RUNNING))
 
     def test_refusal_counts(self) -> None:

@@ -145,7 +145,12 @@ class TheReadingCommands(SynchronousTestCase):
         """A page that is not the last names the option for the next one."""
         reply = {"code": 250, "items": [POST], "more": True}
         node = FakeNode({"messages": reply})
-        self.assertIn("--before ada/3/17", run(node, "messages").stdout.splitlines()[0])
+        first = run(node, "messages", "--with", "bob", "--limit", "1").stdout.splitlines()[0]
+        self.assertEqual(
+            first,
+            "-- more: securechat --home /nonexistent/home messages --with bob --limit 1"
+            " --before ada/3/17 --",
+        )
         self.assertIn(
             "--after ada/3/17", run(node, "messages", "--after", "").stdout.splitlines()[-1]
         )
@@ -196,6 +201,19 @@ class HowCommandsEnd(SynchronousTestCase):
             self.assertEqual(done.stderr.count("\n"), 1)
             self.assertTrue(done.stderr.startswith("securechat: because"), done.stderr)
 
+    def test_the_command_that_a_refusal_points_to(self) -> None:
+        """A command of the port is told as one of ours, for this home, with what it is about."""
+        ours = "securechat --home /nonexistent/home"
+        for code, said, told in (
+            (520, "nobody; see: members", f"nobody; see: {ours} members"),
+            (520, "none; see: delivery ada/3/d4", f"none; see: {ours} delivery ada/3/d4"),
+            (520, "none; see: delivery a; b", f"none; see: {ours} delivery 'a; b'"),
+            (420, "not yet", f"not yet; try again; the state: {ours} status"),
+            (450, "gone; take a snapshot", f"gone; begin anew, without --from: {ours} watch"),
+        ):
+            done = run(FakeNode({"who": {"code": code, "text": said}}), "who", "bob")
+            self.assertEqual(done.stderr, f"securechat: {told}\n")
+
     def test_candidates_are_named(self) -> None:
         """An ambiguous name is answered with the names to choose from."""
         refusal = {"code": 521, "text": "two are called bob", "candidates": ["bob#aa", "bob#bb"]}
@@ -217,7 +235,7 @@ class HowCommandsEnd(SynchronousTestCase):
             done = run(None, *words)
             self.assertEqual(done.exit_code, 3, (words, done.stderr))
             self.assertEqual((done.stdout, done.stderr.count("\n")), ("", 1), words)
-            self.assertIn("securechat init", done.stderr)
+            self.assertIn("securechat --home /nonexistent/home init --name", done.stderr)
 
     def test_a_lost_answer_is_4(self) -> None:
         """A node that hangs up or stays silent in mid-question leaves the answer unknown: 4."""

@@ -267,7 +267,10 @@ class RefusalTests(CommandCase):
 
     def test_files(self) -> None:
         """A file that is not there, a folder, a place that cannot be written."""
-        self.assertIn("No such file", self._unchanged("--home", self.ada, "admit", "/none"))
+        self.assertIn(
+            "/none: No such file or directory; check the path",
+            self._unchanged("--home", self.ada, "admit", "/none"),
+        )
         self.assertIn(
             "Is a directory", self._unchanged("--home", self.ada, "admit", str(self.folder))
         )
@@ -290,9 +293,12 @@ class RefusalTests(CommandCase):
     def test_no_home(self) -> None:
         """Without a home each command says what to do first."""
         none = str(self.folder / "none")
-        self.assertIn("securechat init", self.bad("--home", none, "admit", self.request_file))
         self.assertIn(
-            "securechat request", self.bad("--home", none, "install", self.admission_file)
+            f"securechat --home {none} init", self.bad("--home", none, "admit", self.request_file)
+        )
+        self.assertIn(
+            f"securechat --home {none} request --name YOU",
+            self.bad("--home", none, "install", self.admission_file),
         )
 
     def test_unexpected_system_error(self) -> None:
@@ -345,6 +351,15 @@ class UsageTests(CommandCase):
             with self.subTest(args):
                 self.assertIn("--help", self.bad(*args, code=2))
         self.assertEqual(self.seen(), {})
+
+    def test_a_peer_that_is_no_address(self) -> None:
+        """It is shown as it was typed."""
+        words = ("install", "none", "--peer", "192.0.2.7:7400", "--peer", "foo")
+        result = self.run_it("--home", self.bob, *words)
+        self.assertEqual(result.exit_code, 2)
+        self.assertIn(
+            "'--peer': 'foo' cannot be: HOST:PORT is wanted (not HOST:PORT)", result.stderr
+        )
 
     def test_unknown_command(self) -> None:
         """A mistyped command names the nearest."""

@@ -80,6 +80,32 @@ class WhatAReceiptFileProves(SynchronousTestCase):
             "00" * 32,
         ):
             self.assertIn(word, done.stdout)
+        self.assertIn("(by its sender's id: the file does not hold the name)", done.stdout)
+
+    def test_in_the_senders_own_home(self) -> None:
+        """Where the sender's name is known, the id is the one for people."""
+        home = self.home()
+        mine = AUTHORITY.issue("ada", key(4).public_key().public_bytes_raw(), LONG_AGO, days=1)
+        (home / "identity.crt").write_bytes(certificate_file(mine))
+        (home / "identity.crt").chmod(0o600)
+        done = run(None, "verify", str(self.file), home=home)
+        self.assertIn("message  ada/3/d4\n", done.stdout)
+        said = json.loads(run(None, "verify", str(self.file), "--json", home=home).stdout)
+        self.assertEqual(said["id"], "ada/3/d4")
+
+    def test_without_a_home(self) -> None:
+        """The room's certificate has to be named."""
+        done = run(None, "verify", str(self.file), home=self.folder / "none")
+        self.assertEqual((done.exit_code, done.stderr.count("\n")), (1, 1))
+        self.assertIn("--room CERT", done.stderr)
+
+    def home(self) -> Path:
+        """A home of the room, so far as receipts need it."""
+        home = self.folder / "home"
+        home.mkdir(mode=0o700)
+        (home / "room.crt").write_bytes(certificate_file(AUTHORITY.certificate))
+        (home / "room.crt").chmod(0o600)
+        return home
 
     def test_genuine_as_json(self) -> None:
         """With --json the proof is one object."""
@@ -218,10 +244,7 @@ class WhatAReceiptFileProves(SynchronousTestCase):
 
     def test_export_writes_a_file_that_verifies(self) -> None:
         """What the node answers is checked before it is written."""
-        home = self.folder / "home"
-        home.mkdir(mode=0o700)
-        (home / "room.crt").write_bytes(certificate_file(AUTHORITY.certificate))
-        (home / "room.crt").chmod(0o600)
+        home = self.home()
         reply = {
             "code": 250,
             "receipt": b64encode(signed()).decode(),
@@ -232,6 +255,7 @@ class WhatAReceiptFileProves(SynchronousTestCase):
         done = run(node, "receipt", "ada/3/d4", "--out", str(out), home=home)
         self.assertEqual((done.exit_code, done.stderr), (0, ""))
         self.assertEqual(out.read_bytes(), FILE)
+        self.assertIn(f"check it with: securechat --home {home} verify {out}", done.stdout)
         self.assertEqual(run(node, "receipt", "ada/3/d4", home=home).stdout_bytes, FILE)
         forged = FakeNode({"receipt": {**reply, "certificate": "AAAA"}})
         done = run(forged, "receipt", "ada/3/d4", "--out", str(self.folder / "no"), home=home)

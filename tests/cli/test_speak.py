@@ -57,6 +57,23 @@ class Saying(SynchronousTestCase):
         self.assertEqual(node.asked[0][1]["text"], "two\nlines")
         self.assertEqual(run(node, "say", "-", stdin="").exit_code, 2)
 
+    def test_a_text_that_is_too_long(self) -> None:
+        """The limit is told, however the text came and however much of it was read."""
+        told = "too long: a text has at most 8192 bytes; say it in parts"
+        for words, stdin in (
+            (("say", "-"), "x" * 8193),
+            (("say", "-"), "x" * 100_000),
+            (("dm", "bob", "\u20ac" * 2731), ""),
+        ):
+            node = FakeNode()
+            done = run(node, *words, stdin=stdin)
+            self.assertEqual((done.exit_code, done.stderr), (2, f"securechat: {told}\n"))
+            done = run(node, *words, "--json", stdin=stdin)
+            self.assertEqual(json.loads(done.stdout), {"code": 501, "text": told})
+            self.assertEqual(node.asked, [])
+        node = FakeNode({"say": SAID})
+        self.assertEqual(run(node, "say", "-", stdin="x" * 8192 + "\n").exit_code, 0)
+
     def test_a_lost_connection_is_tried_once_more_under_the_same_nonce(self) -> None:
         """Nothing is said twice: the second attempt has the first one's nonce."""
         answers: list[Fields | None] = [None, {**SAID, "code": 251}]

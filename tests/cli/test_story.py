@@ -67,6 +67,17 @@ class Stories(SynchronousTestCase):
         self.assertEqual({(line["node"], line["member"]) for line in lines}, {("ada", ADA)})
         self.assertEqual([args["after"] for _, args in fake.asked], [-1, 2, 3])
 
+    def test_export_as_json(self) -> None:
+        """One object, the reply with every record; a file is written beside it if one is named."""
+        fake = node("ada", ADA, record(1), SENT, record(3))
+        out = self.folder / "ada.jsonl"
+        done = run(fake, "export", "--json", "--out", str(out))
+        said = json.loads(done.stdout)
+        self.assertEqual((done.exit_code, done.stdout.count("\n")), (0, 1))
+        self.assertEqual([item["turn"] for item in said["items"]], [1, 2, 3])
+        self.assertEqual((said["code"], said["name"], said["id"]), (250, "ada", ADA))
+        self.assertEqual(len(out.read_text().splitlines()), 3)
+
     def test_trace_merges_in_causal_order(self) -> None:
         """The turn that sent a post stands before the turn in which it came."""
         files = self.exported()

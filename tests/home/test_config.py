@@ -169,6 +169,13 @@ class ValueTests(SynchronousTestCase):
             " a whole number from 1 to 10000000 is wanted",
         )
 
+    def test_one_of_a_list(self) -> None:
+        """The address that cannot be is named, not the list that it stands in."""
+        self.assertEqual(
+            self._refusal('[node]\npeers = ["192.0.2.7:7400", "foo"]\n'),
+            "config.toml: [node] peers = 'foo' cannot be: HOST:PORT is wanted (not HOST:PORT)",
+        )
+
     def test_each_kind(self) -> None:
         """Wrong types, negative and too large values, and what is no number are all refused."""
         for line in (

@@ -72,10 +72,15 @@ class ReadTests(FolderCase):
             self.assertIn("larger than", self.refusal(read, path))
 
     def test_missing(self) -> None:
-        """A missing file is named with the system's word for it."""
-        for read in (read_private, read_given):
-            text = self.refusal(read, self.folder / "a")
-            self.assertEqual(text, f"{self.folder / 'a'}: No such file or directory")
+        """A missing file is named, with what to do: for one of a home, and for one that was given."""
+        path = self.folder / "a"
+        self.assertEqual(
+            self.refusal(read_private, path),
+            f"{path} is missing: put it back from a copy, or choose another --home",
+        )
+        self.assertEqual(
+            self.refusal(read_given, path), f"{path}: No such file or directory; check the path"
+        )
 
 
 class FolderTests(FolderCase):

@@ -81,14 +81,15 @@ class RefusalTests(FolderCase):
     def test_none(self) -> None:
         """Where there is no home, the two ways to one are told."""
         text = self._load()
-        self.assertIn("securechat init", text)
-        self.assertIn("securechat request", text)
+        self.assertIn(f"securechat --home {self.ada} init --name YOU --room ROOM", text)
+        self.assertIn(f"securechat --home {self.ada} request --name YOU", text)
 
     def test_waiting(self) -> None:
         """A home that waits for its admission says so."""
         self.asked()
         self.assertEqual(stage(self.bob), Stage.REQUESTED)
-        self.assertIn("securechat install", self.refusal(load_home, self.bob, None))
+        told = self.refusal(load_home, self.bob, None)
+        self.assertIn(f"next: securechat --home {self.bob} install ADMISSION", told)
 
     def test_loose_modes(self) -> None:
         """A file or folder that others can read is refused with the chmod that mends it."""

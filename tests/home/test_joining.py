@@ -167,7 +167,7 @@ class InstallTests(FolderCase):
     def test_without_a_request(self) -> None:
         """Where nobody asked there is nothing to complete."""
         text = self.refusal(install, self.folder / "eve", self.text, "", None, None, NOW_MS)
-        self.assertIn("securechat request", text)
+        self.assertIn(f"securechat --home {self.folder / 'eve'} request --name YOU", text)
 
     def test_failed_changes_nothing(self) -> None:
         """If the disk fails half way the home waits as before."""
