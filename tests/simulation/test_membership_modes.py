@@ -135,7 +135,7 @@ class CommandTests(SynchronousTestCase):
 
     def test_scripts(self) -> None:
         """The scripts are played, and one that is broken is told with its seed."""
-        self.patch(scenarios, "quiet_log", lambda: None)
+        self.patch(scenarios, "spread", map)
         found = [one for one in scenarios.SCENARIOS if one.name == "slander"]
         self.patch(scenarios, "SCENARIOS", tuple(found))
         status, text = self.simulate("--scripts", "--seeds", "1..2")
