@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from securechat.admin.desk import Desk
 from securechat.admin.naming import Names, time_of
 from securechat.errors import LocalError
 from securechat.ids import Kind, MemberId, MessageId
-from securechat.journal.explain import Item, explain
+from securechat.journal.explain import Item, explain, first_told
 from securechat.journal.records import TurnRecord
-from securechat.messaging.views import GapLine
+from securechat.messaging.views import GapLine, RecipientLine
 from securechat.settings import MAX_TEXT
 from securechat.wire import pack
 
@@ -67,7 +68,8 @@ def story(desk: Desk, word: str) -> dict[str, Any]:
     """``explain``: the summary and the chain, oldest first."""
     names, store = desk.names, desk.node.store
     name = about(desk, word)
-    told = explain(name, store.facts_about(name), store.turns(LAST_TURNS, name), _now(desk, name))
+    turns = store.turns(LAST_TURNS, name)
+    told = explain(name, store.facts_about(name), turns, _now(desk, name, turns))
     if not told.items:
         raise LocalError(520, f"nothing is known of {word[:80]!r}; see: messages")
     return {
@@ -85,8 +87,25 @@ def story(desk: Desk, word: str) -> dict[str, Any]:
     }
 
 
-def _now(desk: Desk, name: str) -> tuple[Item, ...]:
-    """What is so at this moment and is nowhere on disk: a member's state, a gap, deliveries."""
+def delivery(
+    desk: Desk, message: MessageId, turns: Sequence[TurnRecord]
+) -> tuple[RecipientLine, ...]:
+    """What is known at each recipient, since when and by what, as these records about it tell."""
+
+    def recorded(key: str, words: str) -> tuple[int, str] | None:
+        found = first_told(turns, str(message), key, words)
+        return None if found is None else (found[0], found[1].evidence)
+
+    return desk.read.delivery(message, recorded)
+
+
+def _now(desk: Desk, name: str, turns: Sequence[TurnRecord]) -> tuple[Item, ...]:
+    """
+    What is so at this moment and is nowhere on disk: a member's state, a gap, deliveries.
+
+    Such a line says so, and is of now and of the latest turn; what a member's state rests on has the
+    time at which it was seen, and no turn recorded it.
+    """
     view = desk.view()
     kind, _, rest = name.partition(":")
     turn, at = view.turn, view.at.wall_ms
@@ -94,15 +113,15 @@ def _now(desk: Desk, name: str) -> tuple[Item, ...]:
         found = view.membership.get(MemberId(rest))
         if found is None:
             return ()
-        lines = [Item(e.at, turn, e.what, e.why, f"seen by {{{e.by}}}") for e in found.evidence]
-        what = f"{{{found.member}}} is {found.state.value} since {time_of(found.since)}"
+        lines = [Item(e.at, None, e.what, e.why, f"seen by {{{e.by}}}") for e in found.evidence]
+        what = f"now: {{{found.member}}} is {found.state.value} since {time_of(found.since)}"
         return (*lines, Item(at, turn, what, "this node's view", ""))
     messaging = desk.read
     if kind == "gap":
         rows = [row for row in messaging.gaps(view.at) if str(row.stream) == rest]
         return tuple(
             Item(
-                at, turn, f"{row.first} to {row.last} missing: {row.verdict}",
+                at, turn, f"now: {row.first} to {row.last} missing: {row.verdict}",
                 ", ".join(f"{{{a.member}}}: {a.answer}" for a in row.asked) or "nobody asked yet",
                 ", ".join(f"{{{member}}} not asked" for member in row.not_asked),
             )
@@ -111,11 +130,12 @@ def _now(desk: Desk, name: str) -> tuple[Item, ...]:
     message = MessageId.parse(name)
     if message.author != view.membership.me:
         return ()
-    known = sorted(messaging.delivery(message), key=lambda one: one.at)
+    known = sorted(delivery(desk, message, turns), key=lambda one: one.at)
     return tuple(
-        Item(one.at, turn, f"{one.state.value} at {{{one.member}}}", one.evidence, "")
+        Item(at, turn, f"now: {one.state.value} at {{{one.member}}} since {time_of(one.at)}",
+             one.evidence, "")
         for one in known
-    )
+    )  # fmt: skip
 
 
 def summary(desk: Desk, name: str) -> str:

@@ -101,7 +101,8 @@ def delivery(desk: Desk, args: Args, session: Any) -> Reply:
     """What is known at each recipient."""
     names = desk.names
     message = names.find_message(args["id"])
-    rows = [views.recipient(names, row) for row in desk.read.delivery(message)]
+    turns = desk.node.store.turns(asking.LAST_TURNS, str(message))
+    rows = [views.recipient(names, row) for row in asking.delivery(desk, message, turns)]
     return items(rows + [views.other(names, row) for row in desk.read.others(message)])
 
 

@@ -28,7 +28,8 @@ class Item:
 
     at: int
     """Wall time of this node, ms; for people."""
-    turn: int
+    turn: int | None
+    """None for what no turn recorded: it stands where its time is."""
     what: str
     evidence: str
     cause: str
@@ -58,7 +59,7 @@ def explain(
     turns: Sequence[TurnRecord],
     extra: Sequence[Item] = (),
 ) -> Story:
-    """The story of an id; ``extra`` lines (what is so just now) come last, as they are."""
+    """The story of an id; ``extra`` lines (what is so just now, and why) stand where their time is."""
     chosen = _walk(name, _told(facts, turns))
     objects = _objects(told.note for told in chosen if name in told.about)
     records = {record.turn: record for record in turns}
@@ -66,12 +67,33 @@ def explain(
     for record in turns:
         items += _sendings(record, objects) + _disturbances(record, name)
     # Sorting is stable: in a turn, facts come before what was sent.
-    items = [*sorted(items, key=lambda item: item.turn), *extra]
+    items = _merged(sorted(items, key=lambda item: item.turn or 0), extra)
     if chosen:
         summary = chosen[-1].note.words
     else:
-        summary = extra[-1].what if extra else f"nothing is recorded about {name}"
+        summary = items[-1].what if extra else f"nothing is recorded about {name}"
     return Story(summary, tuple(items))
+
+
+def first_told(
+    turns: Iterable[TurnRecord], name: str, key: str, words: str
+) -> tuple[int, FactNote] | None:
+    """The first of these records with a fact about an id whose key and words begin so; its time."""
+    for record in turns:
+        for note in record.facts:
+            about = name in (record.about[place] for place in note.about)
+            if about and note.key.startswith(key) and note.words.startswith(words):
+                return record.wall_ms, note
+    return None
+
+
+def _merged(recorded: Sequence[Item], extra: Sequence[Item]) -> list[Item]:
+    """The recorded in their order, the others among them by time, behind what is as old."""
+    items = list(recorded)
+    for line in sorted(extra, key=lambda item: item.at):
+        later = (place for place, item in enumerate(items) if item.at > line.at)
+        items.insert(next(later, len(items)), line)
+    return items
 
 
 def _told(facts: Sequence[StoredFact], turns: Sequence[TurnRecord]) -> list[_Told]:

@@ -6,6 +6,8 @@ Nothing here changes anything; times in seconds are from now.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from securechat.errors import LocalError
 from securechat.ids import MAX_INT, BootId, Hash, Kind, MemberId, MessageId, Stream
 from securechat.inputs import Instant
@@ -34,6 +36,17 @@ from securechat.messaging.views import (
     StreamLine,
 )
 from securechat.notices import Delivery
+
+Recorded = Callable[[str, str], tuple[int, str] | None]
+"""
+The first turn record in which a fact of such a key, said in words that begin so, told of the message
+that is asked about: its time and the fact's evidence.
+"""
+UNRECORDED = "since when is in no record that is kept"
+
+
+def nowhere(key: str, words: str) -> None:
+    """No records."""
 
 
 class Reading:
@@ -98,8 +111,15 @@ class Reading:
             raise LocalError(520, "no such message is kept here")
         return found
 
-    def delivery(self, wanted: MessageId) -> tuple[RecipientLine, ...]:
-        """What is known of an own message at each recipient; LocalError 520 if it is not ours."""
+    def delivery(
+        self, wanted: MessageId, recorded: Recorded = nowhere
+    ) -> tuple[RecipientLine, ...]:
+        """
+        What is known of an own message at each recipient; LocalError 520 if it is not ours.
+
+        Facts of a stream hold only its newest news: when an older post came to its state, and by what,
+        is ``recorded`` in the turns.  Where it is not any more, the evidence says so.
+        """
         if wanted.kind is Kind.DIRECT:
             letter = self._book.letters.by_id(wanted)
             if letter is None or not self._book.letters.own(letter):
@@ -110,7 +130,8 @@ class Reading:
                 why = letter.receipt.evidence + lost
             return (RecipientLine(letter.to, letter.state, letter.since, why),)
         held = self._own(wanted)
-        return tuple(self._recipient(held, member) for member in self._book.evidence.audience(held))
+        members = self._book.evidence.audience(held)
+        return tuple(self._recipient(held, member, recorded) for member in members)
 
     def others(self, wanted: MessageId) -> tuple[OtherLine, ...]:
         """Members that an own post was not for: they were not in the roster when it was said."""
@@ -245,24 +266,47 @@ class Reading:
 
     # Inside.
 
-    def _recipient(self, held: Held, member: MemberId) -> RecipientLine:
+    def _recipient(self, held: Held, member: MemberId, recorded: Recorded) -> RecipientLine:
         state = self._book.evidence.state(held, member)
-        offered, _, _ = self._book.evidence.offered((held.stream, member))
         if state is Delivery.ACKED:
-            proof = self._book.evidence.proof(held, member)
-            at = proof.at if proof is not None else held.at
-            why = proof.evidence if proof is not None else "a frontier that is not kept any more"
-            lost = since_lost(self._book, member, proof.holder_epoch if proof is not None else 0)
-            return RecipientLine(member, state, at, why + (lost or self._unlisted(held, member)))
-        at = offered.at if offered is not None else held.at
+            at, why = self._acked(held, member, recorded)
+            return RecipientLine(member, state, at, why)
+        at, sure = held.at, True
+        if state is Delivery.UNKNOWN or (state is Delivery.SENT and member in held.unsent):
+            at, sure = self._offered(held, member, recorded, state is Delivery.UNKNOWN)
         why = {
             Delivery.QUEUED: "not linked since it was said",
             Delivery.SENT: "given to a link",
             Delivery.UNKNOWN: "the deadline passed without evidence",
         }[state]
         away = absence(self._peers, member)
-        why = f"{why}; {away}" if away else why
-        return RecipientLine(member, state, at, why)
+        parts = [why, "" if sure else UNRECORDED, away]
+        return RecipientLine(member, state, at, "; ".join(filter(None, parts)))
+
+    def _acked(self, held: Held, member: MemberId, recorded: Recorded) -> tuple[int, str]:
+        """When a member first signed that it has a post, and by what; else what it signed since."""
+        proof = self._book.evidence.proof(held, member)
+        lost = since_lost(self._book, member, proof.holder_epoch if proof is not None else 0)
+        also = lost or (self._unlisted(held, member) if proof is not None else "")
+        first = recorded(f"stored/{held.stream}/{member}/", "")
+        if first is not None:
+            return first[0], first[1] + also
+        if proof is None:
+            return held.at, f"a frontier that is not kept any more; {UNRECORDED}{also}"
+        told = _covers(proof.news, held)
+        return proof.at, proof.evidence + ("" if told else "; an earlier one is not kept") + also
+
+    def _offered(
+        self, held: Held, member: MemberId, recorded: Recorded, silence: bool
+    ) -> tuple[int, bool]:
+        """When a post was sent later than at once, or was overdue, and whether that is known."""
+        offered, _, _ = self._book.evidence.offered((held.stream, member))
+        words = f"{{{member}}} gave no evidence" if silence else "our posts "
+        first = recorded(f"offered/{held.stream}/{member}", words)
+        if first is not None:
+            return first[0], True
+        told = offered is not None and offered.silence is silence and _covers(offered.news, held)
+        return (offered.at, True) if offered is not None and told else (held.at, False)
 
     def _unlisted(self, held: Held, member: MemberId) -> str:
         """What is to be added if a member has signed since that it lacks what it acknowledged."""
@@ -293,6 +337,10 @@ class Reading:
         state = self._book.streams.get(wanted.stream)
         found = state.around(wanted.seq, wanted.seq) if state is not None else []
         return next((held for held in found if held.audience), found[0] if found else None)
+
+
+def _covers(spans: Iterable[Span], held: Held) -> bool:
+    return Ranges.of(spans).covers(held.first, held.last)
 
 
 def _less(some: Ranges, others: Ranges) -> list[Span]:

@@ -134,7 +134,7 @@ class RecipientLine:
     member: MemberId
     state: Delivery
     at: int
-    """When that became known."""
+    """When that became known; if no record tells it any more, of what the evidence says."""
     evidence: str
 
 
