@@ -8,6 +8,8 @@ arrives when it can.  TLS is left out: who is at the other end is known here.
 
 - A dial is refused where nothing listens, times out after 2 s where nothing answers, and ends after
   10 s where a process listens and stands still, as ``node.dialer`` and ``node.link`` tell it.
+- A firewall that refuses answers dials and bytes of one machine with a reset, though a process
+  listens; the answers to dials the other way do not get in either.
 - A close flushes and tells the other side; who does not read gets 5 s.  A reset loses what was on its
   way, in mid-frame.
 """
@@ -85,6 +87,8 @@ class Weather:
     """Bytes per second, by direction, where that is limited."""
     cuts: Counter[tuple[int, int]] = field(factory=Counter)
     """Directions in which nothing passes."""
+    rejects: Counter[tuple[int, int]] = field(factory=Counter)
+    """Those of them in which a firewall says so."""
 
 
 @define(eq=False)
@@ -122,6 +126,16 @@ class SimNetwork:
         """One cut less."""
         self.weather.cuts[source, target] -= 1
         self.flow()
+
+    def reject(self, source: int, target: int) -> None:
+        """A firewall answers what one machine sends to another with a reset."""
+        self.cut(source, target)
+        self.weather.rejects[source, target] += 1
+
+    def admit(self, source: int, target: int) -> None:
+        """One firewall less."""
+        self.weather.rejects[source, target] -= 1
+        self.mend(source, target)
 
     def flow(self) -> None:
         """Something was mended: what waited arrives."""
@@ -165,6 +179,11 @@ class SimNetwork:
         cuts, a, b = self.weather.cuts, one.index, other.index
         return other.powered and cuts[a, b] <= 0 and cuts[b, a] <= 0
 
+    def rejects(self, one: Machine, other: Machine) -> bool:
+        """Whether a firewall refuses what one sends, and its refusal arrives."""
+        weather, a, b = self.weather, one.index, other.index
+        return weather.rejects[a, b] > 0 and other.powered and weather.cuts[b, a] <= 0
+
     def latency(self, one: Machine, other: Machine) -> float:
         """Seconds that a packet takes just now."""
         lag = self.weather.lag.get((one.index, other.index), 0.0)
@@ -193,6 +212,9 @@ class SimNetwork:
         """Bytes set out."""
         end.machine.step("write")
         self._tap(end.machine, end.other.machine, data)
+        if self.rejects(end.machine, end.other.machine):
+            self._put(end.other.pipe, Ending.RST)
+            return
         pieces = [data]
         if len(data) > 1 and self._rng.random() < self.weather.cut_chance:
             place = self._rng.randrange(1, len(data))
@@ -293,16 +315,17 @@ class _Dial:
     def knock(self, until: float) -> None:
         """TCP: answered, refused or silent."""
         network, target = self.network, self.network.machines.get(self.address)
-        if target is not None and network.reachable(self.source, target):
+        rejected = target is not None and network.rejects(self.source, target)
+        if target is not None and (rejected or network.reachable(self.source, target)):
             rtt = network.latency(self.source, target) + network.latency(target, self.source)
-            network.clock.callLater(rtt, self._answered, target)
+            network.clock.callLater(rtt, self._answered, target, rejected)
         elif network.clock.now >= until:
             self._fail(DialOutcome.TIMEOUT, "no answer in time")
         else:
             network.clock.callLater(CONNECT_TIMEOUT / 2, self.knock, until)
 
-    def _answered(self, target: Machine) -> None:
-        if target.owner is None:
+    def _answered(self, target: Machine, rejected: bool) -> None:
+        if rejected or target.owner is None:
             self._fail(DialOutcome.REFUSED, "connection refused")
         else:
             self._shake(target, target.clock, self.network.clock.now + HANDSHAKE_TIMEOUT)

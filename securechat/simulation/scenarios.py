@@ -84,13 +84,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("accusations of the living", ("P11",), 4, network.refuted),
     Scenario("late frames", ("P6",), 3, network.late_frames),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
-    Scenario(
-        "a bridge after an hour",
-        ("P13",),
-        5,
-        partial(network.bridge_first, seconds=3700.0),
-        long=True,
-    ),
     Scenario("a day apart", ("P13",), 5, DAY_APART, long=True),
     Scenario("a day apart, many", ("P13",), 14, DAY_APART, long=True, settings=days.Unhurried()),
 )

@@ -19,6 +19,9 @@ from securechat.simulation.scenes import HEAL, SILENT, SOON, A, U, meet, only_of
 from securechat.simulation.stage import Stage
 from securechat.wire import pack
 
+BRIDGE = ((1, 2), (2, 1))
+"""The ways of a partition that are mended first."""
+
 # Ways are cut.
 
 
@@ -63,6 +66,31 @@ def _through_others(stage: Stage, since: float, who: int, of: int) -> None:
 def _direct(stage: Stage) -> bool:
     views = [stage.view(who) for who in stage.running]
     return all(row.via is Via.DIRECT for view in views for row in view.members)
+
+
+def rejected(stage: Stage) -> None:
+    """P9, P12: node2's firewall refuses node1; node3, between them, sleeps; then node2 is killed."""
+    meet(stage)
+    stage.network.reject(0, 1)
+    stage.run_for(20.0)
+    for _ in range(4):
+        row = stage.row(0, 1)
+        stage.expect("P12", row.via is Via.INDIRECT, f"it is {row.state} {row.via}")
+        since = stage.now
+        stage.pause(2)
+        stage.run_for(3.0)
+        stage.go_on(2)
+        stage.run_for(8.0)
+        lost = [told for told in stage.tells(since) if told.to is U]
+        stage.expect("P9", not lost, f"told: {lost[:2]}")
+    stage.kill(1)
+    most = SILENT * stage.settings.period
+    took = stage.must("P8", lambda: stage.state(0, 1) == U, most, "killed it is unreachable")
+    least = stage.settings.suspicion(3, 1, 1, 0)
+    stage.expect("P8", took > least, f"its suspicion took {took:.1f} s, not {least:.1f}")
+    stage.network.admit(0, 1)
+    stage.start(1)
+    stage.must("P13", stage.agreed, HEAL, "all see each other alive")
 
 
 def cut_off(stage: Stage) -> None:
@@ -116,21 +144,46 @@ def partition(stage: Stage, seconds: float = 60.0) -> None:
 
 def bridge(stage: Stage) -> None:
     """P13: after a partition only one way between the sides is mended; claims cross it at once."""
-    meet(stage)
-    ways = stage.between([0, 1])
-    stage.cut(*ways)
-    stage.run_for(30.0)
+    ways = _sides(stage, 30.0)
     stage.kill(0)
     stage.run_for(1.0)
     stage.start(0)
     stage.run_for(5.0)
-    stage.mend((1, 2), (2, 1))
+    stage.mend(*BRIDGE)
     far = len(stage.hosts) - 1
     stage.must(
         "P13", lambda: stage.row(far, 0).epoch == stage.view(0).epoch, HEAL, "its restart is known"
     )
-    stage.mend(*(way for way in ways if way not in ((1, 2), (2, 1))))
-    stage.must("P13", stage.agreed, HEAL, "the views are equal")
+    _whole(stage, ways)
+
+
+def bridge_only(stage: Stage, seconds: float = 30.0) -> None:
+    """P13: the same with no news on either side: who is linked across brings word of the other end."""
+    ways = _sides(stage, seconds)
+    stage.mend(*BRIDGE)
+    ends = ((0, 2), *((who, 1) for who in range(3, len(stage.hosts))))
+    most = HEAL + len(stage.hosts) * stage.settings.period
+    word = lambda: all(stage.row(*pair).via is Via.INDIRECT for pair in ends)  # noqa: E731
+    stage.must("P13", word, most, "each has word of the other end")
+    since = stage.now
+    stage.run_for(20.0)
+    wrong = [told for pair in ends for told in stage.tells(since, *pair)]
+    stage.expect("P12", not wrong, f"told: {wrong[:2]}")
+    _whole(stage, ways)
+
+
+def _sides(stage: Stage, seconds: float) -> list[tuple[int, int]]:
+    """A room in which node1 and node2 have been apart from the others for so long; the ways cut."""
+    meet(stage)
+    ways = stage.between([0, 1])
+    stage.cut(*ways)
+    stage.run_for(seconds)
+    return ways
+
+
+def _whole(stage: Stage, ways: Sequence[tuple[int, int]]) -> None:
+    stage.mend(*(way for way in ways if way not in BRIDGE))
+    stage.must("P13", lambda: stage.agreed() and _direct(stage), HEAL, "the views are equal")
 
 
 # Somebody lies.

@@ -116,6 +116,27 @@ class NetworkTests(SynchronousTestCase):
         self.assertEqual(bytes(self.b.links.heard), self.tapped[0])
         self.assertEqual(bytes(self.a.links.heard), self.tapped[1])
 
+    def test_a_firewall_that_refuses(self) -> None:
+        """It resets what one machine sends, refuses its dials, and hides answers to the other's."""
+        near, far = self.link()
+        far.write(b"heard")
+        self.clock.advance(1)
+        self.network.reject(0, 1)
+        self.clock.advance(1)
+        self.assertEqual(self.a.links.told, [])
+        near.write(b"lost")
+        self.clock.advance(1)
+        self.assertEqual(self.a.links.told, [("lost", Ending.RST)])
+        self.network.dial(self.a, self.b.address, None)
+        self.network.dial(self.b, self.a.address, None)
+        self.clock.advance(3)
+        self.assertEqual(self.a.links.told[1:], [("failed", DialOutcome.REFUSED, 4.0)])
+        self.assertEqual([told[1] for told in self.b.links.told], [DialOutcome.TIMEOUT])
+        self.assertEqual(self.b.links.heard, b"")
+        self.network.admit(0, 1)
+        self.link()
+        self.assertEqual(len(self.a.links.wires), 2)
+
     def test_peers(self) -> None:
         """Each end knows who is at the other and from where."""
         near, far = self.link()
