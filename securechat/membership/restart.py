@@ -4,13 +4,18 @@ Epochs: a fresh start, a lost or rolled-back disk, a copied home (DESIGN 5, rest
 Each fresh start raises the epoch by one, on disk before any socket opens.  A claim signed with our
 key that is newer than ours, and that this process did not sign, was said by another process.  If no
 link of that process is live, our disk was rolled back: we jump past it and close our links to say so.
-If one is live, there are two of us: we jump once, and on the second time within ten minutes we stop
-speaking and say so; if both happen to be in one epoch, only the one with the smaller boot id stops.
+If one is live, there are two of us: we jump once, and when that other process, known by its boot id,
+has gone on from there within ten minutes, live or not, we stop speaking and say so; if both happen to
+be in one epoch, only the one with the smaller boot id stops.
 
 Where nobody says whether the other is live (a claim in the hands of a third), it counts as not live,
 but the fourth such jump within ten minutes counts as live: two processes are outbidding each other.
-So they are if, after a conflict, anything newer turns up, live or not; or if we jumped past the other
-and a live one has just gone one further: who jumped first is the older one, and it stops.
+So they are if we jumped past the other and it is live now, just one further: who jumped first is the
+older one, and it stops.
+
+That a process is live is the bare word of a peer, and of a member whose disk was set back others hold
+claims of several processes: so another process than the one in conflict is jumped past as well, whoever
+calls it live; only the fourth jump in ten minutes would be one too many.
 """
 
 from __future__ import annotations
@@ -51,7 +56,7 @@ class Proof(Enum):
     PAST = "newer, not said by this process, and no link of its process is known to be live"
     LIVE = "newer, not said by this process, and a link of its process is live"
     LIVE_LESSER = "live and of our own epoch, with a smaller boot id than ours"
-    OUTBID = "live, and one above the epoch by which we jumped past it within ten minutes"
+    OUTBID = "of the process past which we jumped within ten minutes: it has gone on"
 
 
 class Step(Enum):
@@ -73,8 +78,8 @@ TRANSITIONS: dict[Speech, dict[Proof, Step]] = {
     },
     Speech.WARNED: {
         Proof.OURS: Step.NOTHING,
-        Proof.PAST: Step.STOP,
-        Proof.LIVE: Step.STOP,
+        Proof.PAST: Step.JUMP,
+        Proof.LIVE: Step.JUMP_WARNED,
         Proof.LIVE_LESSER: Step.JUMP_WARNED,
         Proof.OUTBID: Step.STOP,
     },
@@ -91,8 +96,8 @@ class Restart:
     _announce: Announce
     _dialing: Dialing
     _probing: Probing
-    _jumps: list[float] = field(factory=list, init=False)
-    """When we jumped, by the clock that never steps."""
+    _jumps: list[tuple[float, BootId]] = field(factory=list, init=False)
+    """When we jumped, by the clock that never steps, and past whom."""
     _warned: float | None = field(default=None, init=False)
     """When the conflict was, by the same clock."""
 
@@ -140,7 +145,7 @@ class Restart:
             self._dialing.stop()
             self._probing.stop()
         else:
-            self._jumps = [*self._jumps[-MAX_JUMPS:], now.mono]
+            self._jumps = [*self._jumps[-MAX_JUMPS:], (now.mono, boot_of(claim))]
             why = f"another process of ours had reached epoch {claim.epoch}"
             effects += self._raise(max(claim.epoch, self._ledger.epoch) + 1, why, now)
         reason = "conflict" if step is Step.STOP else "epoch-raised"
@@ -152,12 +157,19 @@ class Restart:
             return Proof.OURS
         if isinstance(claim, Alive) and claim.boot == mine:
             return Proof.OURS
-        recent = [at for at in self._jumps if now.mono - at < WINDOW]
-        if not live and len(recent) < MAX_JUMPS:
+        lesser = claim.epoch == epoch and "" < boot_of(claim) < mine
+        recent = [boot for at, boot in self._jumps if now.mono - at < WINDOW]
+        many = len(recent) >= MAX_JUMPS
+        warned, conflict = self.speech(now) is Speech.WARNED, self._ledger.conflict
+        if warned and conflict is not None:
+            recent.append(conflict.other_boot)
+        again = isinstance(claim, Alive) and claim.boot in recent
+        if warned and (again or many):
+            return Proof.LIVE_LESSER if lesser else Proof.OUTBID
+        if not live and not many:
             return Proof.PAST
-        if recent and claim.epoch == epoch + 1:
+        if again and claim.epoch == epoch + 1:
             return Proof.OUTBID
-        lesser = isinstance(claim, Alive) and claim.epoch == epoch and claim.boot < mine
         return Proof.LIVE_LESSER if lesser else Proof.LIVE
 
     def _raise(self, epoch: int, why: str, now: Instant) -> list[Effect]:
@@ -167,7 +179,12 @@ class Restart:
 
     def _conflict(self, claim: Alive | Leave, stops: bool, now: Instant) -> list[Effect]:
         me: MemberId = self._announce.me
-        boot = claim.boot if isinstance(claim, Alive) else BootId("")
+        boot = boot_of(claim)
         mine, epoch = self._announce.boot, self._ledger.epoch
         fact = ConflictSeen(now.wall_ms, epoch, mine, claim.epoch, boot, stops)
         return [Record(fact), Notify(Conflict(me, fact.words))]
+
+
+def boot_of(claim: Alive | Leave) -> BootId:
+    """Which process said it; empty for a Leave."""
+    return claim.boot if isinstance(claim, Alive) else BootId("")

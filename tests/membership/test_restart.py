@@ -16,7 +16,7 @@ from tests.membership.bench import Bench, boot, dials, hangups, notices, sends, 
 ADA, BOB = someone("ada"), someone("bob")
 CELLS = {
     Speech.SPEAKING: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED, Step.STOP),
-    Speech.WARNED: (Step.NOTHING, Step.STOP, Step.STOP, Step.JUMP_WARNED, Step.STOP),
+    Speech.WARNED: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED, Step.STOP),
     Speech.SILENT: (Step.NOTHING,) * 5,
 }
 
@@ -145,6 +145,34 @@ class CloneTests(SynchronousTestCase):
         self.bench.refused(BOB, ADA.alive(5, 0, "b"), live=False)
         self.assertTrue(self.silent())
 
+    def test_a_past_that_is_called_live(self) -> None:
+        """A member whose disk was set back is not silenced by who calls one of its pasts live."""
+        self.clash(3, "b")
+        self.bench.refused(BOB, ADA.alive(5, 0, "c"), live=False)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (6, False))
+
+    def test_two_pasts_that_are_called_live(self) -> None:
+        """Nor by who calls two of them live, one after the other, in whatever order of words."""
+        for first in (True, False):
+            self.setUp()
+            self.bench.refused(BOB, ADA.alive(3, 0, "b"), live=first)
+            self.clash(5, "c")
+            self.assertEqual((self.bench.core.epoch, self.silent()), (6, False))
+
+    def test_a_goodbye_of_the_past(self) -> None:
+        """A goodbye that was forgotten, after a conflict, is passed: who said it is gone."""
+        self.clash(3)
+        self.bench.receive(BOB, Claims((ADA.leave(9).signed,)), self.number)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (10, False))
+
+    def test_not_for_ever(self) -> None:
+        """Whoever shows one past after the other: the fourth jump would be one too many."""
+        for epoch, word in ((3, "b"), (5, "c"), (7, "d")):
+            self.clash(epoch, word)
+        self.assertEqual((self.bench.core.epoch, self.silent()), (8, False))
+        self.clash(9, "e")
+        self.assertEqual((self.bench.core.epoch, self.silent()), (8, True))
+
     def test_who_jumped_first_stops(self) -> None:
         """We jumped past the other on hearsay; it is live and went one further: we are the older."""
         self.bench.refused(BOB, ADA.alive(3, 0, "b"), live=False)
@@ -179,8 +207,18 @@ class CloneTests(SynchronousTestCase):
         self.clash(3, "1")
         self.clash(4, "1")
         self.assertEqual((self.bench.core.epoch, self.silent()), (5, False))
-        self.clash(5, "9")
-        self.assertTrue(self.silent())
+        self.setUp()
+        self.clash(3, "9")
+        self.clash(4, "9")
+        self.assertEqual((self.bench.core.epoch, self.silent()), (4, True))
+
+    def test_one_of_them_stays_by_hearsay(self) -> None:
+        """So it is if a third one tells of it: not both of them stop."""
+        for word, stops in (("1", False), ("9", True)):
+            self.setUp()
+            self.clash(3, word)
+            self.bench.refused(BOB, ADA.alive(4, 0, word), live=False)
+            self.assertIs(self.silent(), stops)
 
     def test_silence_outlives_a_rebuild(self) -> None:
         """A process that stopped speaking stays silent when its core is rebuilt."""
