@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import click
@@ -62,7 +63,8 @@ def _named(cmd: str, reading: Reading, key: str, metavar: str, about: str) -> cl
 @pass_where
 def status(where: Where, as_json: bool) -> int:
     """Who and where this node is, and how much it has; problems first."""
-    reply = answer(where, as_json, readings.status, "status")
+    reading = partial(readings.status, command=where.command)
+    reply = answer(where, as_json, reading, "status")
     return Status.PROBLEM if reply.get("read_only") else Status.OK
 
 
@@ -73,6 +75,14 @@ def health(where: Where, as_json: bool) -> int:
     """Live, ready, joined; ends with 0 when the node is live and ready."""
     reply = answer(where, as_json, readings.health, "health")
     return Status.OK if reply.get("live") and reply.get("ready") else Status.PROBLEM
+
+
+@click.command()
+@json_option
+@pass_where
+def links(where: Where, as_json: bool) -> None:
+    """The links that are up."""
+    answer(where, as_json, partial(readings.links, command=where.command), "links")
 
 
 @click.command()
@@ -123,7 +133,7 @@ COMMANDS: dict[str, click.Command] = {
     "health": health,
     "members": _plain("members", readings.members, "Everybody in the roster, and how they seem."),
     "who": _named("who", readings.who, "name", "NAME", "One member, with all evidence."),
-    "links": _plain("links", readings.links, "The links that are up."),
+    "links": links,
     "messages": messages,
     "delivery": _named(
         "delivery", readings.delivery, "id", "ID", "What is known of a message at each recipient."

@@ -20,11 +20,14 @@ from securechat.cli.shown import (
 )
 
 Reading = Callable[[Fields], list[str]]
+Command = Callable[[str], str]
+"""Writes a command as the person would type it for this home."""
+FOR_NO_HOME: Command = "securechat {}".format
 SYSTEM = "--"
 """Stands where an author would; no member can be called so."""
 
 
-def status(reply: Fields) -> list[str]:
+def status(reply: Fields, command: Command = FOR_NO_HOME) -> list[str]:
     """Problems first, then who, where, and how much of what."""
     fields: list[tuple[str, Any]] = []
     if reply.get("read_only"):
@@ -34,9 +37,9 @@ def status(reply: Fields) -> list[str]:
         fields.append(("problem", word(reply["conflict"])))
     if reply.get("cut_off"):
         fields.append(("problem", "cut off: no other member is heard"))
-    for what, of in (("gaps", "see: securechat gaps"), ("unknown", "see: securechat outbox")):
+    for what, verb in (("gaps", "gaps"), ("unknown", "outbox")):
         if reply.get(what):
-            fields.append(("look at", f"{what} {word(reply[what])}; {of}"))
+            fields.append(("look at", f"{what} {word(reply[what])}; see: {command(verb)}"))
     members = reply.get("members") or {}
     counts = "  ".join(f"{state} {word(number)}" for state, number in members.items())
     fields += [
@@ -106,7 +109,7 @@ def _ago(seconds: Any) -> str:
     return word(seconds) if seconds is None else f"{word(seconds)} s ago"
 
 
-def links(reply: Fields) -> list[str]:
+def links(reply: Fields, command: Command = FOR_NO_HOME) -> list[str]:
     """The links that are up."""
     keys = (
         "peer", "direction", "since", "bytes_in", "bytes_out", "queued_bytes", "clock_offset_s",
@@ -116,7 +119,7 @@ def links(reply: Fields) -> list[str]:
         "peer", "direction", "since", "bytes in", "bytes out", "queued", "clock s", "last refusal",
         "address",
     )  # fmt: skip
-    return table(heads, rows_of(reply["items"], *keys), "no links; see: securechat members")
+    return table(heads, rows_of(reply["items"], *keys), f"no links; see: {command('members')}")
 
 
 def messages(reply: Fields) -> list[str]:

@@ -29,19 +29,21 @@ def watch(where: Where, from_: str | None, types: str | None, as_json: bool) -> 
     """Print events as they come, until Ctrl-C."""
     try:
         with asking(where, as_json) as node:
-            _follow(node, from_, types, as_json)
+            _follow(where, node, from_, types, as_json)
     except KeyboardInterrupt:
         return
 
 
-def _follow(node: BlockingClient, cursor: str | None, types: str | None, as_json: bool) -> None:
+def _follow(
+    where: Where, node: BlockingClient, cursor: str | None, types: str | None, as_json: bool
+) -> None:
     while True:
         node.request("watch", **{"from": cursor, "types": types})
-        cursor = _until_stopped(node, as_json)
+        cursor = _until_stopped(where, node, as_json)
         click.echo(f"securechat: too slow; going on from {word(cursor)}", err=True)
 
 
-def _until_stopped(node: BlockingClient, as_json: bool) -> str:
+def _until_stopped(where: Where, node: BlockingClient, as_json: bool) -> str:
     """Print events until the node stops the watch; where to go on."""
     try:
         for event in node.events():
@@ -53,7 +55,8 @@ def _until_stopped(node: BlockingClient, as_json: bool) -> str:
                 click.echo(event_line(event))
     except DownError:
         pass
-    raise Ended("the node stopped; the watch ends", Status.NOT_RUNNING)
+    again = where.command("up")
+    raise Ended(f"the node stopped; the watch ends; start it with: {again}", Status.NOT_RUNNING)
 
 
 def event_line(event: Fields) -> str:

@@ -105,6 +105,16 @@ class TheReadingCommands(SynchronousTestCase):
             for word in expected[words[0]]:
                 self.assertIn(word, done.stdout, words)
 
+    def test_where_to_look_is_told_for_this_home(self) -> None:
+        """status and links name the command that shows more, with the home it is for."""
+        ours = "see: securechat --home /nonexistent/home"
+        node = FakeNode({"status": {"code": 250, "gaps": 2, "unknown": 1}})
+        told = run(node, "status").stdout
+        self.assertIn(f"gaps 2; {ours} gaps\n", told)
+        self.assertIn(f"unknown 1; {ours} outbox\n", told)
+        node = FakeNode({"links": {"code": 250, "items": []}})
+        self.assertEqual(run(node, "links").stdout, f"no links; {ours} members\n")
+
     def test_empty_lists_say_so(self) -> None:
         """A list without items is told in words, never by silence."""
         for verb in ("members", "links", "messages", "gaps", "outbox"):

@@ -43,6 +43,8 @@ class Watching(SynchronousTestCase):
     def test_events_as_json_lines(self) -> None:
         """With --json every event is one object on one line, as the admin port said it."""
         done = run(FakeNode({"watch": {"code": 250}}, [MEMBER, TICK]), "watch", "--json")
+        self.assertEqual(done.exit_code, 3)
+        self.assertIn("start it with: securechat --home /nonexistent/home up", done.stderr)
         self.assertEqual([json.loads(line) for line in done.stdout.splitlines()], [MEMBER, TICK])
 
     def test_a_watch_that_was_stopped_goes_on(self) -> None:
