@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 
 from securechat.admin import asking, views
 from securechat.admin.desk import Desk
+from securechat.admin.grammar.fitting import cut
 from securechat.admin.grammar.values import Code, Reply
 from securechat.admin.parameters import Kind, Parameter
 from securechat.admin.registry import Command, Level, Registry
@@ -83,7 +84,9 @@ def links(desk: Desk, args: Args, session: Any) -> Reply:
 
 def messages(desk: Desk, args: Args, session: Any) -> Reply:
     """A page of the transcript."""
-    names = desk.names
+    names, newest = desk.names, args["after"] is None
+    if args["before"] and not newest:
+        raise LocalError(503, "messages goes before= an id or after= one, not both")
     page = desk.read.transcript(
         kind=args["kind"],
         peer=names.find_member(args["with"]) if args["with"] else None,
@@ -94,7 +97,15 @@ def messages(desk: Desk, args: Args, session: Any) -> Reply:
     )
     texts = desk.texts
     rows = [views.line(names, texts, row) for row in page.lines]
-    return evolve(items(rows, more=page.more), newest=args["after"] is None)
+    return Reply(Code.OK, _paged("items", rows, page.more, newest), newest=newest)
+
+
+def _paged(key: str, rows: list[views.Fields], more: bool, newest: bool) -> views.Fields:
+    """A page; if there is more in the direction in which it was asked for, where to go on."""
+    if not more:
+        return {key: rows, "more": False}
+    kept, following = cut(rows, newest)
+    return {key: kept, "more": True, "next": following}
 
 
 def delivery(desk: Desk, args: Args, session: Any) -> Reply:
@@ -165,13 +176,12 @@ def snapshot(desk: Desk, args: Args, session: Any) -> Reply:
     """Everything a client needs to start, at one moment."""
     names, view = desk.names, desk.view()
     page = desk.read.transcript(limit=args["limit"])
-    texts = desk.texts
+    rows = [views.line(names, desk.texts, row) for row in page.lines]
     reply = ok(
         cursor=desk.ring.cursor,
         status=views.status(view),
         members=[views.member(names, desk.node.me, row) for row in view.membership.members],
-        messages=[views.line(names, texts, row) for row in page.lines],
-        more=page.more,
+        **_paged("messages", rows, page.more, newest=True),
     )
     return evolve(reply, newest=True)
 
@@ -276,6 +286,7 @@ LOOKING = (
             Parameter("after", help="the page after this id; empty: from the first"),
             Parameter("limit", Kind.INT, default=PAGE, low=1, high=MAX_PAGE, help="items a page"),
         ),
+        Level.OBSERVER,
     ),
     Command("delivery", delivery, "what is known at each recipient", (ID,), Level.OBSERVER),
     Command(
@@ -313,6 +324,7 @@ LOOKING = (
     Command(
         "snapshot", snapshot, "status, members and the latest messages, at one moment",
         (Parameter("limit", Kind.INT, default=200, low=1, high=MAX_PAGE, help="messages"),),
+        Level.OBSERVER,
     ),
 )  # fmt: skip
 

@@ -7,10 +7,13 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.admin.commands import registry
 from securechat.admin.events import EventRing
 from securechat.admin.grammar import jsonl, text
 from securechat.admin.grammar.fitting import fitted
-from securechat.admin.grammar.values import MAX_REPLY
+from securechat.admin.grammar.values import MAX_REPLY, Request
+from securechat.admin.registry import Level
+from securechat.admin.session import SESSION_COMMANDS, Session
 from securechat.errors import LocalError
 from securechat.notices import Delivery, DeliveryChanged, DirectShown, Event
 from securechat.settings import MAX_TEXT, Settings
@@ -198,3 +201,65 @@ class DirectEvents(SynchronousTestCase):
         self.assertEqual([f["state"] for f in fields], [state.value for state in steps])
         self.assertEqual([f["acked"] for f in fields], [0, 0, 1])
         self.assertEqual([f["from"] for f in fields[1:]], [f["state"] for f in fields[:-1]])
+
+
+class Pages(SynchronousTestCase):
+    """Pages that their limit cuts."""
+
+    def setUp(self) -> None:
+        """Five posts."""
+        self.alone = Alone()
+        self.said = [self.alone.asks("say", text=f"{n}")["id"] for n in range(5)]
+
+    def test_next_leads_through_all_of_them(self) -> None:
+        """Backwards from the latest, and forwards from the first; the last page has no next."""
+        for start, direction in (({}, "before"), ({"after": ""}, "after")):
+            page = self.alone.asks("messages", limit=2, **start)
+            found = [page]
+            while page["more"]:
+                page = self.alone.asks("messages", limit=2, **{direction: page["next"]})
+                found.append(page)
+            self.assertEqual([len(page["items"]) for page in found], [2, 2, 1])
+            self.assertNotIn("next", found[-1])
+            pages = found if start else found[::-1]
+            ids = [item["id"] for page in pages for item in page["items"]]
+            self.assertEqual(ids, self.said)
+        snapshot = self.alone.asks("snapshot", limit=2)
+        self.assertEqual((snapshot["more"], snapshot["next"]), (True, self.said[3]))
+        self.assertNotIn("next", self.alone.asks("snapshot"))
+
+    def test_one_direction_at_a_time(self) -> None:
+        """before= and after= together are refused: neither is ignored."""
+        for after in ("", self.said[0]):
+            problem = self.assertRaises(
+                LocalError, self.alone.asks, "messages", before=self.said[3], after=after
+            )
+            self.assertEqual(problem.code, 503)
+            self.assertIn("not both", problem.text)
+
+
+class Observing(SynchronousTestCase):
+    """What an observer may ask at a real node."""
+
+    def test_messages_and_snapshots_have_no_text(self) -> None:
+        """States, counts and ids of posts and direct messages, and nothing that was written."""
+        alone = Alone(knows=(1,))
+        alone.asks("say", text="CANARY")
+        alone.asks("dm", to=person(1).name, text="CANARY too")
+        table = registry()
+        table.add(*SESSION_COMMANDS)
+        connection: Any = None
+        session = Session(
+            table, alone.desk.ring, "", {}, Level.OBSERVER, True, connection, connection
+        )
+        for verb, key in (("messages", "items"), ("snapshot", "messages")):
+            command, args = table.prepare(Request(verb), session)
+            reply = session.shown(command.answer(alone.desk, args, session))
+            rows = reply.fields[key]
+            self.assertEqual([row["kind"] for row in rows], ["post", "dm"])
+            self.assertEqual({row["state"] for row in rows}, {"queued"})
+            self.assertEqual([row for row in rows if "text" in row], [])
+            self.assertNotIn("CANARY", jsonl.reply(reply))
+        for verb in ("say", "dm", "receipt", "fault", "stop"):
+            problem = self.assertRaises(LocalError, table.prepare, Request(verb), session)
+            self.assertEqual(problem.code, 512)

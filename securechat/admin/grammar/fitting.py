@@ -83,16 +83,23 @@ def _cut(reply: Reply, key: str, sizes: Sequence[int], rendering: Rendering, lim
 def _with(reply: Reply, key: str, count: int, rendering: Rendering) -> str:
     """The reply with so many items from the end that is kept."""
     items = reply.fields[key]
-    kept = list(items[len(items) - count :] if reply.newest else items[:count])
-    at = 0 if reply.newest else -1
-    if any(_mark(item) is not None for item in kept):
-        while _mark(kept[at]) is None:
-            kept.pop(at)
-        following = _mark(kept[at])
-    else:
-        following = count if count and not any(_mark(item) is not None for item in items) else None
+    kept, following = cut(
+        items[len(items) - count :] if reply.newest else items[:count], reply.newest
+    )
+    if following is None and count and not any(_mark(item) is not None for item in items):
+        following = count
     fields = {**reply.fields, key: kept, "more": True, "next": following}
     return rendering.reply(evolve(reply, fields=fields))
+
+
+def cut(items: Sequence[Any], newest: bool) -> tuple[list[Any], Any]:
+    """Items that more are before, or behind, so that none is skipped from ``next`` on; and ``next``."""
+    kept, at = list(items), 0 if newest else -1
+    if not any(_mark(item) is not None for item in kept):
+        return kept, None
+    while _mark(kept[at]) is None:
+        kept.pop(at)
+    return kept, _mark(kept[at])
 
 
 def _mark(item: Any) -> Any:
