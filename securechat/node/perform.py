@@ -3,20 +3,20 @@ What is done after the commit: sends, dials, hang-ups.
 
 Sends are grouped so that each link is written once a turn, control messages first; a message sent to
 many peers is encoded once.  Stored objects that a Send names are fetched here and their signature is
-checked before they are served (G4).  A Send promises nothing: what cannot go out now is left to
-recovery.
+checked before they are served (G4); what was stored in this very turn was signed or checked in it, and
+is served as it was.  A Send promises nothing: what cannot go out now is left to recovery.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
-from attrs import define
+from attrs import define, field
 
-from securechat.effects import Dial, Effect, Hangup, Send
+from securechat.effects import Dial, Effect, Hangup, Record, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal.store import Store
@@ -27,6 +27,7 @@ from securechat.node.links import Links
 from securechat.node.log import note
 from securechat.objects import Signed
 from securechat.settings import Settings
+from securechat.signing import object_hash
 
 LAST = (Hangup, Dial)
 """What is done after all sends; a tuple, since it is asked of every effect."""
@@ -43,9 +44,18 @@ class Perform:
     _dial: Dialer
     _settings: Settings
     _counters: Counter[str]
+    _written: Sequence[Record] = field(default=(), init=False)
+    """What the commit of this turn put on disk."""
 
-    def __call__(self, effects: Iterable[Effect]) -> None:
+    def __call__(self, effects: Iterable[Effect], written: Sequence[Record] = ()) -> None:
         """In the order: sends of all links, then hang-ups, then dials."""
+        self._written = written
+        try:
+            self._perform(effects)
+        finally:
+            self._written = ()
+
+    def _perform(self, effects: Iterable[Effect]) -> None:
         sends: dict[MemberId, list[Send]] = {}
         rest: list[Hangup | Dial] = []
         for effect in effects:
@@ -106,12 +116,23 @@ class Perform:
             return None
 
     def _fetch(self, names: Iterable[Hash]) -> Iterable[Signed]:
+        fresh = self._fresh()
         for name in names:
+            signed = fresh.get(name)
+            if signed is not None:
+                yield signed
+                continue
             signed = self._store.object(name)
             if signed is not None and self._door.authentic(signed):
                 yield signed
             else:
                 self._counters["damaged_objects"] += 1
+
+    def _fresh(self) -> Mapping[Hash, Signed]:
+        """The objects of this turn, by name."""
+        room = self._door.room
+        objects = [signed for record in self._written for signed in record.objects]
+        return {object_hash(room, signed): signed for signed in objects}
 
     def _dial_out(self, effect: Dial) -> None:
         try:

@@ -18,7 +18,7 @@ the next commit, at most a second, so that an idle room costs no disk.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 from attrs import define, evolve, field
@@ -53,8 +53,8 @@ PROBE_WAIT = 1.0
 class Performs(Protocol):
     """Performs effects after the commit."""
 
-    def __call__(self, effects: Iterable[Effect]) -> None:
-        """Perform them."""
+    def __call__(self, effects: Iterable[Effect], written: Sequence[Record] = ()) -> None:
+        """Perform them; ``written`` is what their turn has put on disk."""
         ...
 
 
@@ -263,7 +263,7 @@ class Turn:
         for link in batch.greeted:
             self.links.kept(link)
         try:
-            self.perform(batch.effects)
+            self.perform(batch.effects, batch.records)
         except Exception as problem:  # noqa: BLE001 - a Send promises nothing; recovery mends it
             self.counters["faults"] += 1
             fault("perform-fault", problem, turn=self.number)

@@ -8,7 +8,7 @@ from typing import Any, cast
 from attrs import define, field, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.effects import Dial, Effect, Hangup, Send
+from securechat.effects import Dial, Effect, Forget, Hangup, Record, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal import store
@@ -18,11 +18,13 @@ from securechat.node import door, links
 from securechat.node.perform import Perform
 from securechat.objects import Purpose, Signed
 from securechat.settings import Settings
+from securechat.signing import object_hash
 
 BOB, CAROL = MemberId("b" * 52), MemberId("c" * 52)
 PING, DIGEST = Ping(1, b"8" * 8), Digest(b"d" * 32, 0)
 GOOD, ALTERED = Hash(b"good"), Hash(b"altered")
 OBJECT = Signed(Purpose.ENVELOPE, b"s", bytes(64), b"posts")
+FRESH = Signed(Purpose.DIRECT, b"fresh", bytes(64))
 
 
 @define
@@ -68,12 +70,15 @@ class Codec:
 
 @define
 class Door:
-    """Finds one object altered."""
+    """Finds one object altered; counts how often it was asked."""
 
     codec: Codec = field(factory=Codec)
+    room: str = "room"
+    asked: int = 0
 
     def authentic(self, signed: Signed) -> bool:
         """Whether its signature still holds."""
+        self.asked += 1
         return signed is OBJECT
 
 
@@ -137,6 +142,22 @@ class PerformTests(SynchronousTestCase):
         self.run_all(Send(BOB, Posts(), (GOOD, ALTERED, Hash(b"gone"))))
         self.assertEqual(self.links.writes, [(BOB, [Posts((OBJECT,))])])
         self.assertEqual(self.counters["damaged_objects"], 2)
+
+    def test_objects_of_this_turn(self) -> None:
+        """What this turn has stored goes out as it was signed: neither read back nor checked again."""
+        name = object_hash(self.door.room, FRESH)
+        self.perform(
+            [Send(BOB, Posts(), (name,))], [Record(Forget(())), Record(Forget(()), (FRESH,))]
+        )
+        self.assertEqual(self.links.writes, [(BOB, [Posts((FRESH,))])])
+        self.assertEqual(self.door.asked, 0)
+
+    def test_objects_of_the_turn_before(self) -> None:
+        """In the next turn it is read from the disk like all others, and checked."""
+        name = object_hash(self.door.room, FRESH)
+        self.perform([], [Record(Forget(()), (FRESH,))])
+        self.run_all(Send(BOB, Posts(), (name,)))
+        self.assertEqual(self.counters["damaged_objects"], 1)
 
     def test_unsendable(self) -> None:
         """A message that fits no frame is our own fault: counted, and the others still go."""

@@ -194,7 +194,7 @@ class TurnTests(SynchronousTestCase):
         self.made.append(Cores(lambda cores, item, now: self.rule(cores, item, now)))
         return cast("dispatch.Cores", self.made[-1])
 
-    def perform(self, effects: Any) -> None:
+    def perform(self, effects: Any, written: Any = ()) -> None:
         """Remember effects with the number of facts that were on disk by then."""
         self.performed.extend(effects)
         self.on_disk = len(list(self.store.replay()))
@@ -460,7 +460,7 @@ class TurnTests(SynchronousTestCase):
     def test_failure_while_performing(self) -> None:
         """If performing fails, the facts are on disk and who asked is answered all the same."""
 
-        def broken(effects: Any) -> None:
+        def broken(effects: Any, written: Any = ()) -> None:
             raise ZeroDivisionError
 
         self.turn.perform = broken
