@@ -9,6 +9,7 @@ their facts rest on.  An id is canonical or as people write it: ``ada/3/17``, ``
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -21,6 +22,7 @@ from securechat.journal.trace import Arrow, Exported, Place, Trace
 
 IMPOSSIBLE = "impossible history, each of these turns precedes the next and the last the first"
 LINK_EVENTS = ("start", "LinkUp", "LinkDown", "DialFailed", "Refused", *CABLE)
+MESSAGE = re.compile(r"\b[a-z2-7]{52}/\d{1,19}~[0-9a-f]{32}/d?\d{1,19}\b")
 UNSAFE = re.compile(r"[;#<>\"%\s]+")
 
 
@@ -99,6 +101,8 @@ class _Drawing:
 
     _trace: Trace
     _names: dict[str, str] = field(factory=dict, init=False)
+    _twins: set[tuple[str, int]] = field(factory=set, init=False)
+    """Authors and epochs of which the records know two streams: their ids say which."""
     _came: dict[Place, list[Arrow]] = field(factory=dict, init=False)
     _left: dict[Place, list[Arrow]] = field(factory=dict, init=False)
 
@@ -109,6 +113,12 @@ class _Drawing:
             if arrow.received is not None:
                 self._came.setdefault(arrow.received, []).append(arrow)
         self._names.update((entry.member, entry.node) for entry in self._trace.turns)
+        streams = set()
+        for entry in self._trace.turns:
+            for form in (*entry.record.about, *entry.record.causes, *entry.record.effects):
+                streams |= {MessageId.parse(name).stream for name in MESSAGE.findall(form)}
+        seen = Counter((stream.author, stream.epoch) for stream in streams)
+        self._twins = {place for place, count in seen.items() if count > 1}
 
     def text(self) -> str:
         lines = [f"{self._title(entry.place)}\n{self._body(entry)}" for entry in self._trace.turns]
@@ -164,9 +174,16 @@ class _Drawing:
         return f"{_printable(self._names.get(place[0], place[0][:8]))} turn {place[1]}"
 
     def _named(self, words: str) -> str:
-        """With names for the ids of members, in braces or bare."""
+        """With names for the ids of messages and of members, in braces or bare."""
+        words = MESSAGE.sub(self._message, words)
         plain = re.sub(r"\{([a-z2-7]{52})\}", r"\1", words)
         return MEMBER.sub(lambda found: self._names.get(found.group(), found.group()[:8]), plain)
+
+    def _message(self, found: re.Match[str]) -> str:
+        """As people write it: ``ada/3/d1``."""
+        message = MessageId.parse(found[0])
+        author = self._names.get(message.author, message.author[:8])
+        return message.shown(author, (message.author, message.stream.epoch) in self._twins)
 
 
 def _safe(words: str) -> str:

@@ -72,6 +72,21 @@ class DrawingTests(SynchronousTestCase):
             "    because LinkDown member cccccccc link=2 fin gone\n",
         )
 
+    def test_messages_are_called_as_people_write_them(self) -> None:
+        """NAME/EPOCH/SEQ; which stream of an epoch is meant is said where there are two."""
+        one, two = f"{ADA}/3~{BOOT}/d1", f"{ADA}/3~{'ee' * 16}/d1"
+        asked = ("Asked Cancel ticket=15 {}", "Asked Retry ticket=16 {}")
+        alone = Exported("ada", ADA, TurnRecord(1, 10, 0.1, (asked[0].format(one),)))
+        both = tuple(form.format(name) for form, name in zip(asked, (one, two), strict=True))
+        twins = Exported("ada", ADA, TurnRecord(1, 10, 0.1, both))
+        self.assertIn("because Asked Cancel ticket=15 ada/3/d1\n", as_text(merge([alone])))
+        told = as_text(merge([twins]))
+        self.assertIn(f"Cancel ticket=15 ada/3~{BOOT[:2]}/d1\n", told)
+        self.assertIn("Retry ticket=16 ada/3~ee/d1\n", told)
+        strange = f"Asked Cancel ticket=1 {CAROL}/{'9' * 5000}~{BOOT}/d1"
+        odd = Exported("ada", ADA, TurnRecord(1, 10, 0.1, (strange,)))
+        self.assertIn("Asked Cancel", as_text(merge([odd])))
+
     def test_mermaid(self) -> None:
         """The diagram has a lane for each member, arrows for messages and notes for facts."""
         self.assertEqual(
