@@ -47,7 +47,7 @@ class AdminService(Service):
         home = self._node.home
         try:
             clear_unix(home.path)
-            self._held = take_tcp(home.config.tcp)
+            self._held = take_tcp(home.config.tcp, home.config.listen)
         except HomeError as problem:
             self._node.release()
             refuse_to_start(problem, self._node.detached)

@@ -20,7 +20,7 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorUNIX
 from twisted.internet.protocol import ServerFactory
 
-from securechat.addresses import is_loopback, join, split
+from securechat.addresses import is_loopback, is_wildcard, join, split
 from securechat.admin.blocking import COOKIE, SOCKET
 from securechat.errors import HomeError
 from securechat.node.hold import Held, hold
@@ -97,9 +97,19 @@ def _remove_left_over(path: Path) -> None:
         raise HomeError(f"cannot remove the left-over {path}: {problem.strerror}") from None
 
 
-def take_tcp(address: str) -> Held:
-    """Hold HOST:PORT of this machine without listening; HomeError with one line if that cannot be."""
+def take_tcp(address: str, links: str = "") -> Held:
+    """
+    Hold HOST:PORT of this machine without listening; HomeError with one line if that cannot be.
+
+    ``links`` is where links are accepted: a place that is only held would not refuse us.
+    """
     host, port = _place(address)
+    if links:
+        other, taken = split(links)
+        if port == taken and (host == other or is_wildcard(other)):
+            raise HomeError(
+                f"the admin port cannot listen on {address}: links of peers are accepted there; {HINT}"
+            )
     try:
         return hold(host, port)
     except OSError as problem:

@@ -158,6 +158,14 @@ class Tcp(SynchronousTestCase):
             self.assertIn(f"localhost:{port}: Address already in use; see tcp", line)
         take_tcp(f"localhost:{port}").let_go()
 
+    def test_the_place_of_links(self) -> None:
+        """It is refused before anything is begun; another port, or another host, is not."""
+        for links in ("127.0.0.1:31999", "0.0.0.0:31999", "[::]:31999"):
+            line = str(self.assertRaises(HomeError, take_tcp, "localhost:31999", links))
+            self.assertIn("links of peers are accepted there; see tcp under [admin]", line)
+        for links in ("127.0.0.1:31998", "192.0.2.7:31999"):
+            take_tcp("localhost:31999", links).let_go()
+
 
 class Cookie(SynchronousTestCase):
     """The token."""
