@@ -41,7 +41,9 @@ class Row:
     against: str = ""
     """The profile of serf that it is held against; empty: the one of the same name."""
     most: float | None = None
-    """At most so much by itself."""
+    """At most so much by itself, with or without serf,"""
+    each: bool = False
+    """and so in each run, not only in the median."""
     only: str = ""
     """The preset that the goal speaks of; empty: both."""
     summed: bool = False
@@ -50,8 +52,9 @@ class Row:
 
 ROWS = (
     Row("kill_suspect", "kill -9: first suspicion"),
+    Row("kill_suspect_last", "kill -9: suspicion of the last peer", most=0.3, each=True),
     Row("kill_first", "kill -9: unreachable for the first peer"),
-    Row("kill_last", "kill -9: unreachable for the last peer", ratio=0.2),
+    Row("kill_last", "kill -9: unreachable for the last peer", ratio=0.2, most=1.0, each=True),
     Row("kill_false", "kill -9: verdicts about others", "verdicts", most=0, summed=True),
     Row("alive_first", "restart: alive for the first peer, from listening"),
     Row("alive_last", "restart: alive for all, from listening", most=1.0),
@@ -93,13 +96,13 @@ class Samples:
         """Whether the goal is met; None if there is none, or nothing to judge it by."""
         if row.only not in ("", preset):
             return None
-        if row.ratio is not None:
-            ratios = self.ratios(row, preset)
-            return statistics.median(ratios) <= row.ratio if ratios else None
+        kept = []
+        if row.ratio is not None and (ratios := self.ratios(row, preset)):
+            kept.append(statistics.median(ratios) <= row.ratio)
         values = list(self.of(row.what, OURS, preset).values())
-        if row.most is None or not values:
-            return None
-        return one(row, values) <= row.most
+        if row.most is not None and values:
+            kept.append((max(values) if row.each else one(row, values)) <= row.most)
+        return all(kept) if kept else None
 
 
 def ratio(ours: float, serf: float) -> float:
@@ -164,9 +167,10 @@ def goal(row: Row, preset: str) -> str:
     """What ours is to be at most, in words."""
     if row.only not in ("", preset):
         return ""
-    if row.ratio is not None:
-        return f"at most {row.ratio:g} of serf" + (f" {row.against}" if row.against else "")
-    return "" if row.most is None else f"at most {row.most:g} {row.unit}"
+    beside = f"{row.ratio:g} of serf" + f" {row.against}".rstrip() if row.ratio is not None else ""
+    alone = f"{row.most:g} {row.unit}" if row.most is not None else ""
+    words = " and ".join(filter(None, (beside, alone)))
+    return f"at most {words}" + " in each run" * row.each if words else ""
 
 
 def missed(samples: Samples) -> list[str]:

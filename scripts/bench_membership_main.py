@@ -53,6 +53,8 @@ def _add_membership(
         help=f"of {','.join(bench_membership.TESTS)}; all but long by default")  # fmt: skip
     add("--json", metavar="FILE", help="also append each figure's line of JSON to this file")
     add("--write", action="store_true", help=WRITE)
+    add("--goals", action="store_true", help="exit status 1 if a goal is missed: those beside serf"
+        " need --serf")  # fmt: skip
     side.set_defaults(run=_membership)
 
 
@@ -74,7 +76,7 @@ def _membership(asked: argparse.Namespace) -> int:
     return bench_membership.run(
         bench_membership.Plan(
             asked.serf, asked.runs, asked.stops, asked.minutes, asked.cut, asked.long_cut,
-            asked.long_rooms, asked.tests, asked.json, asked.write,
+            asked.long_rooms, asked.tests, asked.json, asked.write, asked.goals,
         )
     )  # fmt: skip
 

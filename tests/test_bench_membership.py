@@ -85,8 +85,8 @@ class GoalTests(ScriptCase):
 
     def test_ratio_by_run(self) -> None:
         """Ratios are taken within a run, and their median is judged."""
-        samples = self.samples("kill_last", [1.0, 1.0, 9.0], [10.0, 20.0, 9.0])
-        row = self.row("kill_last")
+        samples = self.samples("cut_last", [1.0, 1.0, 9.0], [10.0, 20.0, 9.0])
+        row = self.row("cut_last")
         self.assertEqual(samples.ratios(row, "lan"), [0.1, 0.05, 1.0])
         self.assertTrue(samples.met(row, "lan"))
         self.assertIsNone(samples.met(row, "local"))
@@ -117,12 +117,45 @@ class GoalTests(ScriptCase):
         local = self.samples("stop_false", [5.0], [0.0], "local")
         self.assertIsNone(local.met(row, "local"))
 
+    def test_absolute(self) -> None:
+        """What a kill may take by itself is judged without serf, and one slow run misses it."""
+        for what, most in (("kill_suspect_last", 0.3), ("kill_last", 1.0)):
+            row = self.row(what)
+            self.assertTrue(self.samples(what, [most] * 3, []).met(row, "lan"), what)
+            slow = self.samples(what, [most / 2, most / 2, most + 0.1], [], "local")
+            self.assertEqual(slow.met(row, "local"), False, what)
+        both = self.samples("kill_last", [0.9], [1.0])
+        self.assertEqual(both.met(self.row("kill_last"), "lan"), False)
+        self.assertIsNone(self.samples("cut_first", [1.0], []).met(self.row("cut_first"), "lan"))
+
+    def test_goals_fail_the_run(self) -> None:
+        """With --goals a goal that is missed is exit status 1, without it only a line."""
+        bench: Any = import_module("bench_membership")
+        for slow, goals, status in ((2.0, True, 1), (2.0, False, 0), (0.1, True, 0)):
+            plan = bench.Plan(False, 1, 1, 1.0, 1.0, 1.0, 1, ("kill",), None, False, goals)
+            figure = self.figures.Figure("kill_last", "securechat", "lan", 0, slow)
+
+            def standing(plan: Any, told: Any, figure: Any = figure) -> list[str]:
+                told.figures.append(figure)
+                return []
+
+            self.patch(bench, "_standing", standing)
+            self.assertEqual(bench.run(plan), status, (slow, goals))
+
+    def test_doubts(self) -> None:
+        """Who went to unreachable without a word of suspicion has doubted by then."""
+        bench: Any = import_module("bench_membership")
+        said = [self.views.Sight(2.0, 0, 1, "suspect"), self.views.Sight(3.0, 0, 1, "unreachable")]
+        wanted = [(0, 1), (2, 1), (3, 1)]
+        gone = {(0, 1): 3.0, (2, 1): 4.0}
+        self.assertEqual(sorted(bench._doubted(said, gone, wanted)), [2.0, 4.0])
+
     def test_table(self) -> None:
         """The table has a line for what was measured, with its verdict, and none for the rest."""
         lines = self.figures.table(self.samples("kill_last", [0.5, 0.7], [10.0, 10.0]))
         self.assertEqual(len(lines), 3)
         self.assertIn("0.600 (0.500..0.700)", lines[2])
-        self.assertTrue(lines[2].endswith("| at most 0.2 of serf | met |"))
+        self.assertTrue(lines[2].endswith("| at most 0.2 of serf and 1 s in each run | met |"))
 
 
 class PageTests(ScriptCase):
