@@ -22,6 +22,7 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any
 
 from attrs import define, field
@@ -83,6 +84,8 @@ class Judge:
     counted: dict[tuple[str, str], int] | None = None
     """From ``count`` on, how many of which message each node wrote."""
     _issued: dict[MemberId, set[Version]] = field(factory=dict)
+    _begun: dict[MemberId, tuple[int, float]] = field(factory=dict)
+    """The newest epoch of each member, and since when it is used."""
     _left: dict[MemberId, set[int]] = field(factory=dict)
     """Epochs that their subjects left."""
     _accused: set[tuple[MemberId, Version]] = field(factory=set)
@@ -165,6 +168,8 @@ class Judge:
                 self._past(to).expects.setdefault(said.author, said.epoch)
             return
         self._issued.setdefault(said.author, set()).add(said.version)
+        if said.epoch > self._begun.get(said.author, (0, 0.0))[0]:
+            self._begun[said.author] = (said.epoch, self._now())
         if said.boot == past.boot:
             self._raised(site, past, said)
 
@@ -317,8 +322,9 @@ class Judge:
             self._report("P6", site.name, text)
 
     def _changed(self, site: Site, event: MemberChanged) -> None:
-        """P7, P15."""
-        calm = self._calm(site.index, self._indexes[event.member])
+        """P7, P15; with a new epoch a member begins anew (whether it had to: P3, P13)."""
+        since = self._now() - self._begun.get(event.member, (0, -inf))[1]
+        calm = min(since, self._calm(site.index, self._indexes[event.member]))
         if event.member in self._copied or site.member in self._copied:
             calm = 0.0
         who = event.member[:8]

@@ -227,6 +227,8 @@ class JudgeTests(SynchronousTestCase):
 
     def test_false_suspicion(self) -> None:
         """P7: a member that could be reached all the time is suspected, or lost."""
+        now = 100.0
+        self.judge._now = lambda: now
         away = Member("suspect", evidence=(Seen(SILENCE, "suspect"),))
         self.assertEqual(self.tells(Liveness.ALIVE, Liveness.SUSPECT, away), [])
         self.calm = 30.0
@@ -234,6 +236,11 @@ class JudgeTests(SynchronousTestCase):
         lost = Member("unreachable", evidence=(Seen(TIME, "unreachable"),))
         self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), [])
         self.calm = 60.0
+        self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), ["P7"])
+        self.says(self.ada, Claims((alive(3),)))
+        now += 29.0
+        self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), [])
+        self.calm, now = 200.0, now + 100.0
         self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), ["P7"])
 
     def test_goodbye(self) -> None:
