@@ -189,7 +189,9 @@ class Probing:
     def link_down(self, member: MemberId) -> None:
         """What was asked on its last link is not answered any more, neither is what it was asked."""
         out = self._out.get(member)
-        if out is not None and out.direct:
+        if out is not None and out.asked:
+            out.direct = False  # A go-between takes one question at a time: this one stays open.
+        elif out is not None and out.direct:
             del self._out[member]
         for other in self._out.values():
             if other.asked:

@@ -69,7 +69,7 @@ class Refusals:
             row.ended, row.first, row.twice = down.how in ENDS, None, False
 
     def disproved(self, member: MemberId) -> None:
-        """It signed a nonce of ours after its link ended: that was not the end of its process."""
+        """It signed a nonce of ours that was out after its link ended: its process did not end."""
         row = self._reached.get(member)
         if row is not None:
             row.ended, row.first, row.twice = False, None, False

@@ -318,6 +318,19 @@ class IndirectTests(SynchronousTestCase):
         self.assertEqual(notices(effects, MemberChanged), [])
         self.assertEqual(self.bench.member(BOB).via, Via.INDIRECT)
 
+    def test_a_link_ends_amid_a_question(self) -> None:
+        """A question that is open when the link ends stays open, and is not asked a second time."""
+        self.answers[CAROL] = self.answers[DAVE] = "nothing"
+        asks: list[AskVouch] = []
+        while not asks:
+            asks = sends(self.wait(0.05), AskVouch, DAVE)
+        effects = self.bench.cut(BOB, self.links[BOB], Ending.PROTOCOL)
+        self.assertEqual(sends(effects, AskVouch), [])
+        self.answers[DAVE] = "yes"
+        self.answer(DAVE, asks[0])
+        view = self.bench.member(BOB)
+        self.assertEqual((view.state, view.via), (Liveness.ALIVE, Via.INDIRECT))
+
     def test_late_vouch(self) -> None:
         """A vouch that comes after bytes of its own changes nothing: it is heard directly."""
         self.answers[DAVE] = "nothing"
