@@ -29,9 +29,7 @@ MAX_PAGE = 1000
 PAGE = 50
 
 ID = Parameter("id", Kind.ID, required=True, help="as in messages, for instance ada/3/17")
-NONCE = Parameter(
-    "nonce", Kind.ID, named=True, help="the same nonce and text give the same message, for 24 h"
-)
+NONCE = Parameter("nonce", Kind.ID, help="the same nonce and text give the same message, for 24 h")
 
 
 def ok(**fields: Any) -> Reply:

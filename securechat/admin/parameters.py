@@ -60,8 +60,6 @@ class Parameter:
     high: float = MAX_INT
     only: tuple[str, ...] = ()
     """The values of the first parameter with which this one is used; empty: with all."""
-    named: bool = False
-    """Whether it is given by its name only: a bare value is never taken for it."""
 
     @property
     def is_list(self) -> bool:
@@ -92,7 +90,6 @@ class Parameter:
         how = "needed" if self.required else "optional"
         if self.only:
             how += f" with {', '.join(self.only)}"
-        how += ", only by its name" if self.named else ""
         default = "" if self.default is None else f", {self.default} if not given"
         choices = f"; one of {', '.join(self.choices)}" if self.choices else ""
         return (

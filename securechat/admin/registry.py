@@ -2,10 +2,9 @@
 The table of commands: one place from which parsing, help, the documentation and completion come.
 
 Rules of binding: named arguments first; bare values, and what stood after a colon as the last of
-them, fill the parameters left, in table order; a list takes all values that remain, and a parameter
-that is ``named`` takes none: the second word of a text without quotes is no nonce.  In JSON numbers and
-booleans are native, in text they are read from words.  A parameter with ``only`` belongs to some values
-of the command's first parameter (``fault drop`` has a percentage, ``fault list`` has not).
+them, fill the parameters left, in table order; a list takes all values that remain.  In JSON numbers
+and booleans are native, in text they are read from words.  A parameter with ``only`` belongs to some
+values of the command's first parameter (``fault drop`` has a percentage, ``fault list`` has not).
 Every parameter is in the result; one that was not given has its default.
 """
 
@@ -121,7 +120,7 @@ class _Binding:
     def _take(self, parameter: Parameter, values: list[str]) -> Any:
         if parameter.name in self._given:
             return self._given[parameter.name]
-        if parameter.named or not values:
+        if not values:
             return None
         if parameter.is_list:
             taken, values[:] = list(values), []
@@ -155,7 +154,7 @@ def _too_many(command: Command) -> str:
     """What to do about values that no parameter takes: mostly a text has lost its quotes."""
     needed = [parameter for parameter in command.parameters if parameter.required]
     if not needed or needed[-1].kind is not Kind.TEXT or needed[-1].choices:
-        taking = sum(not parameter.named for parameter in command.parameters)
+        taking = len(command.parameters)
         return f"too many values; {command.verb} takes {f'at most {taking}' if taking else 'none'}"
     begin = " ".join([command.verb, *(parameter.name.upper() for parameter in needed[:-1])])
     what = needed[-1].name

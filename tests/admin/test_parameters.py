@@ -105,6 +105,4 @@ class Convert(SynchronousTestCase):
         self.assertEqual(limit.documented, "`limit=` int, optional, 50 if not given. how many.")
         percent = Parameter("percent", Kind.FLOAT, required=True, only=("drop",))
         self.assertIn("needed with drop", percent.documented)
-        nonce = Parameter("nonce", Kind.ID, named=True)
-        self.assertEqual(nonce.documented, "`nonce=` id, optional, only by its name.")
         self.assertEqual(limit.described["default"], 50)

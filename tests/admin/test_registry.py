@@ -33,13 +33,11 @@ def table() -> Registry:
     registry.add(
         Command("status", answer, "who and where", level=Level.OBSERVER),
         Command("health", answer, "three answers", level=Level.NONE),
-        Command("say", answer, "posts", (
-            Parameter("text", required=True), Parameter("nonce", named=True),
-        )),
+        Command("say", answer, "posts", (Parameter("text", required=True), Parameter("nonce"))),
         Command("dm", answer, "to one", (
             Parameter("to", Kind.ID, required=True),
             Parameter("text", required=True, help="what to say"),
-            Parameter("nonce", named=True),
+            Parameter("nonce"),
         )),
         Command("messages", answer, "a page", (
             Parameter("kind", choices=("post", "dm")),
@@ -89,13 +87,14 @@ class Binding(SynchronousTestCase):
         self.refused("messages dm 5 6", 503, "too many values; messages takes at most 2")
         self.refused("status now", 503, "too many values; status takes none")
 
-    def test_no_word_of_a_text_becomes_a_nonce(self) -> None:
-        """A text without quotes is refused, with what to do; a nonce is given by its name."""
-        self.assertEqual(self.bound("say hi nonce=c17"), {"text": "hi", "nonce": "c17"})
-        for line in ("say hello world", "say hello dear world", "say hello :dear world"):
+    def test_a_text_without_quotes(self) -> None:
+        """The second bare value is the nonce, as the table says; with a third, what to do is said."""
+        for line in ("say hi nonce=c17", "say hi c17"):
+            self.assertEqual(self.bound(line), {"text": "hi", "nonce": "c17"})
+        for line in ("say hello dear world", "say hello dear :world"):
             problem = self.refused(line, 503, 'put the text in quotes, say "...", or after a colon')
             self.assertEqual(problem.fields["usage"], "say text= [nonce=]")
-        self.refused("dm bob a b", 503, 'put the text in quotes, dm TO "...", or after a colon')
+        self.refused("dm bob a b c", 503, 'put the text in quotes, dm TO "...", or after a colon')
 
     def test_numbers_of_json_are_native(self) -> None:
         """In JSON a number in quotes is no number; on a text line there are only words."""
