@@ -284,7 +284,6 @@ LOOKING = (
             Parameter("after", help="the page after this id; empty: from the first"),
             Parameter("limit", Kind.INT, default=PAGE, low=1, high=MAX_PAGE, help="items a page"),
         ),
-        Level.OBSERVER,
     ),
     Command("delivery", delivery, "what is known at each recipient", (ID,), Level.OBSERVER),
     Command(

@@ -190,6 +190,7 @@ class Clocks(OwnRoomCase):
         heal(room, (*right, "eve"))
         room.shows("ada", "from the future")
         room["eve"].ask("say", text="with a corrected clock")
+        room.shows("ada", "with a corrected clock")
         room["ada"].ask("say", text="on time")
         found = [text for _, text, _ in agreed(room, *FIVE)]
         self.assertEqual(found, ["with a corrected clock", "on time", "from the future"])
