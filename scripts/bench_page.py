@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ import securechat
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "membership-figures.md"
 MESSAGING_PAGE = ROOT / "docs" / "messaging-figures.md"
+PLACES = {"anchor": "DIR", "lxmf-python": "PYTHON"}
+"""Options that say where something lies on one machine, and what the page says instead."""
 
 
 def commit() -> str:
@@ -41,14 +44,21 @@ def _git(folder: Path, *words: str) -> str:
 
 def about(*more: str) -> list[str]:
     """The commit, the day, the machine, the command, and how busy the machine was at the end."""
-    words = " ".join(word for word in sys.argv[1:] if word != "--write")
     return [
-        f"`scripts/bench {words}`, commit {commit()}, {time.strftime('%Y-%m-%d')};",
+        f"`scripts/bench {asked(sys.argv[1:])}`, commit {commit()}, {time.strftime('%Y-%m-%d')};",
         f"{platform.system()} {platform.release()}, {os.cpu_count()} cores,"
         f" Python {platform.python_version()}; load average {os.getloadavg()[1]:.1f} over the last"
         " five minutes." + "".join(f" {line.rstrip('.')}." for line in more),
         "",
     ]
+
+
+def asked(words: Sequence[str]) -> str:
+    """The words of the command, but for where something lies on this machine."""
+    said = " ".join(word for word in words if word != "--write")
+    for option, stand_in in PLACES.items():
+        said = re.sub(rf"(?<=--{option}[ =])\S+", stand_in, said)
+    return said
 
 
 def tell(section: str, lines: Sequence[str], write: bool, page: Path = PAGE) -> None:

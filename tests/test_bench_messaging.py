@@ -212,3 +212,10 @@ class CommandTests(ScriptCase):
         names = [each.name for each in self.script("bench_messaging_main").COMMANDS]
         for section in ("fanout", "idle", *names):
             self.assertIn("new", page.placed(text, section, ["new"]))
+
+    def test_the_command_on_the_page(self) -> None:
+        """The page says what was asked, and not where this machine keeps what stands beside."""
+        asked = self.script("bench_page").asked
+        words = ["dm", "--anchor", "/a/c", "--write", "--lxmf-python=/v/python", "--repeats", "3"]
+        said = "dm --anchor DIR --lxmf-python=PYTHON --repeats 3"
+        self.assertEqual(asked(words), said)
