@@ -1,14 +1,17 @@
 """
 Liveness: from some moment on a core of a world is well for ever, and the others are not.
 
-The core has at least two members, drawn from the seed.  Each of the others is dead, stands still, is
-cut off from some or flaps for the rest of time; the core has to become one room all the same.  Of the
-outcasts nothing is asked.
+The core has at least two members, drawn from the seed.  Two members that know each other's addresses
+through an outcast only could never meet: whoever is needed so that all of the core hang together, by
+what they were configured with or have learned, is of the core too.  Each of the others is dead, stands
+still, is cut off from some or flaps for the rest of time; the core has to become one room all the
+same.  Of the outcasts nothing is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Protocol
 
@@ -56,10 +59,24 @@ class Outcasts:
         self._fates = (self._world.end, self._sleep, self._cut, self._flap, self._restart)
 
     def begin(self) -> None:
-        """From now on, for ever."""
+        """From now on, for ever; the core grows by those who hold it together."""
+        hosts = self._world.hosts
+        drawn = [host.index for host in self.core]
+        self.core = tuple(hosts[index] for index in joined(drawn, self._acquainted()))
         for host in self._world.hosts:
             if host not in self.core:
                 self._rng.choice(self._fates)(host)
+
+    def _acquainted(self) -> Iterator[tuple[int, int]]:
+        """Who could dial whom now: whom it was told of, and who is in its roster with a place."""
+        places = {host.address: host.index for host in self._world.hosts}
+        indexes = {host.member: host.index for host in self._world.hosts}
+        for host in self._world.hosts:
+            for address in host.peers:
+                yield host.index, places[address]
+            for row in host.presence().members if host.shows else ():
+                if row.address is not None:
+                    yield host.index, indexes[row.member]
 
     def _sleep(self, host: Host) -> None:
         host.clock.stand_still()
@@ -95,6 +112,35 @@ class Outcasts:
 
     def _later(self, act: Callable[..., None], *args: object) -> None:
         self._world.clock.callLater(0.1 + FLAP * self._rng.random(), act, *args)
+
+
+def joined(core: Collection[int], acquainted: Iterable[tuple[int, int]]) -> tuple[int, ...]:
+    """These, and as many others as it takes so that each can come to know all, by acquaintance."""
+    near: defaultdict[int, set[int]] = defaultdict(set)
+    for one, other in acquainted:
+        near[one].add(other)
+        near[other].add(one)
+    found = {min(core)}
+    while rest := set(core) - found:
+        way = _way(found, rest, near)
+        if not way:
+            break
+        found.update(way)
+    return tuple(sorted({*core, *found}))
+
+
+def _way(found: Collection[int], rest: Collection[int], near: Mapping[int, set[int]]) -> list[int]:
+    """The shortest way from who was found to one of the rest; empty if there is none."""
+    ways = {index: [index] for index in sorted(found)}
+    waiting = list(ways)
+    for here in waiting:
+        if here in rest:
+            return ways[here]
+        for there in sorted(near.get(here, ())):
+            if there not in ways:
+                ways[there] = [*ways[here], there]
+                waiting.append(there)
+    return []
 
 
 def apart(views: Mapping[MemberId, View]) -> str:

@@ -9,7 +9,7 @@ from securechat.cli.simulate import COMMANDS
 from securechat.simulation import run, scenarios
 from securechat.simulation.faults import Trouble
 from securechat.simulation.modes import WORLDS, Liveness, Safety
-from securechat.simulation.outcasts import apart
+from securechat.simulation.outcasts import apart, joined
 from securechat.simulation.people import person
 from securechat.simulation.scenes import ACQUAINTED, meet
 from securechat.simulation.stage import Stage
@@ -40,6 +40,32 @@ class ModeTests(SynchronousTestCase):
             cores.append(len(world.outcasts.core))
         self.assertLess(min(cores), 5)
         self.assertGreaterEqual(min(cores), 2)
+
+    def test_liveness_asks_what_is_possible(self) -> None:
+        """Whoever only an outcast can bring together is not asked to meet: the outcast is needed."""
+        for seed, nodes in ((5200237, 3), (5200323, 5)):
+            world = Liveness(seed, nodes, 120.0)
+            outcome = world.run()
+            self.assertEqual([str(violation) for violation in outcome.violations], [])
+
+    def test_founder_is_an_outcast(self) -> None:
+        """Where the others have met, the core does without the one whom all were told of at first."""
+        cores = []
+        for seed in range(1, 5):
+            world = Liveness(seed, 4, 60.0)
+            self.assertEqual([str(one) for one in world.run().violations], [])
+            cores.append({host.index for host in world.outcasts.core})
+        self.assertIn(False, [0 in core for core in cores])
+
+    def test_joined(self) -> None:
+        """A core grows by the fewest that hold it together, and not where it holds by itself."""
+        line = [(1, 0), (2, 1), (3, 2), (4, 0)]
+        self.assertEqual(joined([1, 2], line), (1, 2))
+        self.assertEqual(joined([1, 3], line), (1, 2, 3))
+        self.assertEqual(joined([2, 4], line), (0, 1, 2, 4))
+        self.assertEqual(joined([1, 3], [*line, (3, 4), (4, 1)]), (1, 2, 3))
+        self.assertEqual(joined([2, 4], [*line, (4, 2)]), (2, 4))
+        self.assertEqual(joined([0, 5], line), (0, 5))
 
     def test_liveness_bites(self) -> None:
         """A core whose members cannot reach each other does not agree, and that is seen."""
