@@ -137,10 +137,14 @@ class Messaging(Reading):
         return effects
 
     def settle(self, now: Instant) -> list[Effect]:
-        """The last word of a turn."""
+        """The last word of a turn, but for ``trim``."""
         now = self.parts.offsets.right(now)
         effects = self.parts.speaking.settle(now) + self.parts.outbox.settle(now)
         effects += self.parts.taking.settle() + self.parts.gaps.settle()
         effects += self.parts.recovery.settle(now) + self.parts.closing.settle(now)
         self.parts.book.streams.changed.clear()
         return effects
+
+    def trim(self, now: Instant) -> list[Effect]:
+        """After that, with all of the turn applied: no commit leaves more than the limits allow."""
+        return self.parts.retention.trim(now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from heapq import heappop, heappush
 
 from attrs import define, field, frozen
 
@@ -170,6 +171,19 @@ class StreamState:
     def ending(self, last: int) -> Held | None:
         """The envelope that ends at this post."""
         return next((held for held in self.around(last, last) if held.last == last), None)
+
+    def by_end(self) -> Iterator[Held]:
+        """
+        The envelopes in the order in which a rising floor reaches their ends (twins by hash), found
+        one by one: the first of a long stream costs no look at the others.
+        """
+        waiting: list[tuple[int, int, Hash, Held]] = []
+        for held in self.envelopes:
+            while waiting and waiting[0][0] < held.first:
+                yield heappop(waiting)[3]
+            heappush(waiting, (held.last, held.first, held.hash, held))
+        while waiting:
+            yield heappop(waiting)[3]
 
     def entry(self) -> tuple[tuple[int, int, Hash], ...]:
         """The sound ranges that are held, each with the hash of the header that ends it."""

@@ -3,7 +3,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
 
 - Above the count or the bytes the oldest post of the author who holds most bytes goes (ties by id),
   so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
-  the floor stay.
+  the floor stay.  What a turn brings above a limit goes in the commit of that turn (``trim``), so no
+  commit leaves more than the limit on disk, and of a flood one post goes for one that came.
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and
   ids outlive the texts by twice ``keep_hours``, but no more of them for each author than one can have
   waiting in an outbox.
@@ -11,7 +12,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
   for an hour: a clock that jumped must not empty a history.  Nor must one that is wrong at a start:
   until peers had a minute to tell (``offsets``), nothing goes by age.
 
-A look takes a bounded number of envelopes; the next look goes on.
+What is over a limit by no turn of this process (it was lowered before the start) goes in bounded
+bites, one a turn, and so does what is too old: the next look goes on.
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ class Retention:
     _letters_next: float = 0.0
     _offset: float | None = None
     _paused: float = 0.0
+    _posts_behind: bool = True
+    """Whether posts were over a limit before this turn: then they go in bites."""
+    _letters_behind: bool = True
 
     def due(self, mono: float) -> bool:
         """Whether it is time to look, or something is over a limit."""
@@ -66,9 +71,16 @@ class Retention:
         if whole:
             self._next = now.mono + PAUSE
         ages = now.mono >= self._paused
-        effects = self._posts(now, ages) + self._letters(now, ages)
+        effects = self._old_posts(now) + self._old_letters(now) if ages else []
         if whole:
             effects += (self._nonces(now) if ages else []) + self._receipts(now, ages)
+        return effects
+
+    def trim(self, now: Instant) -> list[Effect]:
+        """The last of a turn, when all that it brought is applied: what is above the limits."""
+        effects = self._excess_posts()
+        if now.mono >= self._letters_next:
+            effects += self._excess_letters(now)
         return effects
 
     def _posts_over(self) -> bool:
@@ -92,14 +104,17 @@ class Retention:
 
     # Posts.
 
-    def _posts(self, now: Instant, ages: bool) -> list[Effect]:
-        settings, streams = self._book.settings, self._book.streams
+    def _excess_posts(self) -> list[Effect]:
+        if not self._posts_over():
+            self._posts_behind = False
+            return []
+        streams = self._book.streams
         posts, size = streams.posts, streams.size
         rest = {m: a.size for m, a in streams.authors.items() if a.posts}
         rows = {member: self._oldest(member) for member in rest}
         gone: dict[MemberId, list[Held]] = {}
-        budget = BUDGET
-        while rest and budget and (posts > settings.history_posts or size > settings.history_bytes):
+        budget = BUDGET if self._posts_behind else posts
+        while rest and budget and self._over(posts, size):
             biggest = max(rest, key=lambda member: (rest[member], member))
             held = next(rows[biggest], None)
             if held is None:
@@ -110,18 +125,24 @@ class Retention:
             posts -= held.count
             size -= held.size
             budget -= 1
-        if ages:
-            before = now.wall_ms - int(settings.history_days * DAY_MS)
-            for member in rest:
-                while budget and (held := self._too_old(rows[member], before)):
-                    gone.setdefault(member, []).append(held)
-                    budget -= 1
+        self._posts_behind = self._over(posts, size)
+        return [effect for held in gone.values() for effect in self._forget(held)]
+
+    def _old_posts(self, now: Instant) -> list[Effect]:
+        before = now.wall_ms - int(self._book.settings.history_days * DAY_MS)
+        gone: dict[MemberId, list[Held]] = {}
+        budget = BUDGET
+        for member in self._book.streams.authors:
+            row = self._oldest(member)
+            while budget and (held := self._too_old(row, before)):
+                gone.setdefault(member, []).append(held)
+                budget -= 1
         return [effect for held in gone.values() for effect in self._forget(held)]
 
     def _oldest(self, member: MemberId) -> Iterator[Held]:
         """An author's envelopes, from the one that the floor would reach first."""
         for state in self._book.streams.authors[member].in_order():
-            yield from sorted(state.envelopes, key=lambda held: (held.last, held.first, held.hash))
+            yield from state.by_end()
 
     def _too_old(self, row: Iterator[Held], before: int) -> Held | None:
         held = next(row, None)
@@ -177,17 +198,17 @@ class Retention:
 
     # Direct messages.
 
-    def _letters(self, now: Instant, ages: bool) -> list[Effect]:
-        letters, settings = self._book.letters, self._book.settings
-        before = now.wall_ms - int(settings.history_days * DAY_MS)
-        old = ages and letters.oldest < before
-        if not self._letters_over() and not old:
+    def _excess_letters(self, now: Instant) -> list[Effect]:
+        if not self._letters_over():
+            self._letters_behind = False
             return []
+        letters = self._book.letters
         count, size = len(letters), letters.size
         rest = {party: letters.free_size(party) for party in letters.parties}
         rows = {party: self._free(party) for party in rest}
         gone: list[Letter] = []
-        while rest and len(gone) < BUDGET and self._over(count, size):
+        budget = BUDGET if self._letters_behind else count
+        while rest and len(gone) < budget and self._over(count, size):
             biggest = max(rest, key=lambda party: (rest[party], party))
             letter = next(rows[biggest], None)
             if letter is None:
@@ -197,11 +218,20 @@ class Retention:
             rest[biggest] -= letter.size
             count -= 1
             size -= letter.size
-        if old:
-            aged = (letter for party in rest for letter in rows[party] if letter.at < before)
-            gone += islice(aged, BUDGET - len(gone))
+        self._letters_behind = self._over(count, size)
         if not gone:
             self._letters_next = now.mono + STUCK_PAUSE
+        return self._forget_letters(gone)
+
+    def _old_letters(self, now: Instant) -> list[Effect]:
+        letters = self._book.letters
+        before = now.wall_ms - int(self._book.settings.history_days * DAY_MS)
+        if letters.oldest >= before:
+            return []
+        free = (letter for party in letters.parties for letter in self._free(party))
+        return self._forget_letters(list(islice((x for x in free if x.at < before), BUDGET)))
+
+    def _forget_letters(self, gone: list[Letter]) -> list[Effect]:
         self._book.counters["directs_pruned"] += len(gone)
         keys = [key for letter in gone for key in self._keys_of_letter(letter)]
         return [Record(Forget(tuple(keys)))] if keys else []

@@ -104,6 +104,7 @@ class Cores:
         """The last word of a turn."""
         yield self.membership.settle(now)
         yield self.messaging.settle(now)
+        yield self.messaging.trim(now)
 
 
 def _kind(fact: Fact | Forget) -> type[Any] | None:

@@ -184,7 +184,12 @@ class Member:
     def turn(self, effects: Iterable[Effect]) -> list[Effect]:
         """One turn of one input."""
         found = self.do(effects)
-        return found + self.do(self.core.settle(self.now))
+        return found + self.end()
+
+    def end(self) -> list[Effect]:
+        """The end of a turn."""
+        found = self.do(self.core.settle(self.now))
+        return found + self.do(self.core.trim(self.now))
 
     def ask(self, command: Any) -> Any:
         """A command and its answer; a LocalError is raised."""
@@ -210,7 +215,7 @@ class Member:
         for text in texts:
             self.tickets += 1
             self.do(self.core.asked(Asked(self.tickets, Say(text)), self.now))
-        self.do(self.core.settle(self.now))
+        self.end()
         return [self.answers.pop(ticket) for ticket in range(first, self.tickets + 1)]
 
     def receive(self, peer: MemberId, message: Any) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Effect
+from securechat.ids import BootId, Hash, Stream
 from securechat.inputs import Tick
 from securechat.messaging.facts import Floor
+from securechat.messaging.held import Held, StreamState
 from securechat.messaging.messages import Posts
 from securechat.objects import Signed
 from securechat.settings import Settings
@@ -60,6 +65,7 @@ class Retention(SynchronousTestCase):
         room.mesh()
         for number in range(30):
             ada.say(str(number))
+            room.wait(0.1)
         room.wait(5)
         for member in (ada, bob):
             member.sent.clear()
@@ -152,17 +158,112 @@ class Retention(SynchronousTestCase):
         room.wait(1200, 5)
         self.assertEqual(ada.texts(), [])
 
-    def test_budget(self) -> None:
-        """However much is over, one look takes a bounded bite and the next goes on."""
+    def test_lowered_limit(self) -> None:
+        """However much a lowered limit leaves over, one turn takes a bounded bite, the next goes on."""
         room = Room()
-        ada = room.member(1, settings=Settings(history_posts=10, burst=5000))
+        ada = room.member(1, settings=Settings(burst=5000))
         room.roster()
         for number in range(600):
             ada.say(str(number))
-        ada.turn(ada.core.tick(Tick("deadlines"), room.now))
+        ada.settings = Settings(history_posts=10, burst=5000)
+        ada.restart()
+        self.assertEqual(len(ada.lines()), 600)
+        room.seat(ada, ada)
         self.assertEqual(len(ada.lines()), 600 - 256)
         room.wait(0.2)
         self.assertEqual(len(ada.lines()), 10)
+        for number in range(600, 1000):
+            ada.say(str(number))
+            self.assertEqual(len(ada.lines()), 10)
+        self.assertEqual(ada.texts(), [str(number) for number in range(990, 1000)])
+
+
+class Caps(SynchronousTestCase):
+    """In a flood no commit leaves more than the limits allow."""
+
+    def flood(self, settings: Settings) -> list[tuple[int, int]]:
+        """Posts and bytes that bob keeps after each turn, of two who flood beside an honest one."""
+        room, ada, bob, carol = talk(settings)
+        kept: list[tuple[int, int]] = []
+        end = Member.end
+
+        def watched(one: Member) -> list[Effect]:
+            found = end(one)
+            if one is not bob:
+                return found
+            streams = bob.core.parts.book.streams
+            held = [x for s in streams for x in s.envelopes]
+            self.assertEqual(streams.size, sum(x.size for x in held))
+            kept.append((sum(x.count for x in held), sum(x.size for x in held)))
+            return found
+
+        self.patch(Member, "end", watched)
+        carol.say("honest")
+        for number in range(60):
+            ada.say_all(f"{number}/{part} " + "x" * 90 for part in range(number % 64 + 1))
+            if number % 7 == 0:
+                bob.say_all(f"bob {number}/{part}" for part in range(40))
+            room.tick()
+        self.assertIn("honest", bob.texts())
+        self.assertEqual(bob.gaps(), [])
+        return kept
+
+    def test_count(self) -> None:
+        """Never more posts than may be kept, however many one turn brings."""
+        kept = self.flood(Settings(history_posts=150, posts_per_second=100_000, burst=100_000))
+        self.assertLessEqual(max(posts for posts, _ in kept), 150)
+        self.assertGreater(max(posts for posts, _ in kept), 140)
+
+    def test_bytes(self) -> None:
+        """Never more bytes."""
+        limit = 30_000
+        kept = self.flood(Settings(history_bytes=limit, posts_per_second=100_000, burst=100_000))
+        self.assertLessEqual(max(size for _, size in kept), limit)
+        self.assertGreater(max(size for _, size in kept), 0.8 * limit)
+
+    def test_one_for_one(self) -> None:
+        """What a post costs at the limit does not grow with what is kept: one comes, one goes."""
+        room = Room()
+        ada = room.member(1, settings=Settings(history_posts=2000, burst=100_000))
+        room.roster()
+        for _ in range(40):
+            ada.say_all("x" for _ in range(64))
+        looked: list[int] = []
+        before = StreamState.by_end
+
+        def counted(state: StreamState) -> Iterator[Held]:
+            for held in before(state):
+                looked.append(held.first)
+                yield held
+
+        self.patch(StreamState, "by_end", counted)
+        for _ in range(100):
+            ada.say("y")
+        self.assertLessEqual(len(looked), 101)
+
+    def test_directs(self) -> None:
+        """Of direct messages neither, but for those that still wait."""
+        room, ada, bob, _ = talk(Settings(history_posts=20))
+        for number in range(60):
+            ada.tell(bob, str(number))
+            room.run()
+            self.assertLessEqual(len(bob.core.parts.book.letters), 20)
+            self.assertLessEqual(len(ada.core.parts.book.letters), 21)
+        self.assertEqual(bob.texts(), [str(number) for number in range(40, 60)])
+
+    def test_twins(self) -> None:
+        """Envelopes of a forked stream are found in the order of their ends as well."""
+        stream = Stream(Room().member(1).id, 1, BootId("0" * 32))
+        state = StreamState(stream)
+        spans = [(1, 4), (2, 2), (2, 3), (3, 3), (5, 5), (5, 9), (6, 7), (6, 6), (12, 12)]
+        for number, (first, last) in enumerate(spans):
+            name = Hash(bytes([number]) * 32)
+            state.put(
+                Held(stream, first, last - first + 1, b"", 1, name, 1, 1, False, False, False,
+                     "", (), None, 0)
+            )  # fmt: skip
+        found = [(held.last, held.first) for held in state.by_end()]
+        self.assertEqual(found, sorted((last, first) for first, last in spans))
 
 
 class Directs(SynchronousTestCase):
@@ -276,7 +377,8 @@ class Directs(SynchronousTestCase):
         self.assertEqual(len(ada.lines()), 20)
         room.link(ada, bob)
         room.run()
-        self.assertEqual(len(bob.lines()), 20)
+        self.assertEqual(len(bob.core.parts.book.letters.given), 20)
+        self.assertEqual(bob.texts(), [str(number) for number in range(10, 20)])
 
     def test_open_ones_do_not_protect_others(self) -> None:
         """Many bytes that wait for one member do not keep what others wrote for ever."""
