@@ -3,8 +3,9 @@ Since when nothing has stood between two machines: who could have reached whom a
 
 The judge of membership needs it to tell a false accusation from a true one.  A pair is troubled while
 either process is down, stands still, has a full disk or does not listen, while a way between them is
-cut or slow, or while bytes are overdue; and at the moment of a fault that strikes one of them.  What
-must not matter to membership at all (clocks on the wall, replayed and forged frames) troubles nobody.
+cut or slow or a firewall refuses it, or while bytes are overdue; and at the moment of a fault that
+strikes one of them.  What must not matter to membership at all (clocks on the wall, replayed and
+forged frames) troubles nobody.
 """
 
 from __future__ import annotations
@@ -88,7 +89,9 @@ class Calm:
         if weather.spread:
             return False
         ways = ((one, other), (other, one))
-        if any(weather.cuts[way] > 0 or way in weather.lag or way in weather.rate for way in ways):
+        if any(weather.cuts[way] > 0 or weather.refuses[way] > 0 for way in ways):
+            return False
+        if any(way in weather.lag or way in weather.rate for way in ways):
             return False
         return all(self._runs(self._hosts[index]) for index in (one, other))
 

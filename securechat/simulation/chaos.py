@@ -42,6 +42,8 @@ NONSENSE = 0.12
 """Forgeries, of all, that are no message at all,"""
 ALTERED = 0.3
 """and those up to which one is a post of somebody else, altered."""
+BOTH = 0.4
+"""Firewalls, of all, that refuse both of a pair."""
 
 
 class Around(Protocol):
@@ -100,6 +102,7 @@ class Chaos:
             Trouble.REPLAY: self._replay,
             Trouble.FORGERY: self._forge,
             Trouble.LEAVE: self._leave,
+            Trouble.REJECT: self._reject,
             COPY: self._copy,
         }
 
@@ -113,7 +116,8 @@ class Chaos:
         """No more faults: everything is mended, every machine and process runs."""
         self.quiet = True
         weather = self._world.network.weather
-        weather.cuts.clear()
+        for stopped in (weather.cuts, weather.rejects, weather.refuses):
+            stopped.clear()
         weather.lag.clear()
         weather.rate.clear()
         weather.spread = 0.0
@@ -184,6 +188,17 @@ class Chaos:
         left = {who.index} | {i for i in indexes if i != other.index and self._rng.random() < 0.5}
         ways = [(a, b) for a in indexes for b in indexes if (a in left) != (b in left)]
         self._cut(ways, fault.length)
+
+    def _reject(self, fault: Fault, who: Host, other: Host) -> None:
+        """Dials of one or of both are refused; links stay, or are reset at once, or all the time."""
+        network, how = self._world.network, int(1000 * fault.amount) % 3
+        ways = [(who.index, other.index), (other.index, who.index)][: 1 + (fault.amount < BOTH)]
+        begin, end = (network.refuse, network.allow) if how else (network.reject, network.admit)
+        for way in ways:
+            begin(*way)
+        for ends in self._connections(who, other) if how == 1 else ():
+            network.reset(ends, (fault.amount, fault.amount))
+        self._later(fault.length, lambda: [end(*way) for way in ways])
 
     def _reset(self, fault: Fault, who: Host, other: Host) -> None:
         for ends in self._connections(who, other):

@@ -33,6 +33,7 @@ class Trouble(StrEnum):
     REPLAY = "replayed frames"
     FORGERY = "forged frames"
     LEAVE = "goodbye and return"
+    REJECT = "a firewall that refuses"
 
 
 COPY = "copy of the disk"
@@ -55,8 +56,12 @@ MOST: dict[Trouble, int] = {
     Trouble.REPLAY: 8,
     Trouble.FORGERY: 6,
     Trouble.LEAVE: 3,
+    Trouble.REJECT: 4,
 }
 """How often each kind strikes in one world at most."""
+
+ON = 0.45
+"""The part of all worlds in which a kind is on."""
 
 LONGEST: dict[Trouble, float] = {
     Trouble.DELAY: 15.0,
@@ -70,6 +75,7 @@ LONGEST: dict[Trouble, float] = {
     Trouble.SLOW: 20.0,
     Trouble.DISK_FULL: 10.0,
     Trouble.LEAVE: 15.0,
+    Trouble.REJECT: 30.0,
 }
 """Seconds that one lasts at most."""
 
@@ -93,14 +99,21 @@ class Fault:
 
 def plan(rng: Random, nodes: int, until: float) -> tuple[Fault, ...]:
     """The faults of one world, in order of time; the last one is over by ``until``."""
-    kinds = [kind for kind in Trouble if rng.random() < 0.45]
+    older = [kind for kind in Trouble if kind is not Trouble.REJECT]
+    kinds = [kind for kind in older if rng.random() < ON]
     while len(kinds) < 3:
-        kinds = [kind for kind in Trouble if kind in kinds or rng.random() < 0.2]
-    faults: list[Fault] = []
-    for kind in kinds:
-        for _ in range(rng.randint(1, MOST[kind])):
-            faults += _fault(rng, kind, nodes, until)
+        kinds = [kind for kind in older if kind in kinds or rng.random() < 0.2]
+    faults = [fault for kind in kinds for fault in _times(rng, kind, nodes, until)]
+    # The youngest kind is drawn last: to the older ones a seed means what it always did.
+    if rng.random() < ON:
+        faults += _times(rng, Trouble.REJECT, nodes, until)
     return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def _times(rng: Random, kind: Trouble, nodes: int, until: float) -> list[Fault]:
+    """One kind that is on, as often as it strikes."""
+    times = rng.randint(1, MOST[kind])
+    return [fault for _ in range(times) for fault in _fault(rng, kind, nodes, until)]
 
 
 def _fault(rng: Random, kind: Trouble, nodes: int, until: float) -> list[Fault]:

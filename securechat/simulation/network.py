@@ -9,7 +9,8 @@ arrives when it can.  TLS is left out: who is at the other end is known here.
 - A dial is refused where nothing listens, times out after 2 s where nothing answers, and ends after
   10 s where a process listens and stands still, as ``node.dialer`` and ``node.link`` tell it.
 - A firewall that refuses answers dials and bytes of one machine with a reset, though a process
-  listens; the answers to dials the other way do not get in either.
+  listens; the answers to dials the other way do not get in either.  One that knows which connections
+  exist refuses dials only, and lets their answers and all links be.
 - A close flushes and tells the other side; who does not read gets 5 s.  A reset loses what was on its
   way, in mid-frame.
 """
@@ -89,6 +90,8 @@ class Weather:
     """Directions in which nothing passes."""
     rejects: Counter[tuple[int, int]] = field(factory=Counter)
     """Those of them in which a firewall says so."""
+    refuses: Counter[tuple[int, int]] = field(factory=Counter)
+    """Directions in which a firewall refuses dials only."""
 
 
 @define(eq=False)
@@ -137,6 +140,14 @@ class SimNetwork:
         self.weather.rejects[source, target] -= 1
         self.mend(source, target)
 
+    def refuse(self, source: int, target: int) -> None:
+        """A firewall refuses dials from one machine to another; links that exist stay."""
+        self.weather.refuses[source, target] += 1
+
+    def allow(self, source: int, target: int) -> None:
+        """One of these less."""
+        self.weather.refuses[source, target] -= 1
+
     def flow(self) -> None:
         """Something was mended: what waited arrives."""
         for ends in list(self.connections):
@@ -183,6 +194,12 @@ class SimNetwork:
         """Whether a firewall refuses what one sends, and its refusal arrives."""
         weather, a, b = self.weather, one.index, other.index
         return weather.rejects[a, b] > 0 and other.powered and weather.cuts[b, a] <= 0
+
+    def refused(self, one: Machine, other: Machine) -> bool:
+        """Whether a firewall answers a dial of one, and its answer arrives."""
+        weather, way = self.weather, (one.index, other.index)
+        alone = weather.refuses[way] > 0 and self.reachable(one, other)
+        return alone or self.rejects(one, other)
 
     def latency(self, one: Machine, other: Machine) -> float:
         """Seconds that a packet takes just now."""
@@ -315,7 +332,7 @@ class _Dial:
     def knock(self, until: float) -> None:
         """TCP: answered, refused or silent."""
         network, target = self.network, self.network.machines.get(self.address)
-        rejected = target is not None and network.rejects(self.source, target)
+        rejected = target is not None and network.refused(self.source, target)
         if target is not None and (rejected or network.reachable(self.source, target)):
             rtt = network.latency(self.source, target) + network.latency(target, self.source)
             network.clock.callLater(rtt, self._answered, target, rejected)

@@ -116,6 +116,15 @@ class CalmTests(SynchronousTestCase):
             stage.mend((1, 0))
             stage.run_for(3.0)
             self.assertAlmostEqual(lasted(0, 1), 3.0, delta=0.3)
+            for begin, end in (
+                (stage.network.refuse, stage.network.allow),
+                (stage.network.reject, stage.network.admit),
+            ):
+                begin(0, 1)
+                self.assertEqual(lasted(0, 1), 0.0, "a firewall refuses one of them")
+                end(0, 1)
+                stage.run_for(3.0)
+                self.assertAlmostEqual(lasted(0, 1), 3.0, delta=0.3)
             for act in (stage.pause, stage.go_on, stage.kill, stage.start):
                 stage.run_for(0.5)
                 act(2)

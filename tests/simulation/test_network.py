@@ -137,6 +137,28 @@ class NetworkTests(SynchronousTestCase):
         self.link()
         self.assertEqual(len(self.a.links.wires), 2)
 
+    def test_a_firewall_that_knows_its_links(self) -> None:
+        """It refuses dials one way only, and links that exist, and dials the other way, do well."""
+        near, far = self.link()
+        self.network.refuse(0, 1)
+        near.write(b"there")
+        far.write(b"back")
+        self.network.dial(self.a, self.b.address, None)
+        self.network.dial(self.b, self.a.address, None)
+        self.clock.advance(1)
+        self.assertEqual([told[:2] for told in self.a.links.told], [
+            ("failed", DialOutcome.REFUSED)])  # fmt: skip
+        self.assertEqual((self.b.links.heard, self.a.links.heard), (b"there", b"back"))
+        self.assertEqual((len(self.b.links.wires), self.b.links.told), (2, []))
+        self.network.cut(1, 0)
+        self.network.dial(self.a, self.b.address, None)
+        self.clock.advance(3)
+        self.assertEqual(self.a.links.told[1][1], DialOutcome.TIMEOUT)
+        self.network.mend(1, 0)
+        self.network.allow(0, 1)
+        self.link()
+        self.assertEqual(len(self.a.links.wires), 3)
+
     def test_peers(self) -> None:
         """Each end knows who is at the other and from where."""
         near, far = self.link()

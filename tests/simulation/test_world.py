@@ -96,6 +96,16 @@ class EachTrouble(SynchronousTestCase):
         for kind in (Trouble.DELAY, Trouble.REORDER, Trouble.SLOW, Trouble.ONE_WAY):
             self.world(kind)
         self.assertGreater(self.world(Trouble.PARTITION).marks["a member became suspect"], 0)
+        self.assertGreater(self.world(Trouble.REJECT).marks["a link ended"], 4)
+
+    def test_a_firewall_falls(self) -> None:
+        """Whatever a firewall does, and for how long, when all is mended it refuses nobody."""
+        for amount in (0.0, 0.001, 0.002, 0.6, 0.601, 0.602):
+            script = (Fault(0.0, Trouble.REJECT, 0, 1, 500.0, amount),)
+            world = World(101, 2, 90.0, script=script)
+            outcome = world.run()
+            self.assertEqual([str(violation) for violation in outcome.violations], [], amount)
+            self.assertIsNotNone(outcome.healed, amount)
 
     def test_links(self) -> None:
         """Resets in mid-frame, lost answers, replayed and forged frames."""
