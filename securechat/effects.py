@@ -81,10 +81,16 @@ class Send:
 
 @frozen
 class Dial:
-    """Try to link to an address, expecting ``peer`` there if it is known."""
+    """
+    Try to link to an address, expecting ``peer`` there if it is known.
+
+    ``instead``: in place of a dial to it that has no TCP connection; nothing at all if none is there.
+    What is told of the two is told once.
+    """
 
     address: str
     peer: MemberId | None = None
+    instead: bool = False
 
 
 @frozen

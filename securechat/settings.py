@@ -165,6 +165,9 @@ class Settings:
     # The node.
 
     connect_timeout: float = 2.0
+    connect_patience: float = 0.25
+    """A quarter of the second after which TCP sends a lost first packet again: a dial that has no TCP
+    for so long makes room for another on fresh news of its member."""
     handshake_timeout: float = 10.0
     """TCP accepted or connected, to WELCOME: Twisted has no timeout of its own."""
     duplicate_linger: float = 10.0

@@ -253,7 +253,7 @@ def _likeness(effect: Effect) -> tuple[Any, ...]:
 def _short(effect: Effect) -> str:
     match effect:
         case Dial():
-            words = [effect.peer or "", effect.address]
+            words = [effect.peer or "", effect.address, "instead" * effect.instead]
         case Hangup():
             words = [effect.peer, _plain(effect.reason)]
         case Notify():

@@ -8,6 +8,11 @@ The addresses are tried in turn: where we reached it, then where it says that it
 
 A configured address whose member is not known yet is dialled for ever too.  One dial at a time is out
 to an address, and none goes to our own.
+
+A dial that began in a cut has lost its packet, and waits for a second until the kernel sends it again.
+So fresh news of a member asks for a dial in place of one that is out for ``connect_patience``; who
+dials knows whether that has TCP, and leaves it then.  A dial that took the place of another has its
+whole time, else a long path with much news would never be linked.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from securechat.effects import Dial
 from securechat.ids import MemberId
@@ -47,6 +52,18 @@ class Pace:
     tries: int = 0
     address: str | None = None
     """Where the next dial goes, if that matters."""
+    news: bool = False
+    """Whether others told since the last dial that it lives."""
+
+
+@frozen
+class Out:
+    """A dial under way."""
+
+    until: float
+    """When it is believed to have ended, whatever is told of it."""
+    replaceable: float
+    """From when on news begins another in its place."""
 
 
 @define
@@ -63,8 +80,7 @@ class Dialing:
     stopped: bool = field(default=False, init=False)
     _members: dict[MemberId, Pace] = field(factory=dict, init=False)
     _seeds: dict[str, Pace] = field(factory=dict, init=False)
-    _out: dict[str, float] = field(factory=dict, init=False)
-    """Dials under way, and until when one is believed to be."""
+    _out: dict[str, Out] = field(factory=dict, init=False)
     _astray: set[str] = field(factory=set, init=False)
     """Configured addresses where somebody else answered than was expected."""
     _next: float = field(default=NEVER, init=False)
@@ -75,7 +91,7 @@ class Dialing:
             self._seeds[address] = Pace(mono, mono)
         self._next = mono
         for member in self._ledger.others:
-            self.wake(member, mono)
+            self._soon(member, mono, self.herd)
 
     def stop(self) -> None:
         """Dial nobody any more."""
@@ -84,12 +100,16 @@ class Dialing:
         self._seeds.clear()
         self._next = NEVER
 
-    def wake(self, member: MemberId, mono: float, within: float | None = None) -> None:
+    def wake(self, member: MemberId, mono: float) -> None:
         """Fresh news of a member: if it has no link, dial it at once, jittered against a herd."""
+        self._soon(member, mono, self.herd)
+        if member in self._members:
+            self._members[member].news = True
+
+    def _soon(self, member: MemberId, mono: float, within: float) -> None:
         if self.stopped or self._links.linked(member) or member == self._ledger.me:
             return
-        most = self.herd if within is None else within
-        due = mono + self._rng.random() * most
+        due = mono + self._rng.random() * within
         pace = self._members.get(member)
         if pace is None or pace.due > due:
             self._members[member] = Pace(due, mono if pace is None else pace.since)
@@ -124,7 +144,7 @@ class Dialing:
     def link_down(self, member: MemberId, mono: float) -> None:
         """Its last link ended: redial from the first step."""
         self._members.pop(member, None)
-        self.wake(member, mono, self._settings.redial_first)
+        self._soon(member, mono, self._settings.redial_first)
 
     def dial_failed(self, failed: DialFailed) -> None:
         """The address is free for another dial."""
@@ -143,7 +163,7 @@ class Dialing:
 
     def tick(self, mono: float) -> list[Dial]:
         """The dials that are due."""
-        for address in [address for address, until in self._out.items() if until <= mono]:
+        for address in [address for address, out in self._out.items() if out.until <= mono]:
             del self._out[address]
         dials = [*self._dial_members(mono), *self._dial_seeds(mono)]
         paces = (*self._members.values(), *self._seeds.values())
@@ -155,10 +175,24 @@ class Dialing:
             if pace.due > mono:
                 continue
             address = pace.address or self._choose(self.candidates(member), pace.tries)
-            pace.address = None
+            out = self._out.get(address or "")
+            if pace.news and out is not None and mono < out.replaceable < NEVER:
+                pace.due = out.replaceable
+                continue
+            news, pace.news, pace.address = pace.news, False, None
             self._again(pace, mono, self._ledger.left(member))
-            if address is not None and self.take(address, mono):
-                yield Dial(address, member)
+            if address is not None:
+                yield from self._dial(address, member, news, mono)
+
+    def _dial(self, address: str, member: MemberId, news: bool, mono: float) -> Iterator[Dial]:
+        """If one is out, a dial in its place, or none."""
+        out = self._out.get(address)
+        if out is None:
+            self.take(address, mono)
+            yield Dial(address, member)
+        elif news and mono >= out.replaceable:
+            self._out[address] = Out(mono + self._longest, NEVER)
+            yield Dial(address, member, instead=True)
 
     def _dial_seeds(self, mono: float) -> Iterator[Dial]:
         known = {address for addresses in self._ledger.reached.values() for address in addresses}
@@ -174,9 +208,13 @@ class Dialing:
         """Whether no dial is out to this address; from now on one is."""
         if address in self._out:
             return False
-        patience = self._settings.connect_timeout + self._settings.handshake_timeout
-        self._out[address] = mono + patience + 1
+        self._out[address] = Out(mono + self._longest, mono + self._settings.connect_patience)
         return True
+
+    @property
+    def _longest(self) -> float:
+        """After this a dial has ended, with a second to spare."""
+        return self._settings.connect_timeout + self._settings.handshake_timeout + 1
 
     def _again(self, pace: Pace, mono: float, slow: bool) -> None:
         """The next try: full jitter, steps that double."""

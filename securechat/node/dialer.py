@@ -3,6 +3,7 @@ Making links: one dial of one address, which ends in exactly one result.
 
 Two seconds for name and TCP (Twisted's own limits are longer), then TLS within the handshake timeout.
 The result is ``opened`` or ``dial_failed`` of the links; when to dial again is decided in membership.
+A dial in place of another drops that, if it has no TCP yet, and nothing is told of what is dropped.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ class Dialer:
     connect_timeout: float = CONNECT_TIMEOUT
     handshake_timeout: float = HANDSHAKE_TIMEOUT
     links: Owner = field(init=False)
-    _connecting: set[Deferred[IProtocol]] = field(factory=set, init=False)
+    _connecting: dict[Deferred[IProtocol], LinkProtocol] = field(factory=dict, init=False)
     _unproven: set[LinkProtocol] = field(factory=set, init=False)
     _stopped: bool = field(default=False, init=False)
 
-    def dial(self, address: str, expected: MemberId | None = None) -> None:
+    def dial(self, address: str, expected: MemberId | None = None, instead: bool = False) -> None:
         """Dial HOST:PORT; the TLS check refuses any member but the expected one."""
-        if self._stopped:
+        if self._stopped or (instead and not self._drop(address)):
             return
         try:
             endpoint = self._endpoint(*split(address))
@@ -71,7 +72,7 @@ class Dialer:
         self._unproven.add(link)
         tls = wrapClientTLS(self._tls, endpoint, clock=self._reactor)
         connecting: Deferred[IProtocol] = tls.connect(BareFactory(lambda addr: link))
-        self._connecting.add(connecting)
+        self._connecting[connecting] = link
         connecting.addTimeout(self.connect_timeout, self._reactor)
         connecting.addBoth(self._connected, connecting, link)
 
@@ -89,6 +90,16 @@ class Dialer:
             link.withdraw()
         self._unproven.clear()
 
+    def _drop(self, address: str) -> bool:
+        """Whether a dial to this address had no TCP; it is gone without a word."""
+        for connecting, link in self._connecting.items():
+            if link.dialled == address:
+                del self._connecting[connecting]
+                self._unproven.discard(link)
+                connecting.cancel()
+                return True
+        return False
+
     def _endpoint(self, host: str, port: int) -> IStreamClientEndpoint:
         literal = number(host)
         if literal is None:
@@ -103,10 +114,10 @@ class Dialer:
         link: LinkProtocol,
     ) -> None:
         """TCP is there, and the LinkProtocol answers for the result; or it is not, and we do."""
-        self._connecting.discard(connecting)
+        dropped = self._connecting.pop(connecting, None) is None
         if isinstance(result, Failure):
             self._unproven.discard(link)
-            if not self._stopped and link.dialled is not None:
+            if not self._stopped and not dropped and link.dialled is not None:
                 how, why = outcome(result.value)
                 self.links.dial_failed(link.dialled, link.expected, how, why)
 

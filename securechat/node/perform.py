@@ -31,7 +31,8 @@ from securechat.signing import object_hash
 
 LAST = (Hangup, Dial)
 """What is done after all sends; a tuple, since it is asked of every effect."""
-Dialer = Callable[[str, MemberId | None], None]
+Dialer = Callable[[str, MemberId | None, bool], None]
+"""Where, whom, and whether in place of a dial without TCP."""
 
 
 @define
@@ -136,7 +137,7 @@ class Perform:
 
     def _dial_out(self, effect: Dial) -> None:
         try:
-            self._dial(effect.address, effect.peer)
+            self._dial(effect.address, effect.peer, effect.instead)
         except ValueError as problem:
             self._links.dial_failed(
                 effect.address, effect.peer, DialOutcome.UNROUTABLE, str(problem)

@@ -52,7 +52,9 @@ class Around(Protocol):
     prunes: bool
     """Whether histories are so short that posts are forgotten."""
 
-    def dialled(self, host: Host, address: str, expected: MemberId | None) -> None:
+    def dialled(
+        self, host: Host, address: str, expected: MemberId | None, instead: bool = False
+    ) -> None:
         """A process dials."""
         ...
 
@@ -235,8 +237,8 @@ class Host:
     def _fatal(self, reason: str) -> None:
         self.world.gave_up(self, reason)
 
-    def _dial(self, address: str, expected: MemberId | None) -> None:
-        self.world.dialled(self, address, expected)
+    def _dial(self, address: str, expected: MemberId | None, instead: bool) -> None:
+        self.world.dialled(self, address, expected, instead)
 
     # What it shows.
 

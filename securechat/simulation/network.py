@@ -7,7 +7,8 @@ without power or a process that stands still keeps from arriving waits, as TCP w
 arrives when it can.  TLS is left out: who is at the other end is known here.
 
 - A dial is refused where nothing listens, times out after 2 s where nothing answers, and ends after
-  10 s where a process listens and stands still, as ``node.dialer`` and ``node.link`` tell it.
+  10 s where a process listens and stands still, as ``node.dialer`` and ``node.link`` tell it.  Until it
+  is answered another may take its place.
 - A firewall that refuses answers dials and bytes of one machine with a reset, though a process
   listens; the answers to dials the other way do not get in either.  One that knows which connections
   exist refuses dials only, and lets their answers and all links be.
@@ -106,6 +107,8 @@ class SimNetwork:
     weather: Weather = field(factory=Weather)
     machines: dict[str, Machine] = field(factory=dict)
     connections: list[tuple[SimLink, SimLink]] = field(factory=list)
+    knocking: list[_Dial] = field(factory=list)
+    """Dials without TCP yet."""
     _ports: int = 40000
 
     # What the machines ask.
@@ -114,9 +117,17 @@ class SimNetwork:
         """Put a machine on the network."""
         self.machines[machine.address] = machine
 
-    def dial(self, source: Machine, address: str, expected: MemberId | None) -> None:
-        """A process dials; its Links are told of the outcome."""
+    def dial(
+        self, source: Machine, address: str, expected: MemberId | None, instead: bool = False
+    ) -> None:
+        """A process dials; its Links are told of the outcome, and of none that it replaced."""
         dial = _Dial(self, source, source.clock, source.owner, address, expected)
+        others = [other for other in self.knocking if other.alike(dial)]
+        if instead and not others:
+            return
+        if instead:
+            self.knocking.remove(others[0])
+        self.knocking.append(dial)
         dial.knock(self.clock.now + CONNECT_TIMEOUT)
 
     # What the world asks.
@@ -329,19 +340,29 @@ class _Dial:
     address: str
     expected: MemberId | None
 
+    def alike(self, other: _Dial) -> bool:
+        """Whether the same process dials the same address."""
+        return (self.clock, self.address) == (other.clock, other.address)
+
     def knock(self, until: float) -> None:
         """TCP: answered, refused or silent."""
         network, target = self.network, self.network.machines.get(self.address)
+        if self not in network.knocking:
+            return
         rejected = target is not None and network.refused(self.source, target)
         if target is not None and (rejected or network.reachable(self.source, target)):
             rtt = network.latency(self.source, target) + network.latency(target, self.source)
             network.clock.callLater(rtt, self._answered, target, rejected)
         elif network.clock.now >= until:
+            network.knocking.remove(self)
             self._fail(DialOutcome.TIMEOUT, "no answer in time")
         else:
             network.clock.callLater(CONNECT_TIMEOUT / 2, self.knock, until)
 
     def _answered(self, target: Machine, rejected: bool) -> None:
+        if self not in self.network.knocking:
+            return
+        self.network.knocking.remove(self)
         if rejected or target.owner is None:
             self._fail(DialOutcome.REFUSED, "connection refused")
         else:

@@ -214,10 +214,12 @@ class World:
         if self.tell is not None:
             self.tell(line[:200])
 
-    def dialled(self, host: Host, address: str, expected: MemberId | None) -> None:
+    def dialled(
+        self, host: Host, address: str, expected: MemberId | None, instead: bool = False
+    ) -> None:
         """A process dials."""
         self.trace("dial", host.index, address)
-        self.network.dial(host, address, expected)
+        self.network.dial(host, address, expected, instead)
 
     def died(self, host: Host) -> None:
         """A process was killed at a step."""

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Dial
 from securechat.inputs import DialOutcome
 from securechat.membership.dialing import dialable
 from securechat.membership.messages import Claims
@@ -166,6 +167,62 @@ class MemberTests(SynchronousTestCase):
             bench.cut(BOB, bench.link(BOB, dialled=f"10.0.0.{host}:7400"))
         known = bench.signed_facts("AddressesKnown")[-1].addresses
         self.assertEqual(known, tuple(f"10.0.0.{host}:7400" for host in (7, 6, 5, 4)))
+
+
+class NewsTests(SynchronousTestCase):
+    """Ada lost bob in a cut, and her dial to him is out; carol tells that he lives."""
+
+    def setUp(self) -> None:
+        """Bob's link breaks; a dial sets out within 0.2 s."""
+        self.bench = Bench().start()
+        self.carol = self.bench.link(CAROL)
+        bob = self.bench.link(BOB, BOB.alive(1, 0, "b", PLACE), dialled=PLACE)
+        found = dials(self.bench.cut(BOB, bob))
+        while not found:
+            found = dials(self.bench.wait(0.05))
+        self.assertEqual(found, [Dial(PLACE, BOB.id)])
+        self.told = 0
+
+    def news(self) -> list[Dial]:
+        """Carol passes on a newer claim of bob's."""
+        self.told += 1
+        claim = BOB.alive(1, self.told, "b", PLACE).signed
+        return dials(self.bench.receive(CAROL, Claims((claim,)), self.carol))
+
+    def after(self, seconds: float) -> list[Dial]:
+        """The dials of so long a time."""
+        steps = range(round(seconds / 0.05))
+        return [dial for _ in steps for dial in dials(self.bench.wait(0.05))]
+
+    def test_in_its_place(self) -> None:
+        """A dial that has been out for a while makes room for another on fresh news, once."""
+        self.assertEqual(self.after(0.5), [])
+        self.assertEqual([*self.news(), *self.after(0.3)], [Dial(PLACE, BOB.id, instead=True)])
+        self.assertEqual(self.after(2), [])
+
+    def test_a_young_dial(self) -> None:
+        """News does not disturb a dial before its packet had time to be answered: then, not sooner."""
+        self.assertEqual([*self.news(), *self.after(0.2)], [])
+        self.assertEqual(self.after(0.1), [Dial(PLACE, BOB.id, instead=True)])
+
+    def test_a_long_path(self) -> None:
+        """However much news there is, the dial that took another's place has its whole time."""
+        found = []
+        for _ in range(10):
+            found += [*self.news(), *self.after(0.2)]
+        self.assertEqual(found, [Dial(PLACE, BOB.id, instead=True)])
+        self.bench.dial_failed(BOB, PLACE, DialOutcome.TIMEOUT)
+        self.assertEqual([*self.news(), *self.after(0.2)], [Dial(PLACE, BOB.id)])
+
+    def test_without_news(self) -> None:
+        """Nothing but news has a dial take the place of another."""
+        self.assertEqual(self.after(5), [])
+
+    def test_it_failed_meanwhile(self) -> None:
+        """If the dial failed by itself, news dials as ever."""
+        self.news()
+        self.bench.dial_failed(BOB, PLACE, DialOutcome.TIMEOUT)
+        self.assertEqual(self.after(0.3), [Dial(PLACE, BOB.id)])
 
 
 class AddressTests(SynchronousTestCase):

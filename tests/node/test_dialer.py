@@ -18,6 +18,7 @@ from twisted.internet.error import (
 from twisted.internet.interfaces import (
     IListeningPort,
     IReactorPluggableNameResolver,
+    IReactorSocket,
     IReactorTCP,
     IReactorTime,
 )
@@ -134,6 +135,41 @@ class DialTests(SynchronousTestCase):
         self.assertEqual(self.dialer.under_way, 1)
         ConnectionCompleter(self.reactor).failOnce()
         self.assertEqual(self.dialer.under_way, 0)
+
+    def test_in_place_of_another(self) -> None:
+        """A dial without TCP makes room for another, which has its whole time; one result is told."""
+        self.dialer.dial(THERE)
+        self.reactor.advance(1.5)
+        self.dialer.dial(THERE, id_of(3), True)
+        self.assertEqual(len(self.reactor.tcpClients), 2)
+        self.assertEqual(self.dialer.under_way, 1)
+        self.reactor.advance(1.9)
+        self.assertEqual(self.told.calls, [])
+        self.reactor.advance(0.2)
+        self.failed(DialOutcome.TIMEOUT, id_of(3))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_not_in_place_of_a_handshake(self) -> None:
+        """A dial that has TCP goes on; the one that was to take its place is not made."""
+        listen(
+            self.reactor,
+            "192.0.2.7:7400",
+            LinkFactory(Told(), self.room.tls("bob", 3), self.reactor),
+        )
+        self.dialer.dial(THERE, id_of(3))
+        pump = ConnectionCompleter(self.reactor).succeedOnce(greet=False)
+        assert pump is not None
+        self.dialer.dial(THERE, id_of(3), True)
+        pump.flush()
+        self.assertEqual(self.told.calls, [("opened", id_of(3))])
+        self.assertEqual(self.reactor.tcpClients, [])
+
+    def test_in_place_of_none(self) -> None:
+        """Where no dial is under way, or only one to another address, none takes its place."""
+        self.dialer.dial("192.0.2.8:7400")
+        self.dialer.dial(THERE, id_of(3), True)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+        self.assertEqual(self.told.calls, [])
 
     def test_stop(self) -> None:
         """A node that stops gives up its dials without a word, in whatever state they are."""
@@ -258,6 +294,30 @@ class LoopbackTests(TestCase):
                         known[option] = number
                         kept[option] = connected.getsockopt(socket.IPPROTO_TCP, option)
             self.assertEqual(kept, known)
+
+    @inlineCallbacks
+    def test_in_place_of_a_lost_packet(self) -> Any:
+        """A dial whose first packet is lost makes room for one that is answered; one wire comes."""
+        factory = LinkFactory(self.bob, self.room.tls("bob", 3), self.clock)
+        with contextlib.ExitStack() as stack:
+            full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            guests = [stack.enter_context(socket.socket()) for _ in range(2)]
+            for guest in guests:
+                guest.setblocking(False)
+                guest.connect_ex(full.getsockname())
+            address = f"127.0.0.1:{full.getsockname()[1]}"
+            self.dialer.dial(address, id_of(3))
+            yield later(0.1)
+            self.assertEqual(self.dialer.under_way, 1)
+            stack.enter_context(full.accept()[0])
+            full.setblocking(False)
+            port = IReactorSocket(reactor).adoptStreamPort(full.fileno(), socket.AF_INET, factory)
+        self.dialer.dial(address, id_of(3), True)
+        yield self.until(lambda: self.ada.wires and self.bob.wires)
+        yield later(1.2)
+        yield port.stopListening()
+        self.assertEqual(self.ada.calls, [("opened", id_of(3))])
+        self.assertEqual(self.bob.words.count("opened"), 1)
 
     @inlineCallbacks
     def test_refused(self) -> Any:

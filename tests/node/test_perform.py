@@ -96,13 +96,13 @@ class PerformTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.links, self.door = Links(), Door()
-        self.dials: list[tuple[str, MemberId | None]] = []
+        self.dials: list[tuple[str, MemberId | None, bool]] = []
         self.counters: Counter[str] = Counter()
         self.perform = Perform(
             cast("links.Links", self.links),
             cast("door.Door", self.door),
             cast("store.Store", Store()),
-            lambda address, peer: self.dials.append((address, peer)),
+            lambda address, peer, instead: self.dials.append((address, peer, instead)),
             Settings(),
             self.counters,
         )
@@ -167,7 +167,7 @@ class PerformTests(SynchronousTestCase):
 
     def test_hangups_and_dials(self) -> None:
         """A peer that is hung up gets what was sent in the same turn first."""
-        self.run_all(Hangup(BOB, "why"), Send(BOB, DIGEST), Dial("192.0.2.7:7400", CAROL))
+        self.run_all(Hangup(BOB, "why"), Send(BOB, DIGEST), Dial("192.0.2.7:7400", CAROL, True))
         self.assertEqual(self.links.writes, [(BOB, [DIGEST])])
         self.assertEqual(self.links.ended, [(BOB, "why")])
-        self.assertEqual(self.dials, [("192.0.2.7:7400", CAROL)])
+        self.assertEqual(self.dials, [("192.0.2.7:7400", CAROL, True)])

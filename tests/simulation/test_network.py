@@ -271,6 +271,25 @@ class NetworkTests(SynchronousTestCase):
             ],
         )
 
+    def test_in_place_of_another(self) -> None:
+        """A dial that is not answered makes room for another; one that is answered stays."""
+        self.network.cut(0, 1)
+        self.network.dial(self.a, self.b.address, None)
+        self.clock.advance(0.5)
+        self.network.mend(0, 1)
+        self.network.dial(self.a, self.b.address, None, True)
+        self.clock.advance(0.2)
+        self.assertEqual(len(self.a.links.wires), 1)
+        self.b.clock.stand_still()
+        self.network.dial(self.a, self.b.address, None)
+        self.clock.advance(0.5)
+        self.network.dial(self.a, self.b.address, None, True)
+        self.network.dial(self.a, "10.0.0.9:7400", None, True)
+        self.b.clock.go_on()
+        self.clock.advance(5)
+        self.assertEqual(len(self.a.links.wires), 2)
+        self.assertEqual(self.a.links.told, [])
+
     def test_stopping(self) -> None:
         """Who stops listening while a dial is under way breaks it off; no link comes of it."""
         self.b.clock.stand_still()
