@@ -42,6 +42,11 @@ class Book:
     """Members who signed that they lost what they had stored, and before which epoch of theirs."""
     damaged: dict[Hash, Held | None] = field(factory=dict)
     """Envelopes that were damaged on disk: as they were, or None once they are here again."""
+    fresh_posts: dict[Hash, int] = field(factory=dict)
+    """Volatile: our own envelopes of this turn, with their bytes: they are sent after its commit, which
+    must keep them (G6)."""
+    fresh_letters: dict[Hash, int] = field(factory=dict)
+    """The same of direct messages: they are given a receipt."""
     counters: Counter[str] = field(factory=Counter)
     """Volatile: what was counted since the start."""
     _receipts: dict[Hash, Hash] = field(factory=dict)
@@ -58,6 +63,11 @@ class Book:
             or self.letters.get(name) is not None
             or name in self.letters.given
         )
+
+    def committed(self) -> None:
+        """What was applied so far is no news any more."""
+        self.fresh_posts.clear()
+        self.fresh_letters.clear()
 
     def apply(self, fact: Fact | Forget) -> None:
         """One fact, or the deletion of some."""
@@ -81,6 +91,8 @@ class Book:
             self.clock.spoke(fact.hlc)
         else:
             self.clock.heard(fact.hlc, fact.at)
+        if fact.via == self.me:
+            self.fresh_posts[fact.hash] = fact.size
 
     def _drop(self, rest: str) -> None:
         held = self.streams.drop(Hash(bytes.fromhex(rest)))
@@ -112,6 +124,7 @@ class Book:
 
     def _direct(self, fact: facts.DirectHeld) -> None:
         self.transcript.add(self.letters.hold(fact))
+        self.fresh_letters[fact.hash] = fact.size
         if fact.author == self.me:
             self.clock.spoke(fact.hlc)
         else:

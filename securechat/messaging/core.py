@@ -61,8 +61,10 @@ class Messaging(Reading):
 
     def start(self, now: Instant, fresh: bool) -> list[Effect]:
         """After replay: deadlines of what was under way, the same in a new and a rebuilt process."""
-        self.parts.acks.start(now)
-        self.parts.outbox.start(now)
+        parts = self.parts
+        parts.book.committed()
+        parts.acks.start(now)
+        parts.outbox.start(now)
         return []
 
     def noticed(self, notice: Roster, now: Instant) -> list[Effect]:
@@ -138,11 +140,10 @@ class Messaging(Reading):
 
     def settle(self, now: Instant) -> list[Effect]:
         """The last word of a turn, but for ``trim``."""
-        now = self.parts.offsets.right(now)
-        effects = self.parts.speaking.settle(now) + self.parts.outbox.settle(now)
-        effects += self.parts.taking.settle() + self.parts.gaps.settle()
-        effects += self.parts.recovery.settle(now) + self.parts.closing.settle(now)
-        self.parts.book.streams.changed.clear()
+        now, parts = self.parts.offsets.right(now), self.parts
+        effects = parts.speaking.settle(now) + parts.outbox.settle(now) + parts.taking.settle()
+        effects += parts.gaps.settle() + parts.recovery.settle(now) + parts.closing.settle(now)
+        parts.book.streams.changed.clear()
         return effects
 
     def trim(self, now: Instant) -> list[Effect]:

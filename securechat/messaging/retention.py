@@ -4,7 +4,9 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
 - Above the count or the bytes the oldest post of the author who holds most bytes goes (ties by id),
   so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
   the floor stay.  What a turn brings above a limit goes in the commit of that turn (``trim``), so no
-  commit leaves more than the limit on disk, and of a flood one post goes for one that came.
+  commit leaves more than the limit on disk, and of a flood one post goes for one that came.  What we
+  say, and what we give a receipt for, is kept by its own commit at least (G6): a turn says no more
+  posts than may be kept; if it brings more letters than that, they go in the next.
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and
   ids outlive the texts by twice ``keep_hours``, but no more of them for each author than one can have
   waiting in an outbox.
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, takewhile
 
 from attrs import define
 
@@ -81,6 +83,7 @@ class Retention:
         effects = self._excess_posts()
         if now.mono >= self._letters_next:
             effects += self._excess_letters(now)
+        self._book.committed()
         return effects
 
     def _posts_over(self) -> bool:
@@ -111,7 +114,11 @@ class Retention:
         streams = self._book.streams
         posts, size = streams.posts, streams.size
         rest = {m: a.size for m, a in streams.authors.items() if a.posts}
-        rows = {member: self._oldest(member) for member in rest}
+        fresh = self._book.fresh_posts
+        rows = {
+            member: takewhile(lambda held: held.hash not in fresh, self._oldest(member))
+            for member in rest
+        }
         gone: dict[MemberId, list[Held]] = {}
         budget = BUDGET if self._posts_behind else posts
         while rest and budget and self._over(posts, size):
@@ -219,7 +226,7 @@ class Retention:
             count -= 1
             size -= letter.size
         self._letters_behind = self._over(count, size)
-        if not gone:
+        if not gone and not self._book.fresh_letters:
             self._letters_next = now.mono + STUCK_PAUSE
         return self._forget_letters(gone)
 
@@ -238,11 +245,12 @@ class Retention:
 
     def _free(self, party: MemberId) -> Iterator[Letter]:
         """Letters with one member, oldest first; not those still offered, nor our own last number."""
-        letters = self._book.letters
+        letters, fresh = self._book.letters, self._book.fresh_letters
         for letter in letters.with_party(party):
             stream, own = letter.id.stream, letters.own(letter)
             newest = own and letter.id.seq == letters.last_dseq(stream)
-            if not (own and letter.open) and not (newest and stream == self._peers.stream):
+            stays = newest and stream == self._peers.stream
+            if not (own and letter.open) and not stays and letter.hash not in fresh:
                 yield letter
 
     def _keys_of_letter(self, letter: Letter) -> list[str]:

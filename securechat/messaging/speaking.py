@@ -35,6 +35,8 @@ from securechat.signing import Signer, object_hash
 from securechat.wire import pack
 
 MAX_NONCE = 128
+HEADER = 512
+"""Bytes that an envelope adds to its posts, at most."""
 MAX_JUMP = 1_000_000
 """Posts that a peer may say we spoke beyond what we know of: its word is not signed by us."""
 
@@ -105,6 +107,8 @@ class Speaking:
             wait = max(1, ceil(self._bucket.wait(1, now.mono) * 10)) / 10
             raise LocalError(421, f"slow down: the next post may be said in {wait:.1f} s")
         size = len(command.text.encode())
+        if self._full(size):
+            raise LocalError(421, "slow down: so much at once cannot be kept; say it again")
         self._drafts.append(Draft(asked.ticket, command.text, size, command.nonce, digest))
         return []
 
@@ -241,6 +245,12 @@ class Speaking:
         if name not in self._book.evidence.audiences:
             effects.append(Record(Audience(name, members)))
         return name
+
+    def _full(self, size: int) -> bool:
+        """Whether the drafts of this turn and one more are more than the history may hold."""
+        settings, drafts = self._book.settings, self._drafts
+        most = sum(draft.size + HEADER for draft in drafts) + size + HEADER
+        return len(drafts) >= settings.history_posts or most > settings.history_bytes
 
     def _repeated(self, ticket: int, nonce: str | None, digest: bytes) -> bool:
         for draft in self._drafts:

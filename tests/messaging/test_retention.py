@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.effects import Effect
+from securechat.effects import Effect, Record
 from securechat.ids import BootId, Hash, Stream
-from securechat.inputs import Tick
-from securechat.messaging.facts import Floor
+from securechat.inputs import Asked, Say, Tick
+from securechat.messaging.facts import Floor, ReceiptGiven
 from securechat.messaging.held import Held, StreamState
 from securechat.messaging.messages import Posts
+from securechat.notices import Delivery
 from securechat.objects import Signed
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, three
@@ -251,6 +252,52 @@ class Caps(SynchronousTestCase):
             self.assertLessEqual(len(ada.core.parts.book.letters), 21)
         self.assertEqual(bob.texts(), [str(number) for number in range(40, 60)])
 
+    def test_what_leaves_is_on_disk(self) -> None:
+        """At once no more is said than may be kept, and what was said is kept by its own commit."""
+        room, ada, bob, _ = talk(Settings(history_posts=10, posts_per_second=1000, burst=1000))
+        for part in range(3):
+            bob.say_all(f"{part}/{number} " + "x" * 99 for number in range(10))
+            room.tick()
+        first = ada.tickets + 1
+        for number in range(25):
+            ada.tickets += 1
+            ada.do(ada.core.asked(Asked(ada.tickets, Say(f"ada {number} " + "y" * 999)), ada.now))
+        ada.receive(bob.id, Posts((post(room, bob, "z"),)))
+        answers = [ada.answers.pop(ticket) for ticket in range(first, ada.tickets + 1)]
+        codes = [getattr(answer, "code", 252) for answer in answers]
+        self.assertEqual(codes, [252] * 10 + [421] * 15)
+        self.assertEqual([text[:3] for text in ada.texts()], ["ada"] * 10)
+        ada.say("after")
+        self.assertEqual(ada.texts()[-1], "after")
+        self.assertLessEqual(len(ada.texts()), 10)
+
+    def test_receipted_letters_are_on_disk(self) -> None:
+        """What is given a receipt is kept by the commit of that, and by the next turn within limits."""
+        room, ada, bob, _ = talk(Settings(history_posts=10))
+        room.cut(ada, bob)
+        for number in range(25):
+            ada.tell(bob, str(number))
+        turn = Member.turn
+        over: list[int] = []
+
+        def watched(one: Member, effects: Iterable[Effect]) -> list[Effect]:
+            found = turn(one, effects)
+            if one is bob:
+                kept = {str(line.id) for line in bob.lines()}
+                over.append(len(kept))
+                facts = [effect.fact for effect in found if isinstance(effect, Record)]
+                given = [fact.id for fact in facts if isinstance(fact, ReceiptGiven)]
+                self.assertLessEqual(set(given), kept)
+                self.assertLessEqual(len(kept), max(10, len(given)))
+            return found
+
+        self.patch(Member, "turn", watched)
+        room.link(ada, bob)
+        room.wait(1)
+        self.assertEqual((max(over), over[-1]), (25, 10))
+        self.assertEqual(len(bob.core.parts.book.letters.given), 25)
+        self.assertEqual({line.state for line in ada.lines()}, {Delivery.ACKED})
+
     def test_twins(self) -> None:
         """Envelopes of a forked stream are found in the order of their ends as well."""
         stream = Stream(Room().member(1).id, 1, BootId("0" * 32))
@@ -376,7 +423,7 @@ class Directs(SynchronousTestCase):
         room.wait(2)
         self.assertEqual(len(ada.lines()), 20)
         room.link(ada, bob)
-        room.run()
+        room.wait(1)
         self.assertEqual(len(bob.core.parts.book.letters.given), 20)
         self.assertEqual(bob.texts(), [str(number) for number in range(10, 20)])
 
