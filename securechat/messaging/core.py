@@ -130,12 +130,12 @@ class Messaging(Reading):
         """Time passed; what others learn of our clock and we of theirs is not corrected."""
         effects = self.parts.announcing.tick(tick.name, now)
         effects += self.parts.offsets.tick(tick.name, now)
-        now = self.parts.offsets.right(now)
+        by_age, now = self.parts.offsets.earlier(now), self.parts.offsets.right(now)
         if tick.name == "deadlines":
             self.parts.recovery.tick(now)
             effects += self.parts.acks.tick(now) + self.parts.outbox.tick(now)
             if self.parts.retention.due(now.mono):
-                effects += self.parts.retention.tick(now)
+                effects += self.parts.retention.tick(by_age)
         return effects
 
     def settle(self, now: Instant) -> list[Effect]:

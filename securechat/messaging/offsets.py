@@ -10,6 +10,7 @@ How far our clock is from the clocks of our peers, and what follows from it (DES
 - The corrected time runs with the monotonic clock, so that a wall clock that is mended meanwhile is
   not corrected twice.  It ends when the two agree again, or when the wall clock was set and there is
   nobody to compare with.
+- Nothing is forgotten on the word of peers: age goes by the earlier of the two times.
 
 Volatile: a new process measures anew.
 """
@@ -70,6 +71,13 @@ class Offsets:
         if self.base is None:
             return now
         return Instant(now.mono, max(0, round((self.base + now.mono) * 1000)))
+
+    def earlier(self, now: Instant) -> Instant:
+        """
+        This moment by our clock or by the corrected one, whichever is earlier: by this one things are
+        forgotten, so that neither a clock of ours nor the word of peers empties a history.
+        """
+        return min(now, self.right(now), key=lambda moment: moment.wall_ms)
 
     def corrected(self, now: Instant) -> float | None:
         """Seconds that messaging goes by a time ahead of our clock; None while our clock is right."""

@@ -243,6 +243,36 @@ class Corrected(SynchronousTestCase):
         self.assertEqual(ada.digest, carol.digest)
         self.assertLess(wall_of(max(stamps)), room.wall_ms + HOUR_MS + 60_000)
 
+    def test_two_wrong_peers_erase_nothing(self) -> None:
+        """Peers whose clocks are a month ahead move our stamps, and no post goes before its days."""
+        room = Room()
+        ada, bob, carol, dave = (room.member(number) for number in (1, 2, 3, 4))
+        room.roster()
+        room.link(ada, dave)
+        room.run()
+        texts = [f"post {number}" for number in range(5)]
+        for text in texts:
+            ada.say(text)
+        letters = ["a letter", "another letter"]
+        for letter in letters:
+            ada.tell(dave, letter)
+        room.wait(5)
+        room.cut(ada, dave)
+        bob.skew_ms = carol.skew_ms = 31 * 24 * HOUR_MS
+        room.mesh(ada, bob, carol)
+        room.wait(120, 0.5)
+        self.assertGreater(ada.core.snapshot(ada.now).corrected or 0, 30 * 86_400)
+        room.wait(3900, 3.0)
+        self.assertEqual(ada.texts(), [*texts, *letters])
+
+    def test_our_wrong_clock_erases_nothing(self) -> None:
+        """A clock of our own that is a month ahead of its peers' takes no post away either."""
+        room, (ada, bob, _) = room_of(31 * 24 * HOUR_MS, 0, 0)
+        bob.say("of today")
+        room.wait(30)
+        room.wait(3900, 3.0)
+        self.assertEqual(ada.texts(), ["of today"])
+
     def test_its_clock_is_told_as_it_is(self) -> None:
         """A corrected node tells others its own clock, so that a correction does not spread."""
         room, (ada, bob, _) = room_of(HOUR_MS, 0, 0)
