@@ -10,13 +10,13 @@ All streams of all authors: what is held, known, missing and pruned; the digest 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from attrs import define, field
 
 from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import StreamEnd
+from securechat.messaging.digest import Sums
 from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, GapClosed, HeadKnown
 from securechat.messaging.held import Breach, Held, StreamState
 from securechat.messaging.ranges import Span
@@ -51,7 +51,9 @@ class Streams:
     revision: int = 0
     """Counts changes, so that what was derived can be kept until the next."""
     _held: dict[Hash, Held] = field(factory=dict)
-    _digest: tuple[int, bytes] | None = None
+    _sums: Sums = field(factory=Sums)
+    _unsummed: dict[Stream, None] = field(factory=dict)
+    """Streams of which something changed since the digest was asked for last."""
 
     # Reading.
 
@@ -115,14 +117,8 @@ class Streams:
 
     def digest(self) -> bytes:
         """Equal for equal retained sets."""
-        if self._digest is None or self._digest[0] != self.revision:
-            sums = hashlib.sha256()
-            for state in sorted(self, key=lambda state: state.stream):
-                if state.entry():
-                    s = state.stream
-                    sums.update(pack((s.author, s.epoch, s.boot, state.entry())))
-            self._digest = (self.revision, sums.digest())
-        return self._digest[1]
+        changed, self._unsummed = self._unsummed, {}
+        return self._sums.digest({stream: _row(self.get(stream)) for stream in changed})
 
     # Facts.
 
@@ -233,5 +229,13 @@ class Streams:
             self.authors[s.author].streams.pop((s.epoch, s.boot), None)
 
     def _touch(self, stream: Stream) -> None:
-        self.changed[stream] = None
+        self.changed[stream] = self._unsummed[stream] = None
         self.revision += 1
+
+
+def _row(state: StreamState | None) -> bytes:
+    """What a stream puts into the digest; nothing if nothing sound of it is held."""
+    if state is None or not state.entry():
+        return b""
+    s = state.stream
+    return pack((s.author, s.epoch, s.boot, state.entry()))
