@@ -2,8 +2,10 @@
 Group receipts: what others' signed frontiers prove about our own posts (DESIGN 6, group delivery).
 
 Only an explicit stored range counts, never a floor; where the range ends at a header that we hold,
-its hash must be that header's.  Evidence is kept as facts, with the frontier itself.  A post whose
-deadline passes without it becomes ``unknown`` at that recipient, never "failed".
+its hash must be that header's.  A range that ends beyond it speaks of what an earlier process of ours
+said and this disk lacks; in the stream in which we speak now there is no such thing, so there it proves
+nothing, and no post has evidence that is older than itself.  Evidence is kept as facts, with the frontier
+itself.  A post whose deadline passes without it becomes ``unknown`` at that recipient, never "failed".
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.evidence import Row
 from securechat.messaging.facts import PostsOffered, PostsStored
 from securechat.messaging.held import Held
+from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.statements import Frontier, StreamEntry
 from securechat.notices import Delivery, DeliveryChanged
@@ -32,6 +35,7 @@ class Acks:
     """Evidence about own posts, and the want of it."""
 
     _book: Book
+    _peers: Peers
     _deadlines: deque[tuple[float, Stream, int]] = field(factory=deque)
     """Own envelopes that were pushed, oldest first."""
 
@@ -154,9 +158,10 @@ class Acks:
     def _proved(self, entry: StreamEntry) -> Iterator[Span]:
         """The ranges of an entry that name the same posts as ours, as far as we can tell."""
         state = self._book.streams.get(entry.stream)
+        past = entry.stream != self._peers.stream
         for first, last, head in entry.stored:
             ours = state.ending(last) if state else None
-            beyond = state is not None and last > state.held.last
+            beyond = past and state is not None and last > state.held.last
             if beyond or (ours is not None and ours.hash == head):
                 yield first, last
             else:

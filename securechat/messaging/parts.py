@@ -59,7 +59,7 @@ class Parts:
         book, peers, claims = Book(signer.member, settings), Peers(signer.member, boot), Claims()
         wanted = Bucket(settings.recovery_per_second, settings.recovery_per_second)
         recovery = Recovery(book, peers, claims, wanted)
-        acks = Acks(book)
+        acks = Acks(book, peers)
         relaying = Relaying(peers, claims, settings)
         announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying, acks)
         closing = Closing(book, peers, claims, recovery, announcing)

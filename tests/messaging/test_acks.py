@@ -149,6 +149,45 @@ class Acks(SynchronousTestCase):
         ada.receive(bob.id, frontier(bob, 1, part))
         self.assertEqual(states(ada)[0], Delivery.SENT)
 
+    def test_more_than_was_said(self) -> None:
+        """Who signs to have posts that we have not said yet proves nothing, now or later."""
+        room, ada, bob, carol = three()
+        ada.say("one")
+        room.wait(2)
+        room.cut(ada, bob)
+        bob.frozen = True
+        ada.say("two")
+        mine = ada.lines()[0].id.stream
+        far = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 10**6, Hash(b"z" * 32)),))
+        ada.receive(carol.id, frontier(bob, 10**15, far))
+        self.assertEqual(states(ada, 1)[0], Delivery.QUEUED)
+        room.wait(60, 0.5)
+        ada.say("said a minute later")
+        self.assertEqual(
+            [states(ada, n)[0] for n in (0, 1, 2)], [Delivery.ACKED, *[Delivery.QUEUED] * 2]
+        )
+        self.assertGreater(ada.core.parts.book.counters["frontier_heads_other"], 0)
+        bob.frozen = False
+        room.link(ada, bob)
+        room.wait(2)
+        self.assertEqual([states(ada, n)[0] for n in (0, 1, 2)], [Delivery.ACKED] * 3)
+
+    def test_more_than_a_set_back_disk_holds(self) -> None:
+        """To have more than a set-back disk holds is no lie: the posts that are here are acked."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        bob.frozen = True
+        ada.say("one")
+        disk = ada.disk.copy()
+        ada.say("two")
+        mine, head = ada.lines()[1].id.stream, ada.lines()[1].hash
+        ada.disk = disk
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        both = StreamEntry(mine.author, mine.epoch, mine.boot, ((1, 2, head),))
+        ada.receive(carol.id, frontier(bob, 10**15, both))
+        self.assertEqual(states(ada, 0)[0], Delivery.ACKED)
+
     def test_union_over_time(self) -> None:
         """A holder that lost its disk takes nothing back; its old frontier stays as evidence."""
         room, ada, bob, carol = three()
