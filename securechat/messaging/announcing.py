@@ -10,7 +10,8 @@ Who is told what we have, and when (DESIGN 6, frontier).
 - A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has our newest
   post; if its word for it has not come within a further digest, the post is given again, with the same
   back-off, and the duplicate is answered with a frontier.
-- The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it.
+- The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it, and one
+  whose digest is unlike ours, where it may be for that: a few with each full frontier, in turn.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from __future__ import annotations
 from attrs import define, field
 
 from securechat.effects import Effect, Send
-from securechat.ids import Hash, MemberId, Stream
+from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.acks import Acks
 from securechat.messaging.book import Book
 from securechat.messaging.frontier import OwnFrontier
-from securechat.messaging.held import Held
+from securechat.messaging.held import Held, StreamState
 from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.peers import Peers
 from securechat.messaging.relaying import Relaying
@@ -32,6 +33,8 @@ from securechat.objects import Signed
 
 HEADS = 64
 """Heads in one message."""
+PROOFS = 4
+"""Forks of which a peer is told at a time."""
 
 
 @define(eq=False)
@@ -41,8 +44,8 @@ class Compared:
     unequal: int = 0
     next_full: float = 0.0
     pause: float = 0.0
-    proofs: set[Stream] = field(factory=set)
-    """Forks of which it was told on this link."""
+    proofs: dict[Stream, int] = field(factory=dict)
+    """Forks of which it was told on this link, and where."""
     unproved: Hash | None = None
     """Our newest post, if it had it by its last digest and its frontier was not here yet."""
     next_ask: float = 0.0
@@ -108,7 +111,7 @@ class Announcing:
         )
         row.next_full = now.mono + row.pause
         self._book.counters["full_frontiers"] += 1
-        return self._full(peer, now)
+        return self._full(peer, now) + self._proofs(peer, row)
 
     def proof(self, peer: MemberId, stream: Stream, claimed: int) -> list[Effect]:
         """A linked peer claims posts of a stream that we know to be forked before them."""
@@ -116,11 +119,7 @@ class Announcing:
         row = self._compared.get(peer)
         if state is None or state.breach is None or row is None or claimed < state.breach.seq:
             return []
-        both = (state.breach.one, state.breach.other)
-        if stream in row.proofs or any(self._book.streams.by_hash(name) is None for name in both):
-            return []
-        row.proofs.add(stream)
-        return [Send(peer, Posts(), both)]
+        return self._proof(peer, state, row) if _untold(state, row) else []
 
     # Time.
 
@@ -195,6 +194,21 @@ class Announcing:
         held = [state.stream for state in found.in_order() if state.envelopes] if found else []
         return held[-1] if held else None
 
+    def _proofs(self, peer: MemberId, row: Compared) -> list[Effect]:
+        """Some of the forks that we know of; once it was told of all, again from the first."""
+        forked = [state for state in self._book.streams if state.breach is not None]
+        if not any(_untold(state, row) for state in forked):
+            row.proofs.clear()
+        chosen = [state for state in forked if _untold(state, row)][:PROOFS]
+        return [effect for state in chosen for effect in self._proof(peer, state, row)]
+
+    def _proof(self, peer: MemberId, state: StreamState, row: Compared) -> list[Effect]:
+        assert state.breach is not None
+        row.proofs[state.stream] = state.breach.seq
+        both = (state.breach.one, state.breach.other)
+        whole = all(self._book.streams.by_hash(name) is not None for name in both)
+        return [Send(peer, Posts(), both)] if whole else []
+
     def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
         parts = self._own.full(now)
         effects: list[Effect] = [Send(peer, message) for message in _messages(parts)]
@@ -205,6 +219,11 @@ class Announcing:
         heads = [state.head for state in found if state is not None and state.head is not None]
         # Of an envelope that was damaged on disk we know the header, and cannot show it.
         return [head.hash for head in heads if head.hash not in self._book.damaged]
+
+
+def _untold(state: StreamState, row: Compared) -> bool:
+    """Whether a peer was not told on this link where a stream forks, or of a later place only."""
+    return state.breach is not None and state.breach.seq < row.proofs.get(state.stream, MAX_INT)
 
 
 def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:

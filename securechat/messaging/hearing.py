@@ -42,7 +42,7 @@ from securechat.messaging.recovery import Recovery
 from securechat.messaging.relaying import Relaying
 from securechat.messaging.serving import Serving
 from securechat.messaging.statements import Direct, Envelope, Frontier, Loss, Receipt
-from securechat.messaging.taking import Taking, own_refused
+from securechat.messaging.taking import Taking, own_refused, within
 from securechat.objects import Admitted
 
 CARRIES: dict[type[Any], tuple[type[Any], ...]] = {
@@ -151,7 +151,9 @@ class Hearing:
         source = self._recovery.sources.get(received.peer)
         asked = source.asked(message.stream, message.first, message.last) if source else None
         effects = self._taking.backfill(received.admitted, received.peer, now, asked)
-        self._recovery.backfill(received.peer, message, now.mono)
+        span = (message.first, message.last)
+        brought = any(within(x.statement, message.stream, span) for x in received.admitted)
+        self._recovery.backfill(received.peer, message, now.mono, brought)
         return effects
 
     def _absent(self, received: Received, now: Instant) -> list[Effect]:

@@ -10,6 +10,11 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
   that peer until its frontier says something else of the stream, what was not answered at all (or
   not taken: its clock was too far ahead) until a frontier of it names the stream again; both until
   the next link-up.  Full frontiers back off to one in 30 s, so recovery always comes to rest.
+- Who answers a want with nothing of it is not asked for what lies below in the same hole either.  So a
+  false claim costs a want, not one for each 256 posts that never were; and so does an author's own
+  false word for how far it went.
+- A range that ends with another header than ours is asked for as well: its author has signed two
+  histories, and both are the proof (``held``).
 - At most 1,000 posts a second are asked for, shared equally among authors: the next want is for the
   author of whom least was asked while others waited (start-time fair queueing).
 
@@ -134,9 +139,14 @@ class Recovery:
                 source.lacking[stream] = None
                 self._look = True
 
-    def backfill(self, peer: MemberId, message: Backfill, mono: float) -> None:
-        """A batch of an answer; what it leaves open is seen once its facts are applied."""
+    def backfill(self, peer: MemberId, message: Backfill, mono: float, brought: bool) -> None:
+        """
+        A batch of an answer; what it leaves open is seen once its facts are applied.  ``brought``:
+        there are posts of the want in it.
+        """
         want = self._want(peer, message.stream)
+        if want is not None:
+            want.brought = want.brought or brought
         if want is not None and message.final:
             if want.first <= message.first and message.last == want.last:
                 want.finished = (message.first, message.last)
@@ -175,8 +185,8 @@ class Recovery:
             return []
         self._look, self._wake = False, None
         linked = [(peer, self.sources[peer]) for peer in self._peers.linked if peer in self.sources]
-        for _, source in linked:
-            self._judge(source, now)
+        for peer, source in linked:
+            self._judge(peer, source, now)
         idle = [(peer, source) for peer, source in linked if not source.want and source.lacking]
         effects: list[Effect] = []
         for peer, source in sorted(idle, key=lambda row: min(map(self._place, row[1].lacking))):
@@ -206,14 +216,19 @@ class Recovery:
         want = source.want if source is not None else None
         return want if want is not None and want.stream == stream else None
 
-    def _judge(self, source: Source, now: Instant) -> None:
+    def _judge(self, peer: MemberId, source: Source, now: Instant) -> None:
         want = source.want
         if want is None:
             return
         if want.finished is not None:
-            missing = self._book.streams.missing(want.stream, *want.finished)
+            first, last = want.finished
+            missing = self._book.streams.missing(want.stream, first, last)
+            missing += [span for span in self._disputed(peer, want.stream) if span[1] == last]
             known = source.refused.get(want.stream) or Ranges()
             source.refuse(want.stream, minus(missing, known), NO_ANSWER)
+            if missing and not want.brought:
+                open_ = self._missing(peer, source, want.stream)
+                source.refuse(want.stream, [s for s in open_ if s[1] == first - 1], NO_ANSWER)
             source.answered()
         elif want.until <= now.mono:
             self._book.counters["wants_timed_out"] += 1
@@ -257,17 +272,32 @@ class Recovery:
     def _missing(self, peer: MemberId, source: Source, stream: Stream) -> list[Span]:
         """What a peer claims, or said itself since it last claimed, we lack, and it did not refuse."""
         claim, streams = self._claims.get(peer), self._book.streams
-        claimed = claim.spans(stream) if claim is not None else ()
         state = streams.get(stream)
-        if peer == stream.author and state is not None:
+        known = state.known if state is not None else 0
+        claimed = claim.spans(stream) if claim is not None else ()
+        if peer == stream.author:
             told = claim.end(stream) if claim is not None and claim.whole else 0
-            claimed += ((told + 1, state.known),) if told < state.known else ()
+            claimed += ((told + 1, known),) if told < known else ()
         lacked = [part for first, last in claimed for part in streams.missing(stream, first, last)]
-        refused = source.refused.get(stream)
-        found = minus(lacked, refused) if refused else lacked
+        refused = source.refused.get(stream) or Ranges()
+        found = minus(lacked, refused) or minus(self._disputed(peer, stream), refused)
         if not found:
             self._since.pop(stream, None)
         return found
+
+    def _disputed(self, peer: MemberId, stream: Stream) -> list[Span]:
+        """Ranges that a peer signed to have, and that end with another header than ours."""
+        claim, state = self._claims.get(peer), self._book.streams.get(stream)
+        if claim is None or state is None or not state.envelopes:
+            return []
+        streams = self._book.streams
+        return [
+            (max(first, last - MAX_WANTED + 1), last)
+            for first, last, head in claim.streams.get(stream, ())
+            if streams.floor(stream) < last <= state.sound
+            and state.held.covers(last, last)
+            and streams.by_hash(head) is None
+        ]
 
     def _free(self, stream: Stream, spans: list[Span]) -> list[Span]:
         """Without what somebody else is being asked for."""

@@ -42,6 +42,8 @@ class Asked:
     last: int
     begun: float
     until: float
+    brought: bool = False
+    """Whether any post of it came."""
     finished: Span | None = None
     """Once the final Backfill came: the part of the range that was answered."""
 

@@ -4,8 +4,9 @@ All streams of all authors: what is held, known, missing and pruned; the digest 
 - ``known`` is the highest seq with evidence signed by the author: an envelope, a head, the opening of
   a later stream.  A gap is (floor, known] minus what is held: derived here, never stored.
 - The floor of an author: everything up to (epoch, boot id, seq) is pruned, gone and not wanted.
-- Digest: SHA-256 over the streams in order, each with its sound ranges and the hash that ends each.
-  Floors are not in it: equal retained sets give equal digests, whatever was pruned before them.
+- Digest: SHA-256 over the streams in order, each with its sound ranges and the hash that ends each, and
+  where it is proved to contradict itself: who does not know of that shows another (ADR 15).  Floors are
+  not in it: equal retained sets give equal digests, whatever was pruned before them.
 """
 
 from __future__ import annotations
@@ -234,8 +235,8 @@ class Streams:
 
 
 def _row(state: StreamState | None) -> bytes:
-    """What a stream puts into the digest; nothing if nothing sound of it is held."""
-    if state is None or not state.entry():
+    """What a stream puts into the digest: what is sound of it, and where that ends; or nothing."""
+    if state is None or not (state.entry() or state.breach):
         return b""
-    s = state.stream
-    return pack((s.author, s.epoch, s.boot, state.entry()))
+    s, fork = state.stream, () if state.breach is None else (state.breach.seq,)
+    return pack((s.author, s.epoch, s.boot, state.entry(), *fork))

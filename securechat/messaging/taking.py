@@ -114,7 +114,7 @@ class Taking:
         for found in objects:
             header: Envelope = found.statement
             stream = header.stream
-            recovered = wanted is not None and _within(header, *wanted)
+            recovered = wanted is not None and within(header, *wanted)
             if not found.signed.attachment:
                 effects += self.head(found, now)
             elif found.seen or found.hash in taken:
@@ -182,7 +182,8 @@ class Taking:
         return self._pushed.take(peer, count, now.mono)
 
 
-def _within(header: Envelope, stream: Stream, span: Span) -> bool:
+def within(header: Envelope, stream: Stream, span: Span) -> bool:
+    """Whether an envelope has posts of a range."""
     return header.stream == stream and header.first <= span[1] and header.last >= span[0]
 
 

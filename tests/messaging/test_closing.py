@@ -41,12 +41,17 @@ def whole(
 ) -> Frontiers:
     """All that a holder says to have: these ranges of an author's stream."""
     place = (author.id, author.epoch, author.boot)
-    entry = StreamEntry(*place, tuple((a, b, HASH) for a, b in spans))
+    entry = StreamEntry(*place, tuple((a, b, _head(author, b)) for a, b in spans))
     floors = (FloorEntry(*place, floor),) if floor else ()
     claim = Frontier(
         holder.id, holder.epoch, holder.boot, version, True, 1, 1, floors, (entry,) if spans else ()
     )
     return Frontiers((sign(holder.number, claim),))
+
+
+def _head(author: Member, seq: int) -> Hash:
+    """The header of an author's post."""
+    return next((x.hash for x in author.lines() if x.id.seq == seq), HASH)
 
 
 def closed(member: Member) -> dict[str, GapClosed]:
@@ -197,7 +202,7 @@ class Closes(SynchronousTestCase):
         """That another gave it up counts as its answer."""
         room, ada, bob, carol = hole()
         room.told(carol, bob)
-        entry = StreamEntry(ada.id, ada.epoch, ada.boot, ((3, 3, HASH),), ((1, 2),))
+        entry = StreamEntry(ada.id, ada.epoch, ada.boot, ((3, 3, _head(ada, 3)),), ((1, 2),))
         claim = Frontier(bob.id, bob.epoch, bob.boot, 10**13, False, 1, 1, (), (entry,))
         stream = ada.lines()[0].id.stream
         carol.core.parts.closing._since.clear()

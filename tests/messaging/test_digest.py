@@ -34,9 +34,9 @@ def plain(held: Streams) -> bytes:
     """The digest by one pass over everything, which is how it is defined."""
     sums = hashlib.sha256()
     for state in sorted(held, key=lambda state: state.stream):
-        if state.entry():
-            s = state.stream
-            sums.update(pack((s.author, s.epoch, s.boot, state.entry())))
+        s, fork = state.stream, () if state.breach is None else (state.breach.seq,)
+        if state.entry() or fork:
+            sums.update(pack((s.author, s.epoch, s.boot, state.entry(), *fork)))
     return sums.digest()
 
 

@@ -1,0 +1,219 @@
+"""Who signs two histories or claims what never was: all see the same, and nobody asks for ever."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from securechat.ids import BootId, Hash, MemberId
+from securechat.messaging.hlc import stamp_of
+from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
+from securechat.messaging.statements import (
+    Envelope,
+    Frontier,
+    Opening,
+    Start,
+    StreamEntry,
+    attachment_of,
+)
+from securechat.objects import Signed
+from tests.messaging.room import Member, Room, admit, sign
+
+EPOCH = 7
+BOOT = BootId("f0" * 16)
+NEVER = Hash(b"\7" * 32)
+
+
+def chain(
+    room: Room,
+    author: Member,
+    texts: Sequence[str],
+    first: int = 1,
+    previous: bytes = b"",
+    opening: Opening | None = None,
+) -> list[Signed]:
+    """Envelopes of one post each, chained, as an author of any program may sign them."""
+    found: list[Signed] = []
+    for seq, text in enumerate(texts, first):
+        body = attachment_of((text,))
+        start = (opening or Opening(Start.FIRST)) if seq == 1 else None
+        stamp = stamp_of(room.wall_ms) + seq
+        digest = hashlib.sha256(body).digest()
+        header = Envelope(author.id, EPOCH, BOOT, seq, 1, previous, stamp, digest, start)
+        found.append(sign(author.number, header, body))
+        previous = admit(found[-1]).hash
+    return found
+
+
+def name(signed: Signed) -> Hash:
+    """The hash of an envelope."""
+    return admit(signed).hash
+
+
+def wants(members: Sequence[Member]) -> list[Want]:
+    """All wants of these."""
+    return [x.message for m in members for x in m.sent if isinstance(x.message, Want)]
+
+
+class Liars(SynchronousTestCase):
+    """Mallory speaks by hand, to whom she likes; ada, bob and carol are linked to each other."""
+
+    def setUp(self) -> None:
+        """A room of four, one of whom runs another program."""
+        self.room = Room()
+        self.ada, self.bob, self.carol = (self.room.member(number) for number in (1, 2, 3))
+        self.honest = [self.ada, self.bob, self.carol]
+        self.mallory = self.room.member(4)
+        self.room.roster()
+        self.room.mesh(*self.honest)
+        self.room.run()
+
+    def told(self, texts: set[str]) -> None:
+        """All honest members show these and have one digest."""
+        for member in self.honest:
+            self.assertEqual(set(member.texts()), texts)
+        self.assertEqual(len({member.digest for member in self.honest}), 1)
+        self.assertEqual([member.errors for member in self.honest], [[], [], []])
+
+    def marked(self, member: Member) -> set[str]:
+        """The texts that are marked as forked."""
+        pairs = zip(member.texts(), [line.mark for line in member.lines()], strict=True)
+        return {text for text, mark in pairs if mark == "forked"}
+
+    def test_one_each(self) -> None:
+        """Two know one post each for one place: both get both, and who knew none as well."""
+        common = chain(self.room, self.mallory, ["one", "two"])
+        for member in self.honest:
+            member.receive(self.mallory.id, Posts(tuple(common)))
+        for member, text in ((self.ada, "to ada"), (self.bob, "to bob")):
+            (last,) = chain(self.room, self.mallory, [text], 3, name(common[1]))
+            member.receive(self.mallory.id, Posts((last,)))
+        self.room.wait(40, 0.1)
+        self.told({"one", "two", "to ada", "to bob"})
+        for member in self.honest:
+            self.assertEqual(self.marked(member), {"to ada", "to bob"})
+            (forked,) = [line.forked for line in member.core.streams() if line.forked]
+            self.assertEqual(forked, 3)
+            self.assertEqual(sum(key.startswith("fork/") for key in member.disk.facts), 1)
+        for member in self.honest:
+            member.sent.clear()
+        self.room.wait(120, 0.25)
+        self.assertEqual(wants(self.honest), [])
+        kinds = {type(x.message).__name__ for m in self.honest for x in m.sent}
+        self.assertLessEqual(kinds, {"Digest", "Unlinked", "Frontiers"})
+
+    def test_long_histories(self) -> None:
+        """Two histories of hundreds of posts that part early: the first place is found."""
+        common = chain(self.room, self.mallory, ["one"])
+        sides = {
+            member: chain(
+                self.room, self.mallory, [f"{number} to {member.number}" for number in range(400)],
+                2, name(common[0]),
+            )
+            for member in (self.ada, self.bob)
+        }  # fmt: skip
+        for member, said in sides.items():
+            member.receive(self.mallory.id, Posts(tuple(common)))
+            for signed in said:
+                member.receive(self.mallory.id, Posts((signed,)))
+                self.room.mono += 0.05
+        self.room.wait(150, 0.1)
+        self.assertEqual({m.digest for m in self.honest}, {self.ada.digest})
+        for member in self.honest:
+            (forked,) = [line.forked for line in member.core.streams() if line.forked]
+            self.assertEqual(forked, 2)
+            self.assertLessEqual({"0 to 1", "0 to 2"}, self.marked(member))
+        self.assertLess(len(wants(self.honest)), 60)
+
+    def test_who_was_away(self) -> None:
+        """Who was away while the others found a fork is shown its proof."""
+        common = chain(self.room, self.mallory, ["one", "two"])
+        for member in self.honest:
+            member.receive(self.mallory.id, Posts(tuple(common)))
+        self.room.wait(3)
+        for member in (self.ada, self.bob):
+            self.room.cut(member, self.carol)
+        for text in ("A", "B"):
+            (last,) = chain(self.room, self.mallory, [text], 3, name(common[1]))
+            self.ada.receive(self.mallory.id, Posts((last,)))
+        self.room.wait(10)
+        for member in (self.ada, self.bob):
+            self.room.link(member, self.carol)
+        self.room.wait(40, 0.1)
+        self.told({"one", "two", "A", "B"})
+        self.assertEqual(self.marked(self.carol), {"A", "B"})
+
+    def claims(self, entry: StreamEntry, version: int = 10**15) -> Frontiers:
+        """Mallory's frontier."""
+        mine = self.mallory
+        said = Frontier(mine.id, 1, mine.boot, version, True, 1, 1, (), (entry,))
+        return Frontiers((sign(mine.number, said),))
+
+    def hear_mallory(self, how: str, frontiers: Frontiers) -> None:
+        """She is linked to ada, says this, and answers wants in some way."""
+        self.room.told(self.ada, self.mallory)
+        self.room.links.discard(frozenset((self.ada.id, self.mallory.id)))
+        self.ada.receive(self.mallory.id, frontiers)
+        seen = 0
+        for _ in range(1200):
+            self.room.tick(0.1)
+            asked = [x for x in self.ada.sent[seen:] if isinstance(x.message, Want)]
+            seen = len(self.ada.sent)
+            for want in (x.message for x in asked if x.peer == self.mallory.id):
+                span = (want.first, want.last)
+                place = (want.author, want.epoch, want.boot)
+                if how == "never had":
+                    self.ada.receive(self.mallory.id, Absent(*place, (span,), Why.NEVER_HAD))
+                if how != "nothing":
+                    self.ada.receive(self.mallory.id, Backfill(*place, *span, True))
+
+    def asked(self, whom: MemberId) -> int:
+        """Wants of ada to one."""
+        return sum(isinstance(x.message, Want) and x.peer == whom for x in self.ada.sent)
+
+    def test_false_claim(self) -> None:
+        """A huge head for somebody else's stream is asked for once, however it is answered."""
+        for how in ("never had", "empty", "nothing"):
+            self.setUp()
+            said = self.bob.say("bob's own")
+            self.room.wait(1)
+            s = said.id.stream
+            entry = StreamEntry(s.author, s.epoch, s.boot, ((1, 10**15, NEVER),))
+            self.hear_mallory(how, self.claims(entry))
+            self.assertLessEqual(self.asked(self.mallory.id), 1 if how != "nothing" else 8, how)
+            self.assertEqual(self.asked(self.bob.id), 0)
+            self.assertEqual(self.ada.gaps(), [])
+            self.bob.say("goes on")
+            self.room.wait(1)
+            self.told({"bob's own", "goes on"})
+
+    def test_other_head(self) -> None:
+        """A head that is not the author's, for posts that are here, is asked for once as well."""
+        said = self.bob.say("bob's own")
+        self.room.wait(1)
+        s = said.id.stream
+        self.hear_mallory("never had", self.claims(StreamEntry(*_of(s), ((1, 1, NEVER),))))
+        self.assertEqual(self.asked(self.mallory.id), 1)
+        self.told({"bob's own"})
+        self.assertEqual([line.forked for line in self.ada.core.streams()], [0])
+
+    def test_hole_that_never_was(self) -> None:
+        """An author that leaves out a million numbers is asked for few of them, and it is told."""
+        first = chain(self.room, self.mallory, ["one"])
+        far = chain(self.room, self.mallory, ["far"], 10**6, NEVER)
+        for member in self.honest:
+            member.receive(self.mallory.id, Posts((*first, *far)))
+        self.hear_mallory(
+            "never had", self.claims(StreamEntry(*_of(admit(far[0]).statement.stream), ()))
+        )
+        self.assertLessEqual(self.asked(self.mallory.id), 2)
+        self.assertEqual({m.digest for m in self.honest}, {self.ada.digest})
+        for member in self.honest:
+            self.assertEqual(member.texts(), ["one", "[2-999999]", "far"])
+        self.assertLess(len(wants(self.honest)), 10)
+
+
+def _of(stream: object) -> tuple[MemberId, int, BootId]:
+    return stream.author, stream.epoch, stream.boot  # type: ignore[attr-defined]
