@@ -4,8 +4,9 @@ Group receipts: what others' signed frontiers prove about our own posts (DESIGN 
 Only an explicit stored range counts, never a floor; where the range ends at a header that we hold,
 its hash must be that header's.  A range that ends beyond it speaks of what an earlier process of ours
 said and this disk lacks; in the stream in which we speak now there is no such thing, so there it proves
-nothing, and no post has evidence that is older than itself.  Evidence is kept as facts, with the frontier
-itself.  A post whose deadline passes without it becomes ``unknown`` at that recipient, never "failed".
+nothing, and no post has evidence that is older than itself.  Evidence is kept as facts, with the
+frontier itself.  A post whose deadline passes without it becomes ``unknown`` at that recipient, never
+"failed".
 """
 
 from __future__ import annotations
