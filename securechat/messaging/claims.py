@@ -13,7 +13,13 @@ from attrs import define, field
 
 from securechat.ids import MAX_INT, BootId, Hash, MemberId, Stream
 from securechat.messaging.ranges import Ranges, Span
-from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
+from securechat.messaging.statements import (
+    MAX_ENTRIES,
+    MAX_RANGES,
+    FloorEntry,
+    Frontier,
+    StreamEntry,
+)
 
 MAX_STREAMS = 8192
 """Streams remembered of one holder."""
@@ -37,6 +43,8 @@ class Claim:
     """By which version it said what it says of a stream: they come over several ways, in any order."""
     _floors_at: dict[MemberId, int] = field(factory=dict)
     _whole_at: int = 0
+    _dropped_at: int = -1
+    """By which version it named more streams than are remembered."""
     _collecting: int = 0
     _parts: set[int] = field(factory=set)
 
@@ -67,6 +75,13 @@ class Claim:
             return floor.seq
         return MAX_INT if self.pruned(stream, MAX_INT) else 0
 
+    def unsaid(self, stream: Stream) -> int:
+        """The seq up to which its silence says nothing: not all ranges or streams are named."""
+        stored = self.streams.get(stream)
+        if stored is None:
+            return MAX_INT if self._dropped_at >= self._whole_at else 0
+        return stored[0][0] - 1 if len(stored) == MAX_RANGES else 0
+
     def has(self, stream: Stream, first: int, last: int) -> bool:
         """Whether it says to have any post of a range."""
         return any(a <= last and first <= b for a, b, _ in self.streams.get(stream, ()))
@@ -93,6 +108,7 @@ class Claim:
         if version < self._said_at.get(stream, self._whole_at):
             return False
         if len(self.streams) >= MAX_STREAMS and stream not in self.streams:
+            self._dropped_at = version
             return False
         changed = self.streams.get(stream, ()) != entry.stored
         self.streams[stream], self._said_at[stream] = entry.stored, version
@@ -109,6 +125,8 @@ class Claim:
         if frontier.version > self._collecting:
             self._collecting, self._parts = frontier.version, set()
         self._parts.add(frontier.part)
+        if frontier.parts == MAX_ENTRIES:
+            self._dropped_at = frontier.version
         if len(self._parts) < frontier.parts:
             return []
         self.whole, self._whole_at, self.completed = True, frontier.version, mono
@@ -157,10 +175,14 @@ class Claims:
         """A member's digest was equal to ours."""
         self._equal[member] = mono
 
-    def shown_at(self, member: MemberId) -> float:
-        """When it last showed all that it has: in a full frontier, or by a digest equal to ours."""
+    def shown_at(self, member: MemberId, stream: Stream, first: int) -> float:
+        """
+        When it last showed all that it has of a stream from a post on: in a full frontier, or by a
+        digest equal to ours.
+        """
         claim = self._claims.get(member)
-        whole = claim.completed if claim is not None else -math.inf
+        said = claim is not None and first > claim.unsaid(stream)
+        whole = claim.completed if claim is not None and said else -math.inf
         return max(whole, self._equal.get(member, -math.inf))
 
     def believes(self, frontier: Frontier) -> bool:

@@ -5,7 +5,8 @@ A missing range closes once every member of the roster has shown that it does no
 of these, none of them heard before the gap was known:
 
 - it was asked and answered ``pruned`` or ``never had``;
-- a whole frontier of it names none of the range;
+- a whole frontier of it names none of the range; but of a stream with many holes it names the newest
+  ranges only, so of what lies below them it says nothing, and it is asked for that;
 - a floor of it covers the range: it keeps nothing of that;
 - its digest was equal to ours, and we have none of it either;
 - its frontier says that it has given the range up itself.
@@ -78,7 +79,7 @@ class Closing:
         if claim.pruned(stream, last):
             return Why.PRUNED
         since = self._since.get(stream)
-        shown = since is not None and self._claims.shown_at(member) > since[1]
+        shown = since is not None and self._claims.shown_at(member, stream, first) > since[1]
         return Why.NEVER_HAD if shown or claim.gave_up(stream, first, last) else None
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream]) -> list[Effect]:

@@ -3,9 +3,10 @@ What we say to have stored: frontiers in parts, signed by us.
 
 Per author one floor, per stream the sound ranges with a head hash each, and the gaps that were given
 up.  Entries are absolute; a delta names the changed streams only.  A stream of more than 17 ranges
-claims its newest 17.  A full frontier is signed anew only when something changed.  Versions begin at
-the monotonic clock: after a failed commit the same process counts anew, and peers drop what is older
-than what they hold.  The clock on the wall may have been set back since.
+claims its newest 17; others ask for what they know to lie below (``claims``).  A full frontier is
+signed anew only when something changed.  Versions begin at the monotonic clock: after a failed commit
+the same process counts anew, and peers drop what is older than what they hold.  The clock on the wall
+may have been set back since.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.reasons import absence, of_letter, of_post
 from securechat.messaging.recovery import Recovery
-from securechat.messaging.statements import MAX_RANGES
 from securechat.messaging.views import (
     DiffLine,
     DirectLine,
@@ -315,8 +314,7 @@ class Reading:
             return ""
         said = claim.whole or held.stream in claim.streams
         spans = claim.spans(held.stream)
-        # Of a stream with many holes only the newest ranges are claimed.
-        older = len(spans) == MAX_RANGES and held.first < spans[0][0]
+        older = held.first <= claim.unsaid(held.stream)
         listed = any(first <= held.first and held.last <= last for first, last in spans)
         return "" if listed or older or not said else "; its latest frontier does not list it"
 

@@ -275,6 +275,10 @@ class Recovery:
         state = streams.get(stream)
         known = state.known if state is not None else 0
         claimed = claim.spans(stream) if claim is not None else ()
+        if claim is not None:
+            # What it cannot name of a stream with many holes it is asked for all the same.
+            below, unsaid = claim.floor(stream), min(claim.unsaid(stream), known)
+            claimed = ((below + 1, unsaid), *claimed) if below < unsaid else claimed
         if peer == stream.author:
             told = claim.end(stream) if claim is not None and claim.whole else 0
             claimed += ((told + 1, known),) if told < known else ()

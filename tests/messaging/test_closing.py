@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Forget, Record
 from securechat.ids import Hash
+from securechat.messaging import claims
 from securechat.messaging.closing import Cause, cause_of
 from securechat.messaging.facts import GapClosed
 from securechat.messaging.messages import Frontiers, Posts, Why
@@ -16,6 +17,7 @@ from securechat.notices import GapChanged
 from securechat.settings import Settings
 from tests.messaging.chaos import shown
 from tests.messaging.room import Disk, Member, Room, admit, sign
+from tests.messaging.test_sets import chain
 
 FAST = Settings(posts_per_second=100_000, burst=100_000)
 FEW = Settings(posts_per_second=100_000, burst=100_000, history_posts=4)
@@ -362,3 +364,74 @@ class Reopens(SynchronousTestCase):
         self.assertEqual(sorted(f.first for f in closed(carol).values()), list(range(17, 50, 2)))
         self.assertEqual(len(entry_of(carol, ada).closed), 17)
         self.assertEqual(carol.errors, [])
+
+
+class ManyHoles(SynchronousTestCase):
+    """A holder of more ranges of a stream than its frontier can name."""
+
+    def test_all_is_had(self) -> None:
+        """Each post that somebody shows comes to all, and no gap over it is given up meanwhile."""
+        room = Room()
+        ada, bob, carol, eve = (room.member(number, settings=FAST) for number in (1, 2, 3, 4))
+        room.roster()
+        for signed in chain(4, 1, [1] * 100, 0)[::2]:
+            bob.receive(ada.id, Posts((signed,)))
+        for one, other in ((bob, carol), (ada, carol), (ada, bob)):
+            room.link(one, other)
+        eve.restart()  # without its disk: the posts between are nowhere
+        room.roster()
+        for other in (ada, bob, carol):
+            room.link(eve, other)
+        room.wait(60, 0.25)
+        shown = {m.number: len(m.lines()) for m in (ada, bob, carol, eve)}
+        self.assertEqual(shown, {1: 50, 2: 50, 3: 50, 4: 50})
+        self.assertEqual({ada.digest, bob.digest, carol.digest}, {eve.digest})
+        for member in (ada, bob, carol, eve):
+            facts = closed(member).values()
+            self.assertTrue(all(f.first == f.last and not f.last % 2 for f in facts), facts)
+
+    def test_silence(self) -> None:
+        """Its silence about what is older than all it names is no answer; its own word is one."""
+        room, ada, bob, carol = hole(60)
+        room.told(carol, bob)
+        room.told(carol, ada)
+        ada.frozen = bob.frozen = True
+        spans = [(seq, seq) for seq in range(27, 61, 2)]
+        carol.receive(bob.id, whole(bob, ada, 10**13, *spans))
+        carol.receive(ada.id, whole(ada, ada, 10**13, floor=26))
+        denial, stream = carol.core.parts.closing.denial, ada.lines()[0].id.stream
+        room.mono += 1
+        carol.receive(bob.id, whole(bob, ada, 10**13 + 1, *spans))
+        answers = [denial(bob.id, stream, seq, seq) for seq in (24, 26, 27, 28)]
+        self.assertEqual(answers, [None, None, None, Why.NEVER_HAD])
+        carol.core.parts.claims.equal(bob.id, room.mono)
+        self.assertEqual(denial(bob.id, stream, 24, 26), Why.NEVER_HAD)
+
+    def test_sparse(self) -> None:
+        """What cannot be named is asked for once, bit by bit, and then no more."""
+        room = Room()
+        ada, bob, carol = (room.member(number, settings=FAST) for number in (1, 2, 3))
+        room.roster()
+        posts = chain(4, 1, [1] * 2000, 0)
+        for signed in posts[1::100]:
+            bob.receive(ada.id, Posts((signed,)))
+        room.link(bob, carol)
+        room.wait(90, 0.25)
+        self.assertEqual((len(carol.lines()), carol.digest), (20, bob.digest))
+        before = carol.core.parts.book.counters["wants"]
+        self.assertLess(before, 40)
+        room.wait(90, 0.25)
+        self.assertEqual(carol.core.parts.book.counters["wants"], before)
+
+    def test_more_streams_than_are_remembered(self) -> None:
+        """Nor is silence about a stream an answer where not all that it named could be kept."""
+        room, ada, bob, carol = hole()
+        room.told(carol, bob)
+        self.patch(claims, "MAX_STREAMS", 0)
+        carol.receive(bob.id, whole(bob, ada, 10**13, (1, 3)))
+        room.mono += 1
+        carol.receive(bob.id, whole(bob, ada, 10**13 + 1, (1, 3)))
+        denial, stream = carol.core.parts.closing.denial, ada.lines()[0].id.stream
+        self.assertIsNone(denial(bob.id, stream, 1, 2))
+        carol.receive(bob.id, whole(bob, ada, 10**13 + 2))
+        self.assertEqual(denial(bob.id, stream, 1, 2), Why.NEVER_HAD)
