@@ -50,8 +50,9 @@ def next_cut(connection: Connection, oldest_ms: int, excess: int) -> Cut:
 def drop(connection: Connection, cut: Cut) -> None:
     """Take this step."""
     with transaction(connection):
+        for row in connection.execute(rows.FIRST_TURNS, (cut.turn,)).fetchall():
+            connection.executemany(rows.DROP_TURN_ABOUT, rows.about_turn(row))
         connection.execute(rows.DROP_TURNS, (cut.turn,))
-        connection.execute(rows.DROP_TURNS_ABOUT, (cut.turn,))
 
 
 def give_back(connection: Connection) -> bool:

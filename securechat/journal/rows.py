@@ -3,15 +3,18 @@ How facts, objects and turn records become rows of the journal's tables, and com
 
 - A row that is read must be the row that was written: facts, records and what rides with an object
   carry a CRC over all their columns, the signed bytes of an object are checked by its hash.
-- Ids, owners and objects are looked up by 64 bits of a hash, which keeps the indexes small; a reader
-  checks what it found.
+- Ids and objects are looked up by 64 bits of a hash, which keeps the indexes small; a reader checks
+  what it found.
+- A commit waits for each page that it changes, so there is no index but what reading needs: objects
+  lie under the number of the fact that owns them, and the ids that a row is about are read from the
+  row itself when it goes.
 - The rows of one commit are gathered first: what comes later for a key wins, as if each record were
   a commit of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -32,29 +35,33 @@ from securechat.journal.records import (
 from securechat.objects import Purpose, Signed
 from securechat.signing import object_hash
 
-KEEP_FACT = """INSERT OR REPLACE INTO facts (seq, key, word, body, turn, at_ms, crc)
+KEEP_FACT = """INSERT INTO facts (seq, key, word, body, turn, at_ms, crc)
     VALUES (?, ?, ?, ?, ?, ?, ?)"""
 KEEP_FACT_ABOUT = "INSERT OR IGNORE INTO facts_about (id, seq) VALUES (?, ?)"
-DROP_FACT = "DELETE FROM facts WHERE key = ?"
-DROP_FACT_ABOUT = "DELETE FROM facts_about WHERE seq = (SELECT seq FROM facts WHERE key = ?)"
+DROP_FACT = "DELETE FROM facts WHERE seq = ?"
+DROP_FACT_ABOUT = "DELETE FROM facts_about WHERE id = ? AND seq = ?"
+FACT = "SELECT seq, key, word, body, turn, at_ms, crc FROM facts WHERE key = ?"
 ALL_FACTS = "SELECT seq, key, word, body, turn, at_ms, crc FROM facts ORDER BY seq"
 FACTS_ABOUT = """SELECT seq, key, word, body, turn, at_ms, crc
     FROM facts_about JOIN facts USING (seq) WHERE id = ? ORDER BY seq"""
 
-KEEP_OBJECT = """INSERT INTO objects
-    (name, owner_tag, owner, purpose, statement, signature, attachment, crc)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
-DROP_OBJECTS = "DELETE FROM objects WHERE owner_tag = ? AND owner = ?"
-OBJECT = """SELECT purpose, statement, signature, attachment, crc, owner
-    FROM objects WHERE name = ?"""
-NEXT_OBJECTS = """SELECT purpose, statement, signature, attachment, crc, owner, name, id
-    FROM objects WHERE id > ? ORDER BY id LIMIT ?"""
+OWNER_BITS = 16
+"""The number of an object is that of the fact that owns it, and behind it in so many bits its place."""
+KEEP_OBJECT = """INSERT INTO objects (id, name, purpose, statement, signature, attachment, crc)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+DROP_OBJECTS = "DELETE FROM objects WHERE id BETWEEN ? AND ?"
+MOVE_OBJECTS = "UPDATE objects SET id = id - ?1 + ?3 WHERE id BETWEEN ?1 AND ?2"
+OBJECT = """SELECT purpose, statement, signature, attachment, objects.crc, key
+    FROM objects LEFT JOIN facts ON seq = id >> 16 WHERE name = ?"""
+NEXT_OBJECTS = """SELECT purpose, statement, signature, attachment, objects.crc, key, name, id
+    FROM objects LEFT JOIN facts ON seq = id >> 16 WHERE id > ? ORDER BY id LIMIT ?"""
 
 # A record that reached the disk although its commit was reported as failed may come again.
 KEEP_TURN = "INSERT OR REPLACE INTO turns (turn, at_ms, body, crc) VALUES (?, ?, ?, ?)"
 KEEP_TURN_ABOUT = "INSERT OR IGNORE INTO turns_about (id, turn) VALUES (?, ?)"
 DROP_TURNS = "DELETE FROM turns WHERE turn <= ?"
-DROP_TURNS_ABOUT = "DELETE FROM turns_about WHERE turn <= ?"
+DROP_TURN_ABOUT = "DELETE FROM turns_about WHERE id = ? AND turn = ?"
+FIRST_TURNS = "SELECT turn, at_ms, body, crc FROM turns WHERE turn <= ?"
 LAST_TURNS = "SELECT turn, at_ms, body, crc FROM turns ORDER BY turn DESC LIMIT ?"
 LAST_TURNS_ABOUT = """SELECT turn, at_ms, body, crc
     FROM turns_about JOIN turns USING (turn) WHERE id = ? ORDER BY turn DESC LIMIT ?"""
@@ -89,6 +96,11 @@ def short(name: Hash) -> int:
     return int.from_bytes(name[:8], "big", signed=True)
 
 
+def span(seq: int) -> tuple[int, int]:
+    """The first and the last number that objects of a fact may have."""
+    return seq << OWNER_BITS, ((seq + 1) << OWNER_BITS) - 1
+
+
 def crc(body: bytes, *columns: object) -> int:
     """The check of a row: over its largest column and all others."""
     return crc32(body, crc32(repr(columns).encode()))
@@ -104,13 +116,21 @@ class Batch:
     facts: dict[str, Row] = field(factory=dict)
     about: dict[str, list[tuple[int, int]]] = field(factory=dict)
     owned: dict[str, list[Row]] = field(factory=dict)
-    """For each key whose objects change: all that it owns from now on."""
+    """For each key whose objects change: all that it owns from now on, but for their numbers."""
     forgotten: dict[str, None] = field(factory=dict)
 
     @property
     def touched(self) -> Iterable[str]:
         """Keys whose facts are replaced or gone."""
         return {**self.facts, **self.forgotten}
+
+    @property
+    def objects(self) -> Iterator[Row]:
+        """All objects that are new, under the numbers of their owners."""
+        for key, owned in self.owned.items():
+            if owned:
+                first, _ = span(self.facts[key][0])
+                yield from ((first + place, *row) for place, row in enumerate(owned))
 
 
 def gather(
@@ -154,13 +174,31 @@ def _keep(batch: Batch, record: Record, codec: FactCodec, room: str, when: tuple
     batch.about[key] = [(tag(name), batch.seq) for name in fact.about]
     if record.objects:
         names = {object_hash(room, signed): signed for signed in record.objects}
-        batch.owned[key] = [_object_row(name, signed, key) for name, signed in names.items()]
+        if len(names) > 1 << OWNER_BITS:
+            raise RemoteError("corrupt", f"{type(fact).__name__}: owns too many objects")
+        batch.owned[key] = [_object_row(name, signed) for name, signed in names.items()]
 
 
-def _object_row(name: Hash, signed: Signed, owner: str) -> Row:
+def about_fact(row: Row, codec: FactCodec) -> list[tuple[int, int]]:
+    """What leads to a row of ``facts``; of one that was altered it stays, and leads nowhere."""
+    try:
+        return [(tag(name), row[0]) for name in fact_of(row, codec).fact.about]
+    except RemoteError:
+        return []
+
+
+def about_turn(row: Row) -> list[tuple[int, int]]:
+    """The same for a row of ``turns``."""
+    try:
+        return [(tag(name), row[0]) for name in turn_of(row).about]
+    except RemoteError:
+        return []
+
+
+def _object_row(name: Hash, signed: Signed) -> Row:
     riding = (signed.signature, signed.attachment)
     check = crc(signed.attachment, signed.signature)
-    return (short(name), tag(owner), owner, signed.purpose.value, signed.statement, *riding, check)
+    return (short(name), signed.purpose.value, signed.statement, *riding, check)
 
 
 def fact_of(row: Row, codec: FactCodec) -> StoredFact:

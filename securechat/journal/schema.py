@@ -18,7 +18,7 @@ from securechat.errors import HomeError
 from securechat.journal.failures import DAMAGE, DamageError
 from securechat.journal.files import write_copy
 
-SCHEMA = 1
+SCHEMA = 2
 APPLICATION = 0x73636A6C
 """Marks a file as a journal of securechat ("scjl")."""
 
@@ -26,19 +26,16 @@ CREATE = """
 CREATE TABLE meta (word TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE facts (seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, word TEXT NOT NULL,
     body BLOB NOT NULL, turn INTEGER NOT NULL, at_ms INTEGER NOT NULL, crc INTEGER NOT NULL) STRICT;
-CREATE TABLE objects (id INTEGER PRIMARY KEY, name INTEGER NOT NULL, owner_tag INTEGER NOT NULL,
-    owner TEXT NOT NULL, purpose TEXT NOT NULL, statement BLOB NOT NULL, signature BLOB NOT NULL,
-    attachment BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
+CREATE TABLE objects (id INTEGER PRIMARY KEY, name INTEGER NOT NULL, purpose TEXT NOT NULL,
+    statement BLOB NOT NULL, signature BLOB NOT NULL, attachment BLOB NOT NULL,
+    crc INTEGER NOT NULL) STRICT;
 CREATE INDEX objects_by_name ON objects (name);
-CREATE INDEX objects_by_owner ON objects (owner_tag);
 CREATE TABLE turns (turn INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
     crc INTEGER NOT NULL) STRICT;
 CREATE TABLE facts_about (id INTEGER NOT NULL, seq INTEGER NOT NULL,
     PRIMARY KEY (id, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX facts_about_by_seq ON facts_about (seq);
 CREATE TABLE turns_about (id INTEGER NOT NULL, turn INTEGER NOT NULL,
     PRIMARY KEY (id, turn)) STRICT, WITHOUT ROWID;
-CREATE INDEX turns_about_by_turn ON turns_about (turn);
 """
 
 META = "INSERT OR REPLACE INTO meta (word, value) VALUES (?, ?)"
@@ -69,7 +66,30 @@ class Connection(Protocol):
         ...
 
 
-MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {}
+SCHEMA_2 = """
+ALTER TABLE objects RENAME TO objects_before;
+CREATE TABLE objects (id INTEGER PRIMARY KEY, name INTEGER NOT NULL, purpose TEXT NOT NULL,
+    statement BLOB NOT NULL, signature BLOB NOT NULL, attachment BLOB NOT NULL,
+    crc INTEGER NOT NULL) STRICT;
+INSERT INTO objects
+    SELECT (seq << 16) + row_number() OVER (PARTITION BY seq ORDER BY id) - 1, name, purpose,
+        statement, signature, attachment, objects_before.crc
+    FROM objects_before JOIN facts ON key = owner;
+DROP TABLE objects_before;
+CREATE INDEX objects_by_name ON objects (name);
+DROP INDEX facts_about_by_seq;
+DROP INDEX turns_about_by_turn;
+"""
+"""Objects lie under the number of the fact that owns them, and what led back to ids is left out."""
+
+
+def _each(connection: Connection, script: str) -> None:
+    """Statement by statement: a script run at once would end the transaction that it is in."""
+    for statement in script.split(";\n"):
+        connection.execute(statement)
+
+
+MIGRATIONS: Mapping[int, Callable[[Connection], None]] = {1: lambda old: _each(old, SCHEMA_2)}
 """From each older schema to the next; all that are needed run in one transaction."""
 
 
@@ -110,8 +130,7 @@ def _create(connection: Connection, room: str) -> None:
     # Only a file that is made for it can give pages back one by one.
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     with transaction(connection):
-        for statement in CREATE.split(";\n"):
-            connection.execute(statement)
+        _each(connection, CREATE)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         _write_meta(connection, room)
 

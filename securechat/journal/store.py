@@ -15,7 +15,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +30,7 @@ from securechat.journal.pruning import drop, give_back, next_cut
 from securechat.journal.records import FactCodec, StoredFact, TurnRecord
 from securechat.journal.rows import Batch, Row, fact_of, gather, short, signed_of, tag, turn_of
 from securechat.journal.schema import META, number, settle, transaction
+from securechat.journal.writing import write_facts, write_objects, write_turns
 from securechat.objects import Signed
 
 T = TypeVar("T")
@@ -143,8 +143,8 @@ class Store:
             if content:
                 self._connection.deserialize(content)
             self._check()
-            settle(self._connection, self.room, self.path)
             self._connection.execute("PRAGMA secure_delete = ON")
+            settle(self._connection, self.room, self.path)
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL}")
             self._connection.execute(f"PRAGMA journal_mode = {'WAL' if self.path else 'MEMORY'}")
@@ -210,38 +210,19 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         if batch.facts or batch.forgotten:
             self._step("fact")
-            self._write_facts(batch)
+            self.erased = write_facts(self._connection, batch, self._codec) or self.erased
         if batch.owned:
             self._step("object")
-            self._write_objects(batch)
+            write_objects(self._connection, batch)
         if batch.turns:
             self._step("turn")
-            self._write_turns(batch)
+            write_turns(self._connection, batch)
         self._step("commit")
         self._connection.execute("COMMIT")
 
     def _step(self, name: str) -> None:
         if self.before is not None:
             self.before(name)
-
-    def _write_facts(self, batch: Batch) -> None:
-        many = self._connection.executemany
-        many(rows.DROP_FACT_ABOUT, [(key,) for key in batch.touched])
-        if batch.forgotten:
-            many(rows.DROP_FACT, [(key,) for key in batch.forgotten])
-            self.erased = True
-        many(rows.KEEP_FACT, batch.facts.values())
-        many(rows.KEEP_FACT_ABOUT, chain.from_iterable(batch.about.values()))
-
-    def _write_objects(self, batch: Batch) -> None:
-        many = self._connection.executemany
-        dropped = many(rows.DROP_OBJECTS, [(tag(key), key) for key in batch.owned])
-        self.erased = self.erased or dropped.rowcount > 0
-        many(rows.KEEP_OBJECT, chain.from_iterable(batch.owned.values()))
-
-    def _write_turns(self, batch: Batch) -> None:
-        self._connection.executemany(rows.KEEP_TURN, batch.turns)
-        self._connection.executemany(rows.KEEP_TURN_ABOUT, batch.turns_about)
 
     def probe(self) -> None:
         """Write and commit what a busy turn would; StoreError if that cannot be done."""
@@ -322,7 +303,8 @@ class Store:
 
     def _damaged(self, row: Row) -> None:
         self.damaged += 1
-        self.noticed(str(row[5]))
+        if row[5] is not None:
+            self.noticed(str(row[5]))
 
     def facts_about(self, name: str) -> tuple[StoredFact, ...]:
         """The facts kept that are part of the story of an id, in commit order."""

@@ -19,6 +19,7 @@ from securechat.signing import object_hash
 from securechat.wire import pack
 from tests.journal.kinds import FACTS, ROOM, Count, Held, record, signed, turn
 
+OLDER = schema.SCHEMA - 1
 WRITER = """
 import sys
 from securechat.journal.store import Store
@@ -174,9 +175,9 @@ class RefusedTests(OpeningTestCase):
 
     def test_newer_schema(self) -> None:
         """A journal of a later version is refused with both numbers, and not touched."""
-        self.patch(schema, "SCHEMA", 7)
+        newer = self.patch(schema, "SCHEMA", 7)
         self.filled(1)
-        self.patch(schema, "SCHEMA", 1)
+        newer.restore()
         before = self.path.read_bytes()
         words = self.refused()
         self.assertIn("schema 7", words)
@@ -371,7 +372,7 @@ class DamageTests(OpeningTestCase):
         while steps[-1]:
             steps.append(store.check_objects(steps[-1]))
         self.assertEqual((len(steps), told), (3, []))
-        change = "UPDATE objects SET {} WHERE owner = ?"
+        change = "UPDATE objects SET {} WHERE id >> 16 = (SELECT seq FROM facts WHERE key = ?)"
         spoilt = {"held/n0": "attachment = x'00'", "held/n700": "statement = x'00'"}
         spoilt["held/n1200"] = "signature = x'01'"
         for owner, what in spoilt.items():
@@ -427,8 +428,8 @@ class MigrationTests(OpeningTestCase):
         self.filled(3)
         other = sqlite3.connect(self.path)
         other.execute("ALTER TABLE facts RENAME TO things")
-        other.execute("UPDATE meta SET value = '0' WHERE word = 'schema'")
-        check = schema._check(0, ROOM)
+        other.execute("UPDATE meta SET value = ? WHERE word = 'schema'", (str(OLDER),))
+        check = schema._check(OLDER, ROOM)
         other.execute("UPDATE meta SET value = ? WHERE word = 'check'", (check,))
         other.commit()
         other.close()
@@ -441,7 +442,7 @@ class MigrationTests(OpeningTestCase):
     def test_older_is_brought_up_to_date(self) -> None:
         """An older journal is migrated after a copy of it was written; the next start needs none."""
         self.older()
-        self.patch(schema, "MIGRATIONS", {0: self.rename})
+        self.patch(schema, "MIGRATIONS", {OLDER: self.rename})
         store = self.opened()
         self.assertEqual([fact.key for fact in store.replay()], ["held/n0", "held/n1", "held/n2"])
         store.close()
@@ -461,10 +462,10 @@ class MigrationTests(OpeningTestCase):
         def fails(connection: schema.Connection) -> None:
             connection.execute("INSERT INTO facts (seq) SELECT 1")
 
-        self.patch(schema, "SCHEMA", 2)
-        self.patch(schema, "MIGRATIONS", {0: self.rename, 1: fails})
+        self.patch(schema, "MIGRATIONS", {OLDER: self.rename, schema.SCHEMA: fails})
+        self.patch(schema, "SCHEMA", schema.SCHEMA + 1)
         words = self.refused()
-        self.assertIn("from schema 0 to 2", words)
+        self.assertIn(f"from schema {OLDER} to {OLDER + 2}", words)
         self.assertIn("journal.db.bak-1", words)
         other = sqlite3.connect(self.path)
         self.assertEqual(other.execute("SELECT count(*) FROM things").fetchone(), (3,))
@@ -473,6 +474,7 @@ class MigrationTests(OpeningTestCase):
     def test_no_way_from_there(self) -> None:
         """A schema too old to read is refused in one line, before a copy is made."""
         before = self.older()
+        self.patch(schema, "MIGRATIONS", {})
         self.assertIn("no longer read", self.refused())
         self.assertEqual(self.path.read_bytes(), before)
         self.assertEqual([part.name for part in self.folder.iterdir()], ["journal.db"])
@@ -480,7 +482,7 @@ class MigrationTests(OpeningTestCase):
     def test_no_room_for_a_copy(self) -> None:
         """If the copy cannot be written nothing is migrated, and the reason is told."""
         self.older()
-        self.patch(schema, "MIGRATIONS", {0: self.rename})
+        self.patch(schema, "MIGRATIONS", {OLDER: self.rename})
 
         def full(handle: int) -> None:
             raise OSError(28, "No space left on device")
@@ -493,5 +495,5 @@ class MigrationTests(OpeningTestCase):
     def test_in_memory(self) -> None:
         """A copy in memory of an older journal is migrated as well."""
         content = self.older()
-        self.patch(schema, "MIGRATIONS", {0: self.rename})
+        self.patch(schema, "MIGRATIONS", {OLDER: self.rename})
         self.assertEqual(len(list(Store.deserialize(content, FACTS, ROOM).replay())), 3)

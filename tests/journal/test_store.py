@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.effects import Fact, Forget, Record
 from securechat.errors import HomeError
 from securechat.ids import Hash
+from securechat.journal import rows
 from securechat.journal.failures import reason
 from securechat.journal.store import Store, StoreError
 from securechat.objects import Signed
@@ -107,6 +108,26 @@ class CommitTests(SynchronousTestCase):
         self.assertIn("cannot be stored", str(problem))
         self.assertEqual(self.facts(), [])
         self.assertEqual(self.store.turns(), ())
+
+    def test_too_many_objects(self) -> None:
+        """A fact that owns more objects than can be numbered is refused, and nothing is kept."""
+        self.patch(rows, "OWNER_BITS", 1)
+        items = [signed(b"%d" % number) for number in range(3)]
+        self.store.commit([record("a", 1, *items[:2])], [])
+        problem = self.assertRaises(StoreError, self.store.commit, [record("b", 1, *items)], [])
+        self.assertIn("too many objects", str(problem))
+        self.assertEqual(self.facts(), [Held("a", 1)])
+
+    def test_an_altered_fact_gives_way(self) -> None:
+        """A fact whose row was altered is replaced, and its objects go, as those of any other."""
+        one, two = signed(b"one"), signed(b"two")
+        self.store.commit([record("a", 1, one, about=("x/1",))], [])
+        self.store._connection.execute("UPDATE facts SET body = x'00'")
+        self.store.commit([record("a", 2, two, about=("x/2",))], [])
+        self.assertEqual(self.facts(), [Held("a", 2, ("x/2",))])
+        self.assertEqual(self.store.facts_about("x/1"), ())
+        self.assertIsNone(self.store.object(name_of(one)))
+        self.assertEqual(self.store.object(name_of(two)), two)
 
     def test_facts_about_an_id(self) -> None:
         """The facts kept about an id come in commit order with their turn, until they are gone."""
@@ -422,6 +443,8 @@ class PruneTests(SynchronousTestCase):
         self.assertEqual(store.prune(6 * day, 2.5, 10**9), 3)
         self.assertEqual([made.turn for made in store.turns()], [4, 5])
         self.assertEqual([made.turn for made in store.turns(about="x/1")], [4, 5])
+        count = store._connection.execute("SELECT count(*) FROM turns_about").fetchone()[0]
+        self.assertEqual(count, 2)
         self.assertEqual(len(list(store.replay())), 1)
         self.assertEqual(store.prune(6 * day, 2.5, 10**9), 0)
 
