@@ -37,8 +37,7 @@ class Messaging(Reading):
     def __init__(self, signer: Signer, boot: BootId, settings: Settings, rng: object) -> None:
         """``rng`` is not used yet: which of several holders is asked first will be drawn from it."""
         self.me = signer.member
-        self.parts = Parts.made(signer, boot, settings)
-        parts = self.parts
+        parts = self.parts = Parts.made(signer, boot, settings)
         super().__init__(
             parts.book, parts.claims, parts.gaps, parts.recovery, parts.offsets, parts.peers
         )
