@@ -13,6 +13,7 @@ from functools import partial
 from attrs import field, frozen
 
 from securechat.settings import Settings
+from securechat.simulation import scenes_authors as authors
 from securechat.simulation import scenes_days as days
 from securechat.simulation import scenes_life as life
 from securechat.simulation import scenes_network as network
@@ -83,6 +84,12 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("accusers that leave", ("P18",), 5, network.accusers_leave),
     Scenario("accusations of the living", ("P11",), 4, network.refuted),
     Scenario("late frames", ("P6",), 3, network.late_frames),
+    Scenario("a fork", ("G4", "G7"), 5, authors.forked),
+    Scenario("a fork, and one away", ("G4", "G7"), 5, authors.forked_away),
+    Scenario("a framed author", ("G2", "G4", "G9"), 5, authors.framed),
+    Scenario("numbers left out", ("G2", "G9"), 5, authors.skipped),
+    Scenario("a chain that never was", ("G4", "G7"), 5, authors.unchained),
+    Scenario("false ends", ("G2", "G7"), 5, authors.restarted),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
     Scenario("a day apart", ("P13",), 5, DAY_APART, long=True),
     Scenario("a day apart, many", ("P13",), 14, DAY_APART, long=True, settings=days.Unhurried()),
