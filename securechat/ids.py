@@ -8,6 +8,7 @@ epoch twice (DESIGN 6).  How an id prints for people is decided here and nowhere
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NewType
 
@@ -55,12 +56,10 @@ class Stream:
         return f"{self.author}/{self.epoch}~{self.boot}"
 
 
-def posts_named(
-    author: MemberId, epoch: int, boot: BootId, first: int, last: int
-) -> tuple[str, ...]:
-    """The canonical forms of a run of posts; of long streams this is asked very often."""
+def posts_named(author: MemberId, epoch: int, boot: BootId, seqs: Iterable[int]) -> tuple[str, ...]:
+    """The canonical forms of posts of one stream; of long ones this is asked very often."""
     start = f"{author}/{epoch}~{boot}/"
-    return tuple([f"{start}{seq}" for seq in range(first, last + 1)])
+    return tuple([f"{start}{seq}" for seq in seqs])
 
 
 @frozen(order=True)

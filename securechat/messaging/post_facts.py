@@ -8,6 +8,7 @@ one place in a stream are two facts.  Gaps, breaches and states of posts are der
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from attrs import frozen
@@ -41,6 +42,10 @@ class Placed(Fact):
     def stream(self) -> Stream:
         """The stream it belongs to."""
         return Stream(self.author, self.epoch, self.boot)
+
+    def named(self, seqs: Iterable[int]) -> tuple[str, ...]:
+        """The canonical ids of posts of the stream."""
+        return posts_named(self.author, self.epoch, self.boot, seqs)
 
     @property
     def evidence(self) -> str:
@@ -86,7 +91,7 @@ class EnvelopeHeld(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return posts_named(self.author, self.epoch, self.boot, self.first, self.last)
+        return self.named(range(self.first, self.last + 1))
 
     @property
     def words(self) -> str:
@@ -254,7 +259,7 @@ class PostsOffered(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return tuple(str(MessageId(self.stream, seq)) for seq in newest(self.news, MANY))
+        return self.named(newest(self.news, MANY))
 
     @property
     def words(self) -> str:
@@ -283,7 +288,7 @@ class PostsStored(Placed):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return tuple(str(MessageId(self.stream, seq)) for seq in newest(self.news, MANY))
+        return self.named(newest(self.news, MANY))
 
     @property
     def words(self) -> str:
