@@ -3,7 +3,8 @@ What is known of a direct message at its recipient, and what news makes of it (D
 
 ``queued`` (not transmitted) -> ``sent`` (may have left) -> ``acked`` (the recipient's signed receipt) |
 ``unknown`` (the deadline passed) | ``rejected`` (the recipient said no).  ``unknown`` never goes back;
-a late receipt makes it acked.  ``expired`` says only that this disk has no record of sending it.  A
+a late receipt makes it acked.  A recipient that does not take it yet says nothing final: it has left,
+and is offered again.  ``expired`` says only that this disk has no record of sending it.  A
 receipt beats everything, also a refusal or our own giving up: it is signed and they are not.
 """
 
@@ -30,6 +31,7 @@ class News(StrEnum):
     DEADLINE = "the deadline passed without evidence"
     RECEIPT = "the recipient's signed receipt"
     REJECTED = "the recipient refused it"
+    PUT_OFF = "the recipient does not take it yet"
     KEPT = "it was offered as long as it is kept"
     CANCELLED = "cancelled"
     ROLLED_BACK = "this disk was set back: it may have been sent"
@@ -41,6 +43,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.DEADLINE: Q,
         News.RECEIPT: A,
         News.REJECTED: R,
+        News.PUT_OFF: S,
         News.KEPT: X,
         News.CANCELLED: X,
         News.ROLLED_BACK: U,
@@ -50,6 +53,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.DEADLINE: U,
         News.RECEIPT: A,
         News.REJECTED: R,
+        News.PUT_OFF: S,
         News.KEPT: U,
         News.CANCELLED: S,
         News.ROLLED_BACK: S,
@@ -59,6 +63,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.DEADLINE: U,
         News.RECEIPT: A,
         News.REJECTED: R,
+        News.PUT_OFF: U,
         News.KEPT: U,
         News.CANCELLED: U,
         News.ROLLED_BACK: U,

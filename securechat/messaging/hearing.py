@@ -107,7 +107,8 @@ class Hearing:
         message: Rejected = received.message
         peer, name = received.peer, message.hash
         refused = own_refused(self._book, name, peer, message.reason)
-        return refused + self._outbox.rejected(name, peer, message.reason, now)
+        heard = self._outbox.put_off if message.later else self._outbox.rejected
+        return refused + heard(name, peer, message.reason, now)
 
     def _frontiers(self, received: Received, now: Instant) -> list[Effect]:
         effects: list[Effect] = []

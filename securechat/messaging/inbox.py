@@ -6,7 +6,8 @@ disk (G1).  A duplicate gets the same receipt, also when the text is long gone.
 
 One peer's letters are taken at a bounded rate (G9): at once as many as an honest author can have
 waiting, then as many a second as posts.  What is above it is dropped and counted and gets no receipt,
-so its author offers it again later.
+so its author offers it again later.  So does the author of one that is stamped more than 24 h ahead of
+our clock: it is not taken yet, and he is told why; either clock may be the wrong one.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Inbox:
     _book: Book
     _peers: Peers
     _rates: Buckets = field(init=False)
+    _ahead: dict[MemberId, int] = field(factory=dict)
+    """By author: the hours ahead that were told last."""
 
     def __attrs_post_init__(self) -> None:
         settings = self._book.settings
@@ -65,8 +68,7 @@ class Inbox:
             elif (other and other.hash != found.hash) or direct.id in ids:
                 effects.append(self._refuse(peer, found.hash, "another message has this id"))
             elif ahead(direct.hlc, now.wall_ms) > self._book.settings.skew_refused:
-                hours = round(ahead(direct.hlc, now.wall_ms) / 3600)
-                effects.append(self._refuse(peer, found.hash, f"clock: stamped {hours} h ahead"))
+                effects += self._too_early(found, now)
             elif self._peers.epoch is None:
                 continue
             elif not self._rates.take(peer, 1, now.mono):
@@ -91,6 +93,18 @@ class Inbox:
     def _refuse(self, peer: MemberId, name: Hash, why: str) -> Effect:
         self._book.counters["directs_refused"] += 1
         return Send(peer, Rejected(name, why))
+
+    def _too_early(self, found: Admitted[Any], now: Instant) -> list[Effect]:
+        """Its author is told each time; people here when it is news."""
+        author, hours = found.author, round(ahead(found.statement.hlc, now.wall_ms) / 3600)
+        effects: list[Effect] = []
+        if self._ahead.get(author) != hours:
+            self._ahead[author] = hours
+            what = f"a direct message stamped {hours} h ahead is not taken yet"
+            effects.append(Notify(ClockNoticed(author, what)))
+        self._book.counters["directs_put_off"] += 1
+        refusal = Rejected(found.hash, f"clock: stamped {hours} h ahead", later=True)
+        return [*effects, Send(author, refusal)]
 
     def _accept(
         self, found: Admitted[Any], now: Instant, fresh: dict[Hash, Signed]

@@ -60,10 +60,12 @@ class Receipts:
 
 @frozen
 class Rejected:
-    """This object of yours is not taken; for a direct message that is final."""
+    """This object of yours is not taken."""
 
     hash: Name
     reason: Annotated[str, Meta(min_length=1, max_length=100)]
+    later: bool = False
+    """It may be taken when it comes again; if not, a direct message is refused for good."""
 
 
 @frozen

@@ -2,8 +2,9 @@
 Own direct messages on their way: told, transmitted, offered again, given up (DESIGN 6).
 
 A message is recorded as ``sent`` in the turn of its Send, before its first byte leaves.  On every new
-link it is offered again under its id until it is acked, refused, or kept long enough.  How much is on
-its way at once is for ``window`` to say.  What a recipient acknowledged before it lost its disk is
+link it is offered again under its id until it is acked, refused, or kept long enough; a recipient that
+does not take it yet (its clock or ours is wrong) only adds its reason.  How much is on its way at once
+is for ``window`` to say.  What a recipient acknowledged before it lost its disk is
 offered like the others, and stays ``acked`` meanwhile.
 """
 
@@ -30,7 +31,7 @@ from securechat.messaging.speaking import check_text, used_before
 from securechat.messaging.statements import Direct, Receipt
 from securechat.messaging.views import Told
 from securechat.messaging.window import Window
-from securechat.notices import Delivery, DeliveryChanged, DirectShown
+from securechat.notices import ClockNoticed, Delivery, DeliveryChanged, DirectShown
 from securechat.notices import ReceiptHeld as Receipted
 from securechat.objects import Admitted, Purpose
 from securechat.settings import KIB
@@ -39,6 +40,8 @@ from securechat.wire import pack
 
 BATCH = 48 * KIB
 """Bytes of direct messages in one frame."""
+NOT_YET = "not taken yet: "
+"""Before the reason of a recipient that put a message off."""
 EXPIRY_PAUSE = 1.0
 """Seconds between looks for messages that were kept long enough."""
 
@@ -172,6 +175,19 @@ class Outbox:
         self._settled(letter)
         return self._news(letter, News.REJECTED, f"refused: {reason}", now)
 
+    def put_off(self, name: Hash, peer: MemberId, reason: str, now: Instant) -> list[Effect]:
+        """The recipient does not take it yet: nothing is settled, and it is offered again."""
+        letter = self._book.letters.get(name)
+        if letter is None or letter.to != peer or not self._window.answered(letter):
+            return []
+        self._pump[peer] = None
+        why = f"{NOT_YET}{reason}"
+        if not letter.open or letter.why.endswith(why):
+            return []
+        words = f"{{{peer}}} does not take a direct message of ours yet: {reason}"
+        told = Notify(ClockNoticed(self._book.me, words))
+        return [told, *self._news(letter, News.PUT_OFF, why, now)]
+
     def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
         """No more tries; what is known of a settled one stays, and so does when it became known."""
         self._expiry.pop(letter.hash, None)
@@ -221,7 +237,7 @@ class Outbox:
             self._landed(letter)
             if self._offered(letter):
                 self._window.rest(letter, now.mono)
-            effects += self._news(letter, News.DEADLINE, News.DEADLINE, now)
+            effects += self._news(letter, News.DEADLINE, _still(News.DEADLINE, letter), now)
         if now.mono >= self._next_expiry:
             self._next_expiry = now.mono + EXPIRY_PAUSE
             for letter in self._known(self._window.reoffers(now.mono)):
@@ -287,7 +303,8 @@ class Outbox:
         """What some news makes of a letter, as a fact if it makes anything."""
         state = delivery.after(letter.state, news)
         closed = letter.closed or news in CLOSING
-        if (state, closed) == (letter.state, letter.closed):
+        known = news is not News.PUT_OFF or why == letter.why
+        if known and (state, closed) == (letter.state, letter.closed):
             return []
         since = letter.since if state is letter.state else now.wall_ms
         fact = DirectState(letter.hash, str(letter.id), state, str(why), since, closed)
@@ -341,7 +358,7 @@ class Outbox:
             for letter in self._known([name]):
                 never = letter.state is Delivery.QUEUED
                 hours = f"{self._book.settings.keep_hours:g} h"
-                late = f"no evidence in the {hours} in which it was offered"
+                late = _still(f"no evidence in the {hours} in which it was offered", letter)
                 why = "this disk has no record of sending it" if never else late
                 if letter.open:
                     effects += self._news(letter, News.KEPT, why, now)
@@ -366,3 +383,9 @@ class Outbox:
                 self._past[stream] = max(before, state.known if state is not None else 0)
                 grew = grew or self._past[stream] > before
         return grew
+
+
+def _still(why: str, letter: Letter) -> str:
+    """A reason, with that of a recipient that has put the message off until now."""
+    _, put_off, reason = letter.why.partition(NOT_YET)
+    return f"{why}; {put_off}{reason}" if put_off else why

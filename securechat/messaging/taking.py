@@ -174,7 +174,9 @@ class Taking:
         what = f"a post stamped {hours} h ahead is not taken yet"
         effects: list[Effect] = [Notify(ClockNoticed(header.author, what))]
         if peer == header.author:
-            effects.append(Send(peer, Rejected(found.hash, f"clock: stamped {hours} h ahead")))
+            effects.append(
+                Send(peer, Rejected(found.hash, f"clock: stamped {hours} h ahead", True))
+            )
         return effects
 
     def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:

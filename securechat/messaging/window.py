@@ -77,6 +77,13 @@ class Window:
         self._deadlines.pop(name, None)
         self._deadlines[name] = until
 
+    def answered(self, letter: Letter) -> bool:
+        """
+        Its recipient does not take it yet: it makes room, and whether it was in flight.  Its deadline
+        stays, and after that it rests like one that was not answered.
+        """
+        return self._flight.get(letter.to, {}).pop(letter.hash, None) is not None
+
     def landed(self, letter: Letter) -> bool:
         """It is answered, or no longer waited for; whether that made room."""
         self._deadlines.pop(letter.hash, None)

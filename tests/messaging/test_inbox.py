@@ -72,19 +72,35 @@ class Inbox(SynchronousTestCase):
         bob.receive(ada.id, Directs((direct(room, ada, bob, "one"), direct(room, ada, bob, "two"))))
         bob.receive(ada.id, Directs((direct(room, ada, bob, "three"),)))
         refusals = [send.message for send in bob.sent if isinstance(send.message, Rejected)]
-        self.assertEqual(len(refusals), 2)
+        self.assertEqual([refusal.later for refusal in refusals], [False, False])
         self.assertEqual(bob.texts(), ["one"])
 
     def test_clock_ahead(self) -> None:
-        """A minute ahead is marked; a day ahead is refused, with the reason."""
+        """A minute ahead is marked; a day ahead is not taken yet, and its author is told why."""
         room, ada, bob, _ = three()
         bob.receive(ada.id, Directs((direct(room, ada, bob, "soon", 1, 120),)))
         bob.receive(ada.id, Directs((direct(room, ada, bob, "tomorrow", 2, 25 * 3600),)))
         self.assertEqual([line.mark for line in bob.lines()], ["clock"])
         refusal = bob.sent[-1].message
-        self.assertEqual(refusal.reason, "clock: stamped 25 h ahead")
-        self.assertTrue(any(isinstance(notice, ClockNoticed) for notice in bob.notices))
+        self.assertEqual((refusal.reason, refusal.later), ("clock: stamped 25 h ahead", True))
+        told = [notice.what for notice in bob.notices if isinstance(notice, ClockNoticed)]
+        wanted = [
+            "a direct message stamped 120 s ahead",
+            "a direct message stamped 25 h ahead is not taken yet",
+        ]
+        self.assertEqual(told, wanted)
         self.assertLess(bob.core.snapshot(room.now).hlc, stamp_of(room.wall_ms + 61_000))
+
+    def test_clock_ahead_is_told_once(self) -> None:
+        """A message that is offered again and again tells people about the clock once an hour."""
+        room, ada, bob, _ = three()
+        far = direct(room, ada, bob, "tomorrow", 1, 25 * 3600)
+        for _ in range(10):
+            bob.receive(ada.id, Directs((far,)))
+        self.assertEqual(len([n for n in bob.notices if isinstance(n, ClockNoticed)]), 1)
+        room.wall_ms += 2 * 3_600_000
+        bob.receive(ada.id, Directs((far,)))
+        self.assertEqual(bob.texts(), ["tomorrow"])
 
     def test_late(self) -> None:
         """What was told long before what is shown already is marked late."""

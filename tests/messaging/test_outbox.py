@@ -12,7 +12,7 @@ from securechat.inputs import Cancel, Retry, StreamEnd
 from securechat.membership.messages import Alive
 from securechat.messaging.messages import Directs, Receipts, Rejected
 from securechat.messaging.statements import Receipt
-from securechat.notices import Delivery, DeliveryChanged
+from securechat.notices import ClockNoticed, Delivery, DeliveryChanged
 from securechat.settings import Settings
 from tests.messaging.room import CODEC, Disk, Member, Room, code_of, sign, three
 
@@ -254,6 +254,123 @@ class Lives(SynchronousTestCase):
         ada.receive(bob.id, Rejected(name, "no"))
         ada.receive(bob.id, Rejected(Hash(b"\0" * 32), "what"))
         self.assertEqual(state(ada, told.id), Delivery.ACKED)
+
+    def test_a_recipient_whose_clock_is_behind(self) -> None:
+        """It does not take it yet, and says so; with its clock mended it does, and shows it once."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        room.cut(bob, carol)
+        told = ada.tell(bob, "important").id
+        bob.skew_ms = -48 * 3_600_000
+        room.link(ada, bob)
+        room.wait(3)
+        row = ada.core.delivery(told)[0]
+        wanted = (Delivery.SENT, "not taken yet: clock: stamped 48 h ahead")
+        self.assertEqual((row.state, row.evidence), wanted)
+        self.assertIn(wanted[1], ada.core.outbox()[0].why)
+        room.wait(9)
+        row = ada.core.delivery(told)[0]
+        late = "the deadline passed without evidence; not taken yet: clock: stamped 48 h ahead"
+        self.assertEqual((row.state, row.evidence), (Delivery.UNKNOWN, late))
+        bob.skew_ms = 0
+        room.wait(61)
+        self.assertEqual(state(ada, told), Delivery.ACKED)
+        self.assertEqual(bob.texts(), ["important"])
+
+    def test_put_off_until_peers_tell_the_time(self) -> None:
+        """A recipient that learns from two peers that its clock is behind takes it by itself."""
+        room, ada, bob, _ = three()
+        bob.skew_ms = -48 * 3_600_000
+        told = ada.tell(bob, "important").id
+        room.wait(3)
+        self.assertIn("not taken yet", ada.core.delivery(told)[0].evidence)
+        room.wait(30)
+        self.assertEqual((state(ada, told), bob.texts()), (Delivery.ACKED, ["important"]))
+
+    def test_put_off_and_asked_again(self) -> None:
+        """A retry, a new link or a restart of the sender offers it again at once."""
+        for again in ("retry", "link", "restart"):
+            room, ada, bob, _ = three()
+            bob.skew_ms = -48 * 3_600_000
+            told = ada.tell(bob, "important").id
+            room.wait(3)
+            self.assertEqual(bob.texts(), [])
+            bob.skew_ms = 0
+            if again == "retry":
+                ada.ask(Retry(told))
+            else:
+                room.cut(ada, bob)
+                if again == "restart":
+                    ada.restart()
+                    room.seat(ada, *room.members.values())
+                room.link(ada, bob)
+            room.run()
+            self.assertEqual((state(ada, told), bob.texts()), (Delivery.ACKED, ["important"]))
+
+    def test_put_off_does_not_hold_up(self) -> None:
+        """While many are put off, one that its recipient takes is delivered at once."""
+        room, ada, bob, _ = three()
+        bob.skew_ms = -48 * 3_600_000
+        for number in range(100):
+            ada.tell(bob, str(number))
+        room.wait(1)
+        bob.skew_ms = 0
+        told = ada.tell(bob, "now").id
+        room.run()
+        self.assertEqual(state(ada, told), Delivery.ACKED)
+
+    def test_put_off_is_kept_once(self) -> None:
+        """However often it says so, what is not taken yet costs one fact for each that is offered."""
+        _room, ada, bob, _ = three()
+        bob.frozen = True
+        told = ada.tell(bob, "hello").id
+        name = ada.lines()[0].hash
+        for number in range(50):
+            ada.receive(bob.id, Rejected(name, f"later {number}", later=True))
+        self.assertEqual(ada.core.delivery(told)[0].evidence, "not taken yet: later 0")
+        ada.receive(bob.id, Rejected(name, "no"))
+        ada.receive(bob.id, Rejected(name, "later", later=True))
+        self.assertEqual(ada.core.delivery(told)[0].evidence, "refused: no")
+        told_it = [notice.what for notice in ada.notices if isinstance(notice, ClockNoticed)]
+        self.assertEqual(len(told_it), 1)
+        self.assertIn("does not take a direct message of ours yet: later 0", told_it[0])
+
+    def test_put_off_to_the_end(self) -> None:
+        """Put off as long as it is offered it is unknown, and the reason stays."""
+        room = Room()
+        ada, bob = room.member(1, settings=Settings(keep_hours=0.01)), room.member(2)
+        room.roster()
+        room.mesh()
+        bob.skew_ms = -48 * 3_600_000
+        told = ada.tell(bob, "hello").id
+        room.wait(60)
+        row = ada.core.delivery(told)[0]
+        self.assertEqual(row.state, Delivery.UNKNOWN)
+        self.assertRegex(row.evidence, "no evidence in the 0.01 h .* not taken yet: clock")
+        self.assertEqual(ada.core.outbox(), ())
+
+    def test_put_off_after_a_lost_disk(self) -> None:
+        """What was acked stays acked, by its receipt, when the recipient puts it off later."""
+        room, ada, bob, carol = three()
+        room.cut(bob, carol)
+        told = ada.tell(bob, "hello").id
+        room.wait(2)
+        before = ada.core.delivery(told)[0]
+        room.cut(ada, bob)
+        bob.disk = Disk()
+        for epoch in (7, 8):
+            bob.restart(epoch=epoch)
+            room.seat(bob, *room.members.values())
+        bob.skew_ms = -48 * 3_600_000
+        room.link(ada, bob)
+        room.wait(30)
+        after = ada.core.delivery(told)[0]
+        self.assertEqual(after.state, Delivery.ACKED)
+        self.assertIn(before.evidence, after.evidence)
+        self.assertEqual(bob.texts(), [])
+        bob.skew_ms = 0
+        room.wait(61)
+        self.assertEqual(bob.texts(), ["hello"])
 
     def test_cancel(self) -> None:
         """Cancelled while queued: expired. Later: no more tries, the state stays."""
