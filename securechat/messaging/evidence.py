@@ -6,7 +6,8 @@ The recipients of a post are its audience, the roster when it was said.  At each
 - ``acked`` if a frontier signed by that member ever listed it as stored: the union over time, so
   that a holder's lost disk takes nothing back (G1);
 - ``unknown`` if it was sent and the deadline passed without such a frontier;
-- ``sent`` if it was pushed or served to that member, ``queued`` if it was not.
+- ``sent`` if it was pushed or served to that member, ``queued`` if it was not.  What is pushed may
+  have left: perform leaves it out where much waits on a link (``node.perform``).
 
 The state of a post is the weakest of its recipients, in the order queued, sent, unknown, acked.
 """

@@ -275,7 +275,7 @@ class Reading:
             at, sure = self._offered(held, member, recorded, state is Delivery.UNKNOWN)
         why = {
             Delivery.QUEUED: "not linked since it was said",
-            Delivery.SENT: "given to a link",
+            Delivery.SENT: "may have left on its link; on a slow one it goes when it is asked for",
             Delivery.UNKNOWN: "the deadline passed without evidence",
         }[state]
         away = absence(self._peers, member)

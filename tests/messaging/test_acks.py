@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Send
 from securechat.ids import Hash
 from securechat.inputs import Retry
-from securechat.messaging.messages import Frontiers
+from securechat.messaging.messages import Frontiers, Posts
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.notices import Delivery, DeliveryChanged
 from securechat.objects import Signed
-from tests.messaging.room import Disk, Member, admit, code_of, sign, three
+from tests.messaging.room import Disk, Member, Room, admit, code_of, member_of, sign, three
 
 
 def states(member: Member, index: int = 0) -> list[Delivery]:
@@ -29,6 +30,15 @@ def frontier(
         holder.id, holder.epoch, holder.boot, version, False, 1, 1, floors, entries
     )
     return Frontiers((sign(holder.number, statement),))
+
+
+class Slow(Room):
+    """A room in which much waits on the links to carol: perform leaves out pushed posts."""
+
+    def carry(self, sender: Member, send: Send) -> None:
+        """Put a message on its link, unless it is left out."""
+        if send.peer != member_of(3) or not isinstance(send.message, Posts):
+            Room.carry(self, sender, send)
 
 
 class Acks(SynchronousTestCase):
@@ -80,6 +90,23 @@ class Acks(SynchronousTestCase):
         ada.restart()
         self.assertEqual(states(ada), [Delivery.ACKED, Delivery.UNKNOWN])
         carol.frozen = False
+
+    def test_left_out_on_a_slow_link(self) -> None:
+        """What perform leaves out on a slow link is not told as given to it; recovery brings it."""
+        room = Slow()
+        ada, _, carol = (room.member(number) for number in (1, 2, 3))
+        room.roster()
+        room.mesh()
+        room.run()
+        ada.say("hello")
+        rows = {row.member: row for row in ada.core.delivery(ada.lines()[0].id)}
+        wanted = "may have left on its link; on a slow one it goes when it is asked for"
+        self.assertEqual((rows[carol.id].state, rows[carol.id].evidence), (Delivery.SENT, wanted))
+        room.run()
+        self.assertEqual(carol.texts(), [])
+        room.wait(30)
+        self.assertEqual(carol.texts(), ["hello"])
+        self.assertEqual(states(ada), [Delivery.ACKED] * 2)
 
     def test_served_after_the_deadline(self) -> None:
         """A post that was overdue and is then asked for is told as sent, not as a silence."""

@@ -133,8 +133,9 @@ class PerformTests(SynchronousTestCase):
     def test_slow_link(self) -> None:
         """Live posts are not pushed on a slow link; what mends them is."""
         self.links.backlog[BOB] = 200_000
-        self.run_all(Send(BOB, Posts()), Send(BOB, DIGEST))
-        self.assertEqual(self.links.writes, [(BOB, [DIGEST])])
+        posts = Posts()
+        self.run_all(Send(BOB, posts), Send(CAROL, posts), Send(BOB, DIGEST))
+        self.assertEqual(self.links.writes, [(BOB, [DIGEST]), (CAROL, [posts])])
         self.assertEqual(self.counters["posts_not_pushed"], 1)
 
     def test_stored_objects(self) -> None:
