@@ -71,12 +71,14 @@ class Send:
     A message to a peer, if a link is up when it is performed; promises nothing.
 
     ``objects`` names stored objects by hash: perform puts their bytes into ``message.objects``.  The
-    same message object sent to many peers is encoded once.
+    same message object sent to many peers is encoded once.  A ``patient`` one leaves as its link has
+    room: what has not left of it gives way to the next of its kind, or is left out for it.
     """
 
     peer: MemberId
     message: Any
     objects: tuple[Hash, ...] = ()
+    patient: bool = False
 
 
 @frozen

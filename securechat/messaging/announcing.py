@@ -211,8 +211,9 @@ class Announcing:
 
     def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
         parts = self._own.full(now)
-        effects: list[Effect] = [Send(peer, message) for message in _messages(parts)]
-        return effects + _sends(peer, self._heads_of([s.stream for s in self._book.streams]))
+        effects = [Send(peer, message, patient=True) for message in _messages(parts)]
+        heads = self._heads_of([s.stream for s in self._book.streams])
+        return [*effects, *_sends(peer, heads, patient=True)]
 
     def _heads_of(self, streams: dict[Stream, None] | list[Stream]) -> list[Hash]:
         found = [self._book.streams.get(stream) for stream in streams]
@@ -230,9 +231,9 @@ def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:
     return [Frontiers((part,)) for part in parts]
 
 
-def _sends(peer: MemberId, names: list[Hash]) -> list[Effect]:
+def _sends(peer: MemberId, names: list[Hash], patient: bool = False) -> list[Effect]:
     """Stored heads, in messages that fit a frame."""
     return [
-        Send(peer, Frontiers(), tuple(names[start : start + HEADS]))
+        Send(peer, Frontiers(), tuple(names[start : start + HEADS]), patient)
         for start in range(0, len(names), HEADS)
     ]

@@ -83,12 +83,12 @@ class Messaging(Reading):
 
     def link_down(self, link: LinkDown, now: Instant) -> list[Effect]:
         """A link is gone."""
-        self.parts.recovery.ended(link, now.mono)
-        if self.parts.peers.down(link):
-            self.parts.recovery.down(link.peer)
-            self.parts.announcing.down(link.peer)
-            self.parts.outbox.down(link.peer)
-            self.parts.offsets.down(link.peer)
+        parts = self.parts
+        parts.recovery.ended(link, now.mono)
+        if parts.peers.down(link):
+            told = (parts.recovery, parts.announcing, parts.outbox, parts.offsets, parts.serving)
+            for part in told:
+                part.down(link.peer)
         return []
 
     def received(self, received: Received, now: Instant) -> list[Effect]:
@@ -122,7 +122,7 @@ class Messaging(Reading):
         parts = self.parts
         if parts.announcing.due(tick.name, now.mono) or parts.offsets.due(tick.name, now.mono):
             return True
-        waiting = (parts.acks, parts.outbox, parts.recovery, parts.retention)
+        waiting = (parts.acks, parts.outbox, parts.recovery, parts.retention, parts.serving)
         return tick.name == "deadlines" and any(part.due(now.mono) for part in waiting)
 
     def tick(self, tick: Tick, now: Instant) -> list[Effect]:
@@ -143,7 +143,7 @@ class Messaging(Reading):
         effects = parts.speaking.settle(now) + parts.outbox.settle(now) + parts.taking.settle()
         effects += parts.gaps.settle() + parts.recovery.settle(now) + parts.closing.settle(now)
         parts.book.streams.changed.clear()
-        return effects
+        return effects + parts.serving.settle(now)
 
     def trim(self, now: Instant) -> list[Effect]:
         """After that, with all of the turn applied: no commit leaves more than the limits allow."""

@@ -145,7 +145,8 @@ class Hearing:
         return self._announcing.digest(received.peer, received.message.digest, now)
 
     def _want(self, received: Received, now: Instant) -> list[Effect]:
-        return self._serving.want(received.peer, received.message, now)
+        self._serving.want(received.peer, received.message)
+        return []
 
     def _backfill(self, received: Received, now: Instant) -> list[Effect]:
         message: Backfill = received.message

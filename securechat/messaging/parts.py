@@ -44,6 +44,7 @@ class Parts:
     acks: Acks
     announcing: Announcing
     speaking: Speaking
+    serving: Serving
     taking: Taking
     outbox: Outbox
     losses: Losses
@@ -80,6 +81,7 @@ class Parts:
             acks=acks,
             announcing=announcing,
             speaking=Speaking(signer, book, peers, acks, said),
+            serving=serving,
             taking=taking,
             outbox=outbox,
             losses=losses,

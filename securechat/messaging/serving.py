@@ -3,13 +3,17 @@ Answering a want: stored envelopes in batches, and a plain word for what is not 
 
 The whole range is answered.  If it is too much for one answer (256 KiB), the newest part of it is,
 and the final Backfill says which part that was, so that the asker goes on from there.
+
+A peer has one want outstanding: of several that come in a turn the last counts.  Of a turn only a few
+peers get their answers, in the order in which they asked, so that wants without end cost it little;
+what it costs to read and to send them, ``node.bulk`` bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define
+from attrs import define, field
 
 from securechat.effects import Effect, Send
 from securechat.ids import Hash, MemberId
@@ -24,6 +28,10 @@ from securechat.messaging.statements import MAX_ATTACHMENT
 BATCH = MAX_ATTACHMENT
 """Bytes of stored objects in one frame; the rest of the frame is room for their names."""
 OVERHEAD = 64
+BATCH_ENVELOPES = 64
+"""Each has a signature that is checked before it is served."""
+ANSWERS = 8
+"""Peers that get their answer in one turn."""
 
 
 @define(eq=False)
@@ -32,9 +40,29 @@ class Serving:
 
     _book: Book
     _acks: Acks
+    _open: dict[MemberId, Want] = field(factory=dict)
 
-    def want(self, peer: MemberId, want: Want, now: Instant) -> list[Effect]:
-        """The answer to one want."""
+    def want(self, peer: MemberId, want: Want) -> None:
+        """A peer asks; it is answered at the end of the turn, or of one of the next."""
+        self._book.counters["wants_replaced"] += peer in self._open
+        self._open[peer] = want
+
+    def down(self, peer: MemberId) -> None:
+        """A peer went: on its next link it asks anew."""
+        self._open.pop(peer, None)
+
+    def due(self, mono: float) -> bool:
+        """Whether somebody still waits for an answer, however long."""
+        return bool(self._open)
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """The answers of this turn."""
+        effects: list[Effect] = []
+        for peer in list(self._open)[:ANSWERS]:
+            effects += self._answer(peer, self._open.pop(peer), now)
+        return effects
+
+    def _answer(self, peer: MemberId, want: Want, now: Instant) -> list[Effect]:
         state = self._book.streams.get(want.stream)
         held = state.around(want.first, want.last) if state is not None else []
         sent = _newest(held, self._book.settings.want_bytes)
@@ -64,7 +92,7 @@ class Serving:
         self, peer: MemberId, want: Want, first: int, final: bool, batch: Sequence[Hash]
     ) -> Effect:
         message = Backfill(want.author, want.epoch, want.boot, first, want.last, final)
-        return Send(peer, message, tuple(batch))
+        return Send(peer, message, tuple(batch), patient=True)
 
 
 def _newest(held: list[Held], limit: int) -> list[Held]:
@@ -83,7 +111,7 @@ def _batches(held: list[Held]) -> list[list[Hash]]:
     size = 0
     for envelope in held:
         more = envelope.size + OVERHEAD
-        if groups[-1] and size + more > BATCH:
+        if groups[-1] and (size + more > BATCH or len(groups[-1]) == BATCH_ENVELOPES):
             groups.append([])
             size = 0
         groups[-1].append(envelope.hash)

@@ -132,6 +132,7 @@ class Node:
     cable: Cable = field(init=False)
     watchers: list[Callable[[Event], None]] = field(factory=list, init=False)
     _turn: Turn = field(init=False)
+    _perform: Perform = field(init=False)
     _door: Door = field(init=False)
     _ticks: list[LoopingCall] = field(factory=list, init=False)
     _checking: Checking = field(init=False)
@@ -155,9 +156,11 @@ class Node:
         self.store.noticed = self._damaged
         self._checking = Checking(self.store, self._clock)
         self._turn.links = self.links
-        self._turn.perform = Perform(
-            self.links, self._door, self.store, self._dial, self.settings, self.counters
-        )
+        self._perform = Perform(
+            self.links, self._door, self.store, self._dial, self.settings, self.counters,
+            self._clock,
+        )  # fmt: skip
+        self._turn.perform = self._perform
 
     # Life.
 
@@ -188,6 +191,7 @@ class Node:
         self._checking.stop()
         self.links.stop()
         self._turn.stop()
+        self._perform.stop()
         note("node-stopped", name=self.person.name, turn=self._turn.number)
 
     # Questions and commands.

@@ -4,7 +4,8 @@ What is done after the commit: sends, dials, hang-ups.
 Sends are grouped so that each link is written once a turn, control messages first; a message sent to
 many peers is encoded once.  Stored objects that a Send names are fetched here and their signature is
 checked before they are served (G4); what was stored in this very turn was signed or checked in it, and
-is served as it was.  A Send promises nothing: what cannot go out now is left to recovery.
+is served as it was.  What is long and patient leaves as its link has room (``bulk``).  A Send promises
+nothing: what cannot go out now is left to recovery.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import Any
 
 import attrs
 from attrs import define, field
+from twisted.internet.interfaces import IReactorTime
 
 from securechat.effects import Dial, Effect, Hangup, Record, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal.store import Store
 from securechat.messaging.messages import Posts
+from securechat.node.bulk import Bulk
 from securechat.node.dispatch import CONTROL
 from securechat.node.door import Door
 from securechat.node.links import Links
@@ -45,8 +48,13 @@ class Perform:
     _dial: Dialer
     _settings: Settings
     _counters: Counter[str]
+    _clock: IReactorTime
+    _bulk: Bulk = field(init=False)
     _written: Sequence[Record] = field(default=(), init=False)
     """What the commit of this turn put on disk."""
+
+    def __attrs_post_init__(self) -> None:
+        self._bulk = Bulk(self._links, self._clock, self._counters, self._encode)
 
     def __call__(self, effects: Iterable[Effect], written: Sequence[Record] = ()) -> None:
         """In the order: sends of all links, then hang-ups, then dials."""
@@ -55,6 +63,10 @@ class Perform:
             self._perform(effects)
         finally:
             self._written = ()
+
+    def stop(self) -> None:
+        """Nothing more leaves."""
+        self._bulk.stop()
 
     def _perform(self, effects: Iterable[Effect]) -> None:
         sends: dict[MemberId, list[Send]] = {}
@@ -67,6 +79,7 @@ class Perform:
         frames: dict[tuple[int, tuple[Hash, ...]], bytes | None] = {}
         for peer, group in sends.items():
             self._send(peer, group, frames)
+        self._bulk.pump()
         for effect in rest:
             if isinstance(effect, Hangup):
                 self._links.hangup(effect.peer, effect.reason)
@@ -83,6 +96,10 @@ class Perform:
         if queued is None:
             self._counters["sends_without_link"] += len(group)
             return
+        patient = [send for send in group if send.patient]
+        if patient:
+            self._bulk.put(peer, patient)
+            group = [send for send in group if not send.patient]
         group.sort(key=lambda send: type(send.message) not in CONTROL)
         out = []
         for send in group:

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any, cast
 
 from attrs import define, field, frozen
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Dial, Effect, Forget, Hangup, Record, Send
@@ -105,6 +106,7 @@ class PerformTests(SynchronousTestCase):
             lambda address, peer, instead: self.dials.append((address, peer, instead)),
             Settings(),
             self.counters,
+            Clock(),
         )
 
     def run_all(self, *effects: Effect) -> None:
