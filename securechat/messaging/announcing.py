@@ -30,11 +30,14 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.relaying import Relaying
 from securechat.notices import Delivery
 from securechat.objects import Signed
+from securechat.settings import KIB
 
 HEADS = 64
 """Heads in one message."""
-PROOFS = 4
-"""Forks of which a peer is told at a time."""
+PROOFS = 32
+"""Forks of which a peer is told at a time, so that it takes them as pushed (``taking``),"""
+PROOF_BYTES = 256 * KIB
+"""and about how many bytes at most."""
 
 
 @define(eq=False)
@@ -199,15 +202,24 @@ class Announcing:
         forked = [state for state in self._book.streams if state.breach is not None]
         if not any(_untold(state, row) for state in forked):
             row.proofs.clear()
-        chosen = [state for state in forked if _untold(state, row)][:PROOFS]
-        return [effect for state in chosen for effect in self._proof(peer, state, row)]
+        effects: list[Effect] = []
+        size = 0
+        for state in [state for state in forked if _untold(state, row)][:PROOFS]:
+            if size < PROOF_BYTES:
+                effects += self._proof(peer, state, row)
+                size += sum(held.size for held in self._sides(state))
+        return effects
 
     def _proof(self, peer: MemberId, state: StreamState, row: Compared) -> list[Effect]:
         assert state.breach is not None
         row.proofs[state.stream] = state.breach.seq
-        both = (state.breach.one, state.breach.other)
-        whole = all(self._book.streams.by_hash(name) is not None for name in both)
-        return [Send(peer, Posts(), both)] if whole else []
+        both = tuple(held.hash for held in self._sides(state))
+        return [Send(peer, Posts(), both)] if len(both) > 1 else []
+
+    def _sides(self, state: StreamState) -> list[Held]:
+        """The envelopes that prove a fork, as far as they are here."""
+        names = (state.breach.one, state.breach.other) if state.breach is not None else ()
+        return [held for name in names if (held := self._book.streams.by_hash(name)) is not None]
 
     def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
         parts = self._own.full(now)

@@ -33,6 +33,7 @@ def chain(
     first: int = 1,
     previous: bytes = b"",
     opening: Opening | None = None,
+    boot: BootId = BOOT,
 ) -> list[Signed]:
     """Envelopes of one post each, chained, as an author of any program may sign them."""
     found: list[Signed] = []
@@ -41,7 +42,7 @@ def chain(
         start = (opening or Opening(Start.FIRST)) if seq == 1 else None
         stamp = stamp_of(room.wall_ms) + seq
         digest = hashlib.sha256(body).digest()
-        header = Envelope(author.id, EPOCH, BOOT, seq, 1, previous, stamp, digest, start)
+        header = Envelope(author.id, EPOCH, boot, seq, 1, previous, stamp, digest, start)
         found.append(sign(author.number, header, body))
         previous = admit(found[-1]).hash
     return found
@@ -144,6 +145,19 @@ class Liars(SynchronousTestCase):
         self.room.wait(40, 0.1)
         self.told({"one", "two", "A", "B"})
         self.assertEqual(self.marked(self.carol), {"A", "B"})
+
+    def test_many_forks(self) -> None:
+        """A hundred streams, each forked towards ada alone: all get the proofs, a few at once."""
+        for number in range(100):
+            boot = BootId(f"{number:032x}")
+            twins = [chain(self.room, self.mallory, [f"{x}{number}"], boot=boot)[0] for x in "ab"]
+            self.ada.receive(self.mallory.id, Posts(tuple(twins)))
+            self.room.wait(0.2)
+        self.room.wait(200, 0.2)
+        self.told({f"{x}{number}" for number in range(100) for x in "ab"})
+        self.ada.sent.clear()
+        self.room.wait(60, 0.25)
+        self.assertFalse([x for x in self.ada.sent if isinstance(x.message, Posts)])
 
     def claims(self, entry: StreamEntry, version: int = 10**15) -> Frontiers:
         """Mallory's frontier."""
