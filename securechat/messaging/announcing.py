@@ -2,7 +2,7 @@
 Who is told what we have, and when (DESIGN 6, frontier).
 
 - Live posts: their author, if linked, within 50 ms, coalesced over a tick.
-- Recovered ranges and new heads: every link, in the next period.
+- Recovered ranges: every link, in the next period.  Heads: ``heads``.
 - Everything: a peer at link-up, and after two unequal digests in a row, with a back-off of 2 to 30 s
   a peer.  The digest itself goes to every link each period and costs nothing to compare.
 - What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
@@ -24,6 +24,7 @@ from securechat.inputs import Instant
 from securechat.messaging.acks import Acks
 from securechat.messaging.book import Book
 from securechat.messaging.frontier import OwnFrontier
+from securechat.messaging.heads import Heads
 from securechat.messaging.held import Held, StreamState
 from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.peers import Peers
@@ -32,8 +33,6 @@ from securechat.notices import Delivery
 from securechat.objects import Signed
 from securechat.settings import KIB
 
-HEADS = 64
-"""Heads in one message."""
 PROOFS = 32
 """Forks of which a peer is told at a time, so that it takes them as pushed (``taking``),"""
 PROOF_BYTES = 256 * KIB
@@ -64,9 +63,11 @@ class Announcing:
     _own: OwnFrontier
     _relaying: Relaying
     _acks: Acks
+    _heads: Heads
     _live: dict[Stream, None] = field(factory=dict)
     _recovered: dict[Stream, None] = field(factory=dict)
-    _heads: dict[Stream, None] = field(factory=dict)
+    _in_vain: dict[MemberId, dict[Stream, None]] = field(factory=dict)
+    """Streams of which a peer tells us what we have or want no more."""
     _compared: dict[MemberId, Compared] = field(factory=dict)
     _next: float = 0.0
 
@@ -83,7 +84,12 @@ class Announcing:
 
     def head(self, stream: Stream) -> None:
         """We learned that a stream goes on."""
-        self._heads[stream] = None
+        self._heads.news(stream)
+
+    def told_head(self, peer: MemberId, stream: Stream, seq: int, taken: bool) -> None:
+        """A peer told us that it goes on; if it goes on telling us in vain, it shall know why."""
+        if self._heads.heard(peer, stream, seq, taken):
+            self._in_vain.setdefault(peer, {})[stream] = None
 
     # Links.
 
@@ -92,11 +98,12 @@ class Announcing:
         self._relaying.up(peer)
         row = self._compared[peer] = Compared(pause=self._book.settings.frontier_backoff_min)
         row.next_full = now.mono + row.pause
-        return self._full(peer, now)
+        return self._everything(peer, now) + self._heads.up(peer, now)
 
     def down(self, peer: MemberId) -> None:
         """Nothing more to compare."""
         self._relaying.down(peer)
+        self._heads.down(peer)
         self._compared.pop(peer, None)
 
     def digest(self, peer: MemberId, theirs: bytes, now: Instant) -> list[Effect]:
@@ -114,7 +121,8 @@ class Announcing:
         )
         row.next_full = now.mono + row.pause
         self._book.counters["full_frontiers"] += 1
-        return self._full(peer, now) + self._proofs(peer, row)
+        told = self._everything(peer, now) + self._heads.all(peer, now)
+        return told + self._proofs(peer, row)
 
     def proof(self, peer: MemberId, stream: Stream, claimed: int) -> list[Effect]:
         """A linked peer claims posts of a stream that we know to be forked before them."""
@@ -152,15 +160,14 @@ class Announcing:
         effects, owed = self._relaying.tick(now.mono)
         self._recovered.update((s, None) for member in owed if (s := self._newest(member)))
         recovered, self._recovered = self._recovered, {}
-        heads, self._heads = self._heads, {}
         messages = _messages(self._own.delta(recovered, now)) if recovered else []
-        names = self._heads_of(heads)
         effects += [Send(peer, message) for peer in self._peers.linked for message in messages]
+        in_vain, self._in_vain = self._in_vain, {}
+        for peer in self._peers.linked.keys() & in_vain.keys():
+            effects += [Send(peer, m) for m in _messages(self._own.delta(in_vain[peer], now))]
+        effects += self._heads.tick(now)
         digest = Digest(self._book.streams.digest(), max(0, now.wall_ms))
-        for peer in self._peers.linked:
-            effects += _sends(peer, names)
-            effects.append(Send(peer, digest))
-        return effects
+        return effects + [Send(peer, digest) for peer in self._peers.linked]
 
     def _ask_evidence(self, peer: MemberId, row: Compared, now: Instant) -> list[Effect]:
         """A peer that has all we have: whether it has said so of our newest post."""
@@ -221,17 +228,8 @@ class Announcing:
         names = (state.breach.one, state.breach.other) if state.breach is not None else ()
         return [held for name in names if (held := self._book.streams.by_hash(name)) is not None]
 
-    def _full(self, peer: MemberId, now: Instant) -> list[Effect]:
-        parts = self._own.full(now)
-        effects = [Send(peer, message, patient=True) for message in _messages(parts)]
-        heads = self._heads_of([s.stream for s in self._book.streams])
-        return [*effects, *_sends(peer, heads, patient=True)]
-
-    def _heads_of(self, streams: dict[Stream, None] | list[Stream]) -> list[Hash]:
-        found = [self._book.streams.get(stream) for stream in streams]
-        heads = [state.head for state in found if state is not None and state.head is not None]
-        # Of an envelope that was damaged on disk we know the header, and cannot show it.
-        return [head.hash for head in heads if head.hash not in self._book.damaged]
+    def _everything(self, peer: MemberId, now: Instant) -> list[Effect]:
+        return [Send(peer, message, patient=True) for message in _messages(self._own.full(now))]
 
 
 def _untold(state: StreamState, row: Compared) -> bool:
@@ -241,11 +239,3 @@ def _untold(state: StreamState, row: Compared) -> bool:
 
 def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:
     return [Frontiers((part,)) for part in parts]
-
-
-def _sends(peer: MemberId, names: list[Hash], patient: bool = False) -> list[Effect]:
-    """Stored heads, in messages that fit a frame."""
-    return [
-        Send(peer, Frontiers(), tuple(names[start : start + HEADS]), patient)
-        for start in range(0, len(names), HEADS)
-    ]

@@ -114,11 +114,17 @@ class Hearing:
         effects: list[Effect] = []
         for found in received.admitted:
             if isinstance(found.statement, Envelope):
-                effects += self._taking.head(found, now)
+                effects += self._head(found, received.peer, now)
             elif isinstance(found.statement, Frontier) and found.author != self._book.me:
                 effects += self._frontier(found, received.peer, now)
         frontiers = [f for f in received.admitted if isinstance(f.statement, Frontier)]
         return effects + self._acks.frontiers(frontiers, now)
+
+    def _head(self, found: Admitted[Any], peer: MemberId, now: Instant) -> list[Effect]:
+        header: Envelope = found.statement
+        taken = self._taking.head(found, now)
+        self._announcing.told_head(peer, header.stream, header.last, bool(taken))
+        return taken
 
     def _frontier(self, found: Admitted[Any], peer: MemberId, now: Instant) -> list[Effect]:
         frontier: Frontier = found.statement

@@ -13,6 +13,7 @@ from securechat.messaging.closing import Closing
 from securechat.messaging.damage import Damage
 from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.gaps import Gaps
+from securechat.messaging.heads import Heads
 from securechat.messaging.hearing import Hearing
 from securechat.messaging.inbox import Inbox
 from securechat.messaging.losses import Losses
@@ -62,7 +63,8 @@ class Parts:
         recovery = Recovery(book, peers, claims, wanted)
         acks = Acks(book, peers)
         relaying = Relaying(peers, claims, settings)
-        announcing = Announcing(book, peers, OwnFrontier(signer, book, peers), relaying, acks)
+        own, heads = OwnFrontier(signer, book, peers), Heads(book, peers, claims)
+        announcing = Announcing(book, peers, own, relaying, acks, heads)
         closing = Closing(book, peers, claims, recovery, announcing)
         said = Bucket(settings.posts_per_second, settings.burst)
         taking = Taking(book, announcing)
