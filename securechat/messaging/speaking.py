@@ -4,7 +4,8 @@ What we say to the room: the posts of one turn become one signed envelope (DESIG
 ``say`` judges and collects drafts; ``settle`` makes them durable and gives them to every linked peer.
 A nonce seen within 24 h gives the id it gave before: a client that lost an answer says nothing twice.
 The first envelope of a stream names where our stream before it ended, as far as this disk proves it by
-what we signed.  A peer's unsigned word for more makes us say that the end is lost, and nothing else.
+what we signed.  A peer's unsigned word for more is no proof: its frontier and heads come with the link,
+so what we signed is asked for and given back, and if this disk lacks it ``losses`` says so.
 """
 
 from __future__ import annotations
@@ -37,8 +38,6 @@ from securechat.wire import pack
 MAX_NONCE = 128
 HEADER = 512
 """Bytes that an envelope adds to its posts, at most."""
-MAX_JUMP = 1_000_000
-"""Posts that a peer may say we spoke beyond what we know of: its word is not signed by us."""
 
 
 def check_text(text: str) -> bytes:
@@ -89,8 +88,6 @@ class Speaking:
     _drafts: list[Draft] = field(factory=list)
     _again: list[tuple[int, str]] = field(factory=list)
     """Tickets whose nonce is that of a draft of this same turn."""
-    _told: dict[Stream, int] = field(factory=dict)
-    """Where earlier streams of ours end in the words of peers."""
 
     def say(self, asked: Asked, command: Say, now: Instant) -> list[Effect]:
         """Take a post, or LocalError."""
@@ -113,17 +110,11 @@ class Speaking:
         return []
 
     def learn(self, link: LinkUp, now: Instant) -> None:
-        """A peer told where it thinks our streams end."""
+        """A peer told where it thinks our streams end: unsigned, so our clock alone goes by it."""
         for end in link.ends:
-            stream = Stream(self._peers.me, end.epoch, end.boot)
-            known = self._book.streams.end(stream)
-            sane = 0 < end.seq <= (known.seq if known else 0) + MAX_JUMP and len(end.hash) == 32
             soon = end.hlc >= 0 and ahead(end.hlc, now.wall_ms) <= self._book.settings.skew_refused
-            if sane and soon and self._told.get(stream, 0) < end.seq:
-                self._told[stream] = end.seq
+            if soon:
                 self._book.clock.heard(end.hlc, now.wall_ms)
-        while len(self._told) > 64:
-            del self._told[next(iter(self._told))]
 
     def begin(self) -> list[Effect]:
         """
@@ -213,20 +204,10 @@ class Speaking:
 
     def _opening(self) -> Opening:
         before = self._end_before()
-        if before is not None and not self._in_doubt():
+        if before is not None:
             return Opening(Start.AFTER, before.epoch, before.boot, before.seq, before.hash)
         lost = self._book.begun is not None and self._book.begun.lost
-        return Opening(Start.LOST if lost or self._in_doubt() else Start.FIRST)
-
-    def _in_doubt(self) -> bool:
-        """Whether a peer says that we spoke more in an earlier stream than this disk knows of."""
-        mine, streams = self._peers.stream, self._book.streams
-        for stream, seq in self._told.items():
-            state = streams.get(stream)
-            known = max(state.known if state else 0, streams.floor(stream))
-            if stream != mine and seq > known:
-                return True
-        return False
+        return Opening(Start.LOST if lost else Start.FIRST)
 
     def _end_before(self) -> StreamEnd | None:
         """The newest end of an earlier stream of ours, from headers that we signed."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Hash, MessageId
-from securechat.inputs import Cancel
+from securechat.inputs import Cancel, StreamEnd
+from securechat.messaging.hlc import stamp_of
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.messaging.statements import Loss, Receipt
 from securechat.notices import Delivery, DeliveryChanged, FaultNoticed
@@ -284,6 +286,28 @@ class Doors(SynchronousTestCase):
         self.assertEqual(evidence(ada, told, bob), before)
         self.assertEqual(ada.core.parts.book.counters["duplicate_receipts"], 1)
 
+    def test_a_greeting(self) -> None:
+        """What a peer's greeting says of our past, unsigned, has nobody believe that we lost a disk."""
+        room, ada, bob, carol = three()
+        ada.say("old")
+        told = bob.tell(ada, "to ada").id
+        room.wait(3)
+        before = evidence(bob, told, ada)
+        for other in (bob, carol):
+            room.cut(ada, other)
+        end = StreamEnd(ada.epoch, ada.boot, 9, Hash(b"q" * 32), stamp_of(room.wall_ms))
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        room.told(ada, carol, end)
+        room.link(ada, bob)
+        room.run()
+        ada.say("after the restart")
+        room.wait(5)
+        self.assertIn("after the restart", bob.texts())
+        self.assertEqual((bob.core.parts.book.losses, losses_said(ada)), ({}, 0))
+        self.assertEqual(evidence(bob, told, ada), before)
+        self.assertEqual((offered(bob), bob.gaps()), (1, []))
+
 
 class GroupPosts(SynchronousTestCase):
     """Posts are recovered by their own rules; their evidence tells of the loss as well."""
@@ -432,6 +456,45 @@ class SetBack(SynchronousTestCase):
         room.wait(2)
         for member in (ada, bob, carol):
             self.assertEqual([line.mark for line in member.lines()], ["", ""])
+
+    def test_speaks_before_it_knows(self) -> None:
+        """Who speaks before its past came back names the end that it knows, and says the loss after."""
+        room, _, bob, carol = three()
+        bob.say("kept")
+        room.wait(1)
+        old = bob.disk.copy()
+        bob.say("forgotten")
+        room.wait(1)
+        set_back(room, bob, old)
+        room.link(carol, bob)
+        bob.say("spoken at once")
+        room.wait(5)
+        wanted = ["kept", "forgotten", "spoken at once"]
+        self.assertEqual((bob.texts(), carol.texts()), (wanted, wanted))
+        self.assertEqual([line.mark for line in carol.lines()], ["", "after-end", ""])
+        self.assertEqual(carol.core.parts.book.losses[bob.id].epoch, 2)
+        self.assertIn("envelope ", bob.disk.facts[f"lost/{bob.id}"].evidence)
+
+    def test_a_head_is_enough(self) -> None:
+        """Its own signed header, without the post, shows it too, and is then the end that it names."""
+        room, ada, bob, carol = three()
+        bob.say("kept")
+        room.wait(1)
+        old = bob.disk.copy()
+        for other in (ada, carol):
+            room.cut(other, bob)
+        bob.say("forgotten")
+        head = attrs.evolve(bob.disk.object(bob.lines()[1].hash), attachment=b"")
+        carol.receive(ada.id, Frontiers((head,)))
+        set_back(room, bob, old)
+        room.link(carol, bob)
+        room.run()
+        self.assertEqual(carol.core.parts.book.losses[bob.id].epoch, 2)
+        bob.say("next")
+        room.wait(5)
+        wanted = ["kept", "next", "[2-2]"]
+        self.assertEqual((bob.texts(), carol.texts()), (wanted, wanted))
+        self.assertEqual([line.mark for line in carol.lines()], ["", ""])
 
     def test_said_once_and_again_at_each_start(self) -> None:
         """One set-back is one loss, of the epoch that found it, also after further restarts."""
