@@ -3,11 +3,15 @@ What others last signed to have: the latest frontier of each member, as far as w
 
 Recovery uses the latest version only; as receipts for our own posts all versions count (``acks``).
 Volatile: after a start every linked peer sends its whole frontier again.
+
+A holder may speak of any author that we know, and of a few whose certificates are still to come: ids
+cost nothing to make up.  What is left out for that, its next whole frontiers bring.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -23,6 +27,8 @@ from securechat.messaging.statements import (
 
 MAX_STREAMS = 8192
 """Streams remembered of one holder."""
+MAX_STRANGERS = 64
+"""Authors that we do not know and one holder may speak of: as many as a room has members."""
 
 
 @define(eq=False)
@@ -42,9 +48,11 @@ class Claim:
     _said_at: dict[Stream, int] = field(factory=dict)
     """By which version it said what it says of a stream: they come over several ways, in any order."""
     _floors_at: dict[MemberId, int] = field(factory=dict)
+    _strangers: set[MemberId] = field(factory=set)
+    """Authors of whom it spoke before we knew them."""
     _whole_at: int = 0
     _dropped_at: int = -1
-    """By which version it named more streams than are remembered."""
+    """By which version it named more than is remembered."""
     _collecting: int = 0
     _parts: set[int] = field(factory=set)
 
@@ -90,17 +98,33 @@ class Claim:
         """Whether it says that it has given a range up."""
         return Ranges.of(self.closed.get(stream, ())).covers(first, last)
 
-    def take(self, frontier: Frontier, mono: float) -> list[Stream]:
+    def take(
+        self, frontier: Frontier, mono: float, known: Callable[[MemberId], bool]
+    ) -> list[Stream]:
         """A frontier of this process of his; the streams of which it says something else."""
-        self.version = max(self.version, frontier.version)
+        version = frontier.version
+        self.version = max(self.version, version)
         for floor in frontier.floors:
-            if frontier.version >= self._floors_at.get(floor.author, 0):
-                self.floors[floor.author] = floor
-                self._floors_at[floor.author] = frontier.version
-        changed = [
-            entry.stream for entry in frontier.streams if self._says(entry, frontier.version)
-        ]
+            if version >= self._floors_at.get(floor.author, 0) and self._may(floor.author, known):
+                self.floors[floor.author], self._floors_at[floor.author] = floor, version
+        changed: list[Stream] = []
+        for entry in frontier.streams:
+            if not self._may(entry.author, known):
+                self._dropped_at = version
+            elif self._says(entry, version):
+                changed.append(entry.stream)
         return changed + (self._completed(frontier, mono) if frontier.full else [])
+
+    def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
+        """Whether it may speak of this author."""
+        if author in self._strangers or known(author):
+            return True
+        if len(self._strangers) >= MAX_STRANGERS:
+            self._strangers = {stranger for stranger in self._strangers if not known(stranger)}
+        if len(self._strangers) >= MAX_STRANGERS:
+            return False
+        self._strangers.add(author)
+        return True
 
     def _says(self, entry: StreamEntry, version: int) -> bool:
         """What it says of one stream, unless that is old; whether it says something else now."""
@@ -134,6 +158,9 @@ class Claim:
         for stream in gone:
             del self.streams[stream], self._said_at[stream]
             self.closed.pop(stream, None)
+        for author in [a for a, at in self._floors_at.items() if at < frontier.version]:
+            del self.floors[author], self._floors_at[author]
+        self._strangers &= {stream.author for stream in self.streams} | self.floors.keys()
         return gone
 
 
@@ -141,6 +168,8 @@ class Claim:
 class Claims:
     """The latest of everybody."""
 
+    _known: Callable[[MemberId], bool]
+    """Whether an author is a member whose certificate we hold."""
     _claims: dict[MemberId, Claim] = field(factory=dict)
     digests: dict[MemberId, bytes] = field(factory=dict)
     """What each last said its digest was; frontiers of live posts go to their authors alone."""
@@ -169,7 +198,7 @@ class Claims:
             return []
         if frontier.version >= claim.version:
             self.named = tuple(entry.stream for entry in frontier.streams)
-        return claim.take(frontier, mono)
+        return claim.take(frontier, mono, self._known)
 
     def equal(self, member: MemberId, mono: float) -> None:
         """A member's digest was equal to ours."""

@@ -58,7 +58,9 @@ class Parts:
     @classmethod
     def made(cls, signer: Signer, boot: BootId, settings: Settings) -> Parts:
         """New parts that know nothing yet."""
-        book, peers, claims = Book(signer.member, settings), Peers(signer.member, boot), Claims()
+        book, peers = Book(signer.member, settings), Peers(signer.member, boot)
+        # Whoever signed what is held has shown his certificate, whether he has a seat or not.
+        claims = Claims(lambda author: author in peers.states or author in book.streams.authors)
         wanted = Bucket(settings.recovery_per_second, settings.recovery_per_second)
         recovery = Recovery(book, peers, claims, wanted)
         acks = Acks(book, peers)

@@ -37,6 +37,7 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.rates import Bucket
 from securechat.messaging.sources import NO_ANSWER, Asked, Source
+from securechat.settings import MAX_CERTIFICATES
 
 ANSWERS = frozenset({Backfill.__name__, Absent.__name__})
 """Messages that answer a want."""
@@ -115,6 +116,8 @@ class Recovery:
         if source is not None:
             source.want = None
             source.lacking = {}
+        for stream in [stream for stream in self._since if stream.author == peer]:
+            del self._since[stream]
         self._claims.digests.pop(peer, None)
         self._look = True
 
@@ -123,9 +126,14 @@ class Recovery:
         source = self.sources.setdefault(holder, Source())
         for stream in streams:
             source.forgive(stream)
-            if linked:
+            if linked and self._offers(holder, stream):
                 source.lacking[stream] = None
-                self._look = True
+            elif linked:
+                # What it says no more to have would wait here for ever behind what it has.
+                source.lacking.pop(stream, None)
+                if stream.author == holder:
+                    self._since.pop(stream, None)
+            self._look = self._look or linked
         for stream in self._claims.named:
             if source.ask_again(stream) and linked:
                 source.lacking[stream] = None
@@ -262,12 +270,25 @@ class Recovery:
                 self._sleep(now.mono + self._bucket.wait(last - first + 1, now.mono))
                 return None
             self._turn = self._place(stream)[0]
-            self._given[stream.author] = self._turn + last - first + 1
+            self._give(stream.author, self._turn + last - first + 1)
             until = now.mono + self._book.settings.want_timeout
             source.ask(Asked(stream, first, last, now.mono, until))
             self._book.counters["wants"] += 1
             return [Send(peer, Want(stream.author, stream.epoch, stream.boot, first, last))]
         return []
+
+    def _give(self, author: MemberId, place: float) -> None:
+        """An author's place from now on; of many, those of whom nothing is held begin anew."""
+        self._given[author] = place
+        if len(self._given) > MAX_CERTIFICATES:
+            authors = self._book.streams.authors
+            self._given = {a: given for a, given in self._given.items() if a in authors}
+
+    def _offers(self, holder: MemberId, stream: Stream) -> bool:
+        """Whether a member says to have a stream; of its own we may know that it goes on."""
+        claim = self._claims.get(holder)
+        own = stream.author == holder and self._book.streams.get(stream) is not None
+        return own or (claim is not None and stream in claim.streams)
 
     def _missing(self, peer: MemberId, source: Source, stream: Stream) -> list[Span]:
         """What a peer claims, or said itself since it last claimed, we lack, and it did not refuse."""

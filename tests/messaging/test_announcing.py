@@ -286,7 +286,7 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_latest(self) -> None:
         """An older version changes nothing; a full one that names a stream no more withdraws it."""
-        claims = Claims()
+        claims = Claims(lambda author: True)
         self.assertEqual(len(claims.take(self.frontier(5, 3, 4), direct=True, mono=0.0)), 2)
         self.assertEqual(claims.take(self.frontier(4, 9), direct=True, mono=0.0), [])
         self.assertEqual(self.spans(claims), [(1, 3), (1, 4)])
@@ -297,7 +297,7 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_parts(self) -> None:
         """Nothing is withdrawn before every part of a full frontier is here."""
-        claims = Claims()
+        claims = Claims(lambda author: True)
         claims.take(self.frontier(1, 3, 4), direct=True, mono=0.0)
         claims.take(self.frontier(2, 5, part=1, parts=2), direct=True, mono=0.0)
         self.assertEqual(self.spans(claims), [(1, 5), (1, 4)])
@@ -306,7 +306,7 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_late_full(self) -> None:
         """A full frontier that comes after a newer one does not let in what is older than that."""
-        claims = Claims()
+        claims = Claims(lambda author: True)
         for version in (6, 4):
             claims.take(self.frontier(version), direct=True, mono=0.0)
         claims.take(self.frontier(5, 9, full=False), direct=True, mono=0.0)
@@ -316,7 +316,7 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_processes(self) -> None:
         """A later epoch replaces; an earlier one, or a twin heard from afar, does not."""
-        claims = Claims()
+        claims = Claims(lambda author: True)
         claims.take(self.frontier(9, 3, epoch=2), direct=False, mono=0.0)
         self.assertEqual(claims.take(self.frontier(99, 8), direct=False, mono=0.0), [])
         twin = BootId("1" * 32)
@@ -331,7 +331,7 @@ class ClaimsTests(SynchronousTestCase):
 
     def test_floor(self) -> None:
         """What is below a floor is pruned there."""
-        claims = Claims()
+        claims = Claims(lambda author: True)
         floor = FloorEntry(BOB, 2, BOOT, 5)
         claims.take(self.frontier(1, floors=(floor,)), direct=True, mono=0.0)
         claim = claims.get(ADA)
