@@ -82,7 +82,8 @@ class Store:
     """Bytes of turn records that were committed since it was opened."""
     _turn_bytes: int | None = field(default=None, init=False)
     """Bytes of all turn records, if they were counted."""
-    _seq: int = field(default=0, init=False)
+    _seq: int | None = field(default=None, init=False)
+    """The number of the last fact, unless a commit failed that may be on disk all the same."""
     _first: list[Fact] | None = field(default=None, init=False)
     """The facts as read when the file was checked, for the first replay."""
     erased: bool = field(default=False, init=False)
@@ -149,7 +150,7 @@ class Store:
             self._connection.execute(f"PRAGMA journal_size_limit = {MAX_WAL}")
             self._connection.execute(f"PRAGMA journal_mode = {'WAL' if self.path else 'MEMORY'}")
             self._first = [stored.fact for stored in self._facts()]
-            self._seq = number(self._connection, "SELECT max(seq) FROM facts")
+            self._seq = self._last_fact()
         except FAILURES as problem:
             self.close()
             words = reason(problem)
@@ -179,16 +180,19 @@ class Store:
         if not records and not turns:
             return
         try:
-            batch = gather(records, turns, self._codec, self.room, self._seq)
+            seq = self._last_fact() if self._seq is None else self._seq
+            batch = gather(records, turns, self._codec, self.room, seq)
         except RemoteError as problem:
             raise StoreError(f"a fact cannot be stored: {problem.detail}") from None
+        except FAILURES as problem:
+            raise StoreError(reason(problem)) from None
         self._first = None
         try:
             self._write(batch)
         except FAILURES as problem:
             self._rollback()
             # What is reported as failed may be on disk all the same.
-            self._turn_bytes = None
+            self._turn_bytes = self._seq = None
             raise StoreError(reason(problem)) from None
         except BaseException:
             self._rollback()
@@ -196,6 +200,9 @@ class Store:
         self._count(batch)
         self.commits += 1
         self._step("committed")
+
+    def _last_fact(self) -> int:
+        return number(self._connection, "SELECT max(seq) FROM facts")
 
     def _count(self, batch: Batch) -> None:
         """What is on disk now."""

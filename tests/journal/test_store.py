@@ -19,6 +19,7 @@ from securechat.journal.failures import reason
 from securechat.journal.store import Store, StoreError
 from securechat.objects import Signed
 from securechat.signing import object_hash
+from securechat.simulation.ill import Ill, failing
 from tests.journal.kinds import FACTS, ROOM, Count, Held, record, signed, turn
 
 STEPS = ("begin", "fact", "object", "turn", "commit", "committed")
@@ -54,6 +55,22 @@ class CommitTests(SynchronousTestCase):
         self.store.commit([record("a", 1), record("b", 1)], [turn(1)])
         self.store.commit([record("a", 2)], [turn(2)])
         self.assertEqual(self.facts(), [Held("b", 1), Held("a", 2)])
+
+    def test_after_a_commit_that_was_told_as_failed(self) -> None:
+        """What is on disk all the same keeps its number: the next commit takes a later one."""
+        late = False
+
+        def answer(sql: str) -> Ill | None:
+            return Ill.LATE if sql == "COMMIT" and late else None
+
+        self.store = failing(answer).deserialize(b"", FACTS, ROOM)
+        self.store.commit([record("a", 1)], [turn(1)])
+        late = True
+        self.assertRaises(StoreError, self.store.commit, [record("b", 1)], [turn(2)])
+        late = False
+        self.assertEqual(self.facts(), [Held("a", 1), Held("b", 1)])
+        self.store.commit([record("c", 1)], [turn(3)])
+        self.assertEqual(self.facts(), [Held("a", 1), Held("b", 1), Held("c", 1)])
 
     def test_the_last_of_a_commit_counts(self) -> None:
         """Within one turn a later fact of a key replaces the earlier, as two commits would."""
