@@ -34,7 +34,7 @@ BITE = 256 * KIB
 OBJECTS = 64
 """Stored objects read and checked at a time: as many as a link's share of a turn brings in."""
 OBJECTS_PER_SECOND = 1000.0
-"""What is given is no more than one node asks for itself (``recovery_per_second``)."""
+"""What is given is no more than one node asks for itself (``recovery_per_second``), with its burst."""
 PAUSE = 0.02
 """Seconds until it is seen again what has room."""
 
@@ -66,7 +66,7 @@ class Bulk:
     _frame: Callable[[Send], bytes | None]
     _lanes: dict[MemberId, Lane] = field(factory=dict)
     """Who waits, in the order in which they were served last."""
-    _pace: Bucket = field(factory=lambda: Bucket(OBJECTS_PER_SECOND, OBJECTS))
+    _pace: Bucket = field(factory=lambda: Bucket(OBJECTS_PER_SECOND, OBJECTS_PER_SECOND))
     _call: IDelayedCall | None = None
 
     def put(self, peer: MemberId, sends: Iterable[Send]) -> None:
@@ -127,14 +127,15 @@ class Bulk:
         room = {peer: LOW - (self._links.queued(peer) or 0) for peer in self._lanes}
         going = deque(peer for peer in self._lanes if room[peer] > 0)
         taken: dict[MemberId, list[bytes]] = {}
-        left, checks = BITE, True
+        left, checks = BITE, OBJECTS
         while going and left > 0:
             peer = going.popleft()
             lane = self._lanes[peer]
             objects = min(OBJECTS, len(lane.row[0].objects))
-            checks = checks and self._pace.take(objects, self._clock.seconds())
-            if objects and not checks:
+            if objects > checks or not self._pace.take(objects, self._clock.seconds()):
+                checks = 0
                 continue
+            checks -= objects
             frame = self._frame(lane.row.popleft())
             frames = taken.setdefault(peer, [])
             if frame is not None:

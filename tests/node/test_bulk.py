@@ -14,7 +14,7 @@ from securechat.effects import Send
 from securechat.ids import BootId, Hash, MemberId
 from securechat.messaging.messages import Backfill, Frontiers
 from securechat.node import links
-from securechat.node.bulk import BITE, LOW, OBJECTS, PAUSE, Bulk
+from securechat.node.bulk import BITE, LOW, OBJECTS, OBJECTS_PER_SECOND, PAUSE, Bulk
 from securechat.settings import KIB
 
 BOB, CAROL = MemberId("b" * 52), MemberId("c" * 52)
@@ -135,10 +135,9 @@ class BulkTests(SynchronousTestCase):
         )
 
     def test_few_checks_at_a_time(self) -> None:
-        """However much is wanted: of stored objects one bite is read and checked in a turn."""
+        """However much is wanted: of stored objects one bite is read and checked at a time."""
         for peer in (BOB, CAROL):
             self.bulk.put(peer, [batch(peer, first) for first in range(1, 5)])
-        self.bulk.pump()
         self.bulk.pump()
         self.assertEqual(self.checked, [OBJECTS])
         most = 0
@@ -147,6 +146,23 @@ class BulkTests(SynchronousTestCase):
             self.pause()
             most = max(most, sum(self.checked[before:]))
         self.assertEqual((sum(self.checked), most), (8 * OBJECTS, OBJECTS))
+
+    def test_checks_in_a_second(self) -> None:
+        """Wants without end get what one node would ask for, and no more."""
+        seconds = 10
+        for number in range(seconds * 100):
+            self.give(BOB, *[batch(BOB, number)] * 4)
+            self.clock.advance(0.01)
+        most = (seconds + 1) * OBJECTS_PER_SECOND
+        self.assertLessEqual(sum(self.checked), most)
+        self.assertGreater(sum(self.checked), most - 2 * OBJECTS)
+
+    def test_what_needs_no_check(self) -> None:
+        """Who waits for no stored object is not kept by those who do."""
+        for number in range(100):
+            self.give(BOB, *[batch(BOB, number)] * 4)
+        self.give(CAROL, part(CAROL), part(CAROL))
+        self.assertEqual(len(self.links.got(CAROL)), 2)
 
     def test_links_take_turns(self) -> None:
         """A long answer to one peer does not keep another waiting for its end."""
