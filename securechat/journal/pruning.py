@@ -14,7 +14,7 @@ from attrs import frozen
 from securechat.journal import rows
 from securechat.journal.schema import Connection, number, transaction
 
-ROWS = 500
+ROWS = 200
 STEP_BYTES = 4 * 1024 * 1024
 PAGES = 256
 """Pages that are given back in one step."""

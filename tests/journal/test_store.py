@@ -478,8 +478,8 @@ class PruneTests(SynchronousTestCase):
         """However much is too much: one step is short, and the last one says so."""
         store = memory()
         store.commit([], [turn(n, causes=("x" * 100,)) for n in range(1, 2001)])
-        dropped = [store.prune(0, 1, 0) for _ in range(6)]
-        self.assertEqual(dropped, [500, 500, 500, 500, 0, 0])
+        dropped = [store.prune(0, 1, 0) for _ in range(12)]
+        self.assertEqual(dropped, [200] * 10 + [0, 0])
         store.commit([], [turn(n, causes=("x" * 1_500_000,)) for n in range(1, 9)])
         self.assertEqual([store.prune(0, 1, 0) for _ in range(3)], [3, 3, 2])
 
