@@ -109,7 +109,7 @@ class PruningTests(SynchronousTestCase):
         self.busy.write(100, 200_000)
         self.busy.steps.clear()
         self.busy.clock.advance(1)
-        self.busy.clock.pump([0.05] * 30)
+        self.busy.clock.pump([0.05] * 20)
         self.assertLess(max(self.busy.steps), 25)
         self.assertEqual(self.busy.kept(), 3)
 
@@ -128,7 +128,7 @@ class PruningTests(SynchronousTestCase):
         self.busy.clock.advance(1)
         self.busy.store.broken = False
         self.busy.clock.pump([1] * 601)
-        self.busy.clock.pump([0.05] * 30)
+        self.busy.clock.pump([0.05] * 20)
         self.assertLess(self.busy.kept(), 700)
 
     def test_stop(self) -> None:
