@@ -7,6 +7,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
   commit leaves more than the limit on disk, and of a flood one post goes for one that came.  What we
   say, and what we give a receipt for, is kept by its own commit at least (G6): a turn says no more
   posts than may be kept; if it brings more letters than that, they go in the next.
+- Of one author so many streams are kept, the newest: each costs everybody a place in frontiers, however
+  little is said in it (ADR 16).
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and
   ids outlive the texts by twice ``keep_hours``, but no more of them for each author than one can have
   waiting in an outbox.
@@ -36,6 +38,8 @@ from securechat.messaging.hlc import wall_of
 from securechat.messaging.letters import Letter
 from securechat.messaging.peers import Peers
 
+MAX_STREAMS = 512
+"""Streams of one author with posts in them."""
 BUDGET = 256
 """Envelopes or letters forgotten at one look."""
 PAUSE = 60.0
@@ -87,7 +91,16 @@ class Retention:
         return effects
 
     def _posts_over(self) -> bool:
-        return self._over(self._book.streams.posts, self._book.streams.size)
+        return self._over(self._book.streams.posts, self._book.streams.size) or bool(self._crowds())
+
+    def _crowds(self) -> list[MemberId]:
+        """Authors of too many streams, each as often as envelopes lie in those that are to go."""
+        found: list[MemberId] = []
+        for member, author in self._book.streams.authors.items():
+            if len(author.streams) > MAX_STREAMS:
+                counts = [len(state.envelopes) for state in author.in_order() if state.envelopes]
+                found += [member] * sum(counts[:-MAX_STREAMS])
+        return found
 
     def _letters_over(self) -> bool:
         return self._over(len(self._book.letters), self._book.letters.size)
@@ -111,7 +124,7 @@ class Retention:
         if not self._posts_over():
             self._posts_behind = False
             return []
-        streams = self._book.streams
+        streams, crowds = self._book.streams, self._crowds()
         posts, size = streams.posts, streams.size
         rest = {m: a.size for m, a in streams.authors.items() if a.posts}
         fresh = self._book.fresh_posts
@@ -121,18 +134,19 @@ class Retention:
         }
         gone: dict[MemberId, list[Held]] = {}
         budget = BUDGET if self._posts_behind else posts
-        while rest and budget and self._over(posts, size):
-            biggest = max(rest, key=lambda member: (rest[member], member))
+        while rest and budget and (crowds or self._over(posts, size)):
+            biggest = crowds.pop() if crowds else max(rest, key=lambda m: (rest[m], m))
             held = next(rows[biggest], None)
             if held is None:
                 del rest[biggest]
+                crowds = [member for member in crowds if member != biggest]
                 continue
             gone.setdefault(biggest, []).append(held)
             rest[biggest] -= held.size
             posts -= held.count
             size -= held.size
             budget -= 1
-        self._posts_behind = self._over(posts, size)
+        self._posts_behind = bool(crowds) or self._over(posts, size)
         return [effect for held in gone.values() for effect in self._forget(held)]
 
     def _old_posts(self, now: Instant) -> list[Effect]:
