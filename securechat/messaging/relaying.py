@@ -174,8 +174,10 @@ class Relaying:
         for peer, rows in self._told.items():
             if peer in self._peers.linked:
                 found = [self._passed_on(peer, *row, mono) for row in rows.items()]
-                groups = _groups(signed for objects in found for signed in objects)
-                effects += [Send(peer, Frontiers(group)) for group in groups]
+                groups = list(_groups(signed for objects in found for signed in objects))
+                # Whole ones of several members may be megabytes: what is long waits for room.
+                long = len(groups) > 1
+                effects += [Send(peer, Frontiers(group), patient=long) for group in groups]
         return effects, self._owing(lacking, mono)
 
     # Inside.

@@ -390,6 +390,30 @@ class Bounds(SynchronousTestCase):
         kept = carol.core.parts.announcing._relaying._kept[bob.id]
         self.assertLess(kept.version, 10**13)
 
+    def test_long_ones_wait_for_room(self) -> None:
+        """Whole frontiers that are passed on wait for room on the link, if they are long."""
+        room, ada, bob, carol = three()
+        room.cut(ada, bob)
+        for parts, patient in ((1, {False}), (8, {True})):
+            version = 10**13 + parts
+            for part in range(1, parts + 1):
+                entries = tuple(
+                    StreamEntry(carol.id, epoch, carol.boot, ((1, 1, HASH),))
+                    for epoch in range(100 * part, 100 * part + 80)
+                )
+                place = (bob.id, bob.epoch, bob.boot, version, True, part, parts)
+                whole = Frontier(*place, (), entries)
+                carol.receive(bob.id, Frontiers((sign(2, whole),)))
+            carol.receive(ada.id, Unlinked((Lacked(bob.id, bob.epoch, bob.boot, 0),)))
+            room.mono += 40
+            effects, _ = carol.core.parts.announcing._relaying.tick(room.mono)
+            passed_on = [
+                effect.patient
+                for effect in effects
+                if isinstance(effect, Send) and isinstance(effect.message, Frontiers)
+            ]
+            self.assertEqual(set(passed_on), patient)
+
     def test_members_that_left_the_roster(self) -> None:
         """Nothing is kept of who is in the roster no more."""
         room, ada, bob, carol = three()
