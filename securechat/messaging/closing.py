@@ -12,8 +12,9 @@ of these, none of them heard before the gap was known:
 - its frontier says that it has given the range up itself.
 
 That is a fact with its cause and all answers, is told in our frontier, and outlives a restart.  Any
-claim of a post of the range opens it again; so does anything that changes the range.  What a member got
-after it had shown that, it claims soon: its digest is then unlike ours, or that of who passes it on.
+claim of a post of the range opens it again, once its holder may be asked (``sources``); so does
+anything that changes the range.  What a member got after it had shown that, it claims soon: its digest
+is then unlike ours, or that of who passes it on.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Closing:
     _announcing: Announcing
     _since: dict[Stream, tuple[Ranges, float]] = field(factory=dict)
     """What is missing of each stream, and since when some of it is known to be."""
+    _later: dict[tuple[MemberId, Stream], None] = field(factory=dict)
+    """Claims of who is not asked now: what it claimed last it did not have."""
     _next: float = 0.0
 
     def denial(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
@@ -82,16 +85,9 @@ class Closing:
         shown = since is not None and self._claims.shown_at(member, stream, first) > since[1]
         return Why.NEVER_HAD if shown or claim.gave_up(stream, first, last) else None
 
-    def claimed(self, holder: MemberId, streams: Iterable[Stream]) -> list[Effect]:
+    def claimed(self, holder: MemberId, streams: Iterable[Stream], mono: float) -> list[Effect]:
         """A member's frontier says something else of these streams: what it claims is open again."""
-        claim = self._claims.get(holder)
-        effects: list[Effect] = []
-        for stream in streams if claim is not None else ():
-            state = self._book.streams.get(stream)
-            for fact in list(state.closed.values()) if state is not None else []:
-                if claim is not None and claim.has(stream, fact.first, fact.last):
-                    effects += _reopened(fact, f"{{{holder}}} claims it")
-        return effects
+        return [effect for s in streams for effect in self._reopen(holder, s, mono)]
 
     def settle(self, now: Instant) -> list[Effect]:
         """Forget what is no gap any more; once a period, look what can be given up."""
@@ -103,6 +99,8 @@ class Closing:
                 effects += self._tidy(state)
         if self._since and now.mono >= self._next:
             self._next = now.mono + self._book.settings.period
+            for holder, stream in list(self._later):
+                effects += self._reopen(holder, stream, now.mono)
             for stream in self._since:
                 state = self._book.streams.get(stream)
                 if state is not None:
@@ -110,6 +108,17 @@ class Closing:
         return effects
 
     # Inside.
+
+    def _reopen(self, holder: MemberId, stream: Stream, mono: float) -> list[Effect]:
+        """What a member claims of what was given up, once it may be asked for it."""
+        claim, state = self._claims.get(holder), self._book.streams.get(stream)
+        facts = state.closed.values() if claim is not None and state is not None else ()
+        found = [f for f in facts if claim is not None and claim.has(stream, f.first, f.last)]
+        if found and mono < self._recovery.paused(holder, stream):
+            self._later[(holder, stream)] = None
+            return []
+        self._later.pop((holder, stream), None)
+        return [e for fact in found for e in _reopened(fact, f"{{{holder}}} claims it")]
 
     def _watch(self, stream: Stream, state: StreamState | None, mono: float) -> None:
         gaps = self._book.streams.gaps(state) if state is not None else []

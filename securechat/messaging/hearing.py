@@ -136,7 +136,7 @@ class Hearing:
         if self._claims.believes(frontier):
             self._relaying.heard(frontier, found.signed, peer)
         self._recovery.claimed(holder, changed, linked=holder in self._peers.linked)
-        effects = self._closing.claimed(holder, changed)
+        effects = self._closing.claimed(holder, changed, now.mono)
         if holder == peer:
             for entry in frontier.streams:
                 last = entry.stored[-1][1] if entry.stored else 0

@@ -25,6 +25,7 @@ from securechat.messaging.recovery import Recovery
 from securechat.messaging.relaying import Relaying
 from securechat.messaging.retention import Retention
 from securechat.messaging.serving import Serving
+from securechat.messaging.shares import Shares
 from securechat.messaging.speaking import Speaking
 from securechat.messaging.taking import Taking
 from securechat.messaging.trying import Trying
@@ -62,7 +63,7 @@ class Parts:
         # Whoever signed what is held has shown his certificate, whether he has a seat or not.
         claims = Claims(lambda author: author in peers.states or author in book.streams.authors)
         wanted = Bucket(settings.recovery_per_second, settings.recovery_per_second)
-        recovery = Recovery(book, peers, claims, wanted)
+        recovery = Recovery(book, peers, claims, Shares(book, wanted))
         acks = Acks(book, peers)
         relaying = Relaying(peers, claims, settings)
         own, heads = OwnFrontier(signer, book, peers), Heads(book, peers, claims)

@@ -36,6 +36,10 @@ class Bucket:
         self._tokens -= count
         return True
 
+    def give(self, count: int) -> None:
+        """So many did not pass after all."""
+        self._tokens = min(self._burst, self._tokens + count)
+
     def wait(self, count: int, mono: float) -> float:
         """Seconds until so many may pass."""
         self._fill(mono)

@@ -10,13 +10,15 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
   that peer until its frontier says something else of the stream, what was not answered at all (or
   not taken: its clock was too far ahead) until a frontier of it names the stream again; both until
   the next link-up.  Full frontiers back off to one in 30 s, so recovery always comes to rest.
+  What an author's head alone tells of, and was given up, is asked for again once he claims it.
 - Who answers a want with nothing of it is not asked for what lies below in the same hole either.  So a
   false claim costs a want, not one for each 256 posts that never were; and so does an author's own
   false word for how far it went.
 - A range that ends with another header than ours is asked for as well: its author has signed two
   histories, and both are the proof (``held``).
-- At most 1,000 posts a second are asked for, shared equally among authors: the next want is for the
-  author of whom least was asked while others waited (start-time fair queueing).
+- Who answers with nothing that was missing is asked again, for that stream and for others, with growing
+  pauses (``sources``), however often it claims something else meanwhile.
+- How much is asked for in all, and for whose posts next: ``shares``.
 
 Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
 """
@@ -35,9 +37,8 @@ from securechat.messaging.claims import Claims
 from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want, Why
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
-from securechat.messaging.rates import Bucket
+from securechat.messaging.shares import Shares
 from securechat.messaging.sources import NO_ANSWER, Asked, Source
-from securechat.settings import MAX_CERTIFICATES
 
 ANSWERS = frozenset({Backfill.__name__, Absent.__name__})
 """Messages that answer a want."""
@@ -50,17 +51,13 @@ class Recovery:
     _book: Book
     _peers: Peers
     _claims: Claims
-    _bucket: Bucket
+    _shares: Shares
     sources: dict[MemberId, Source] = field(factory=dict)
     _since: dict[Stream, float] = field(factory=dict)
     """When a hole in a stream was first seen."""
     _wake: float | None = None
     _look: bool = False
     """Whether anything happened that could make a want possible."""
-    _given: dict[MemberId, float] = field(factory=dict)
-    """By author: posts asked for, counted on from where those stood who waited."""
-    _turn: float = 0.0
-    """Where the author stood of whom was asked last."""
 
     @property
     def wake(self) -> float | None:
@@ -82,6 +79,11 @@ class Recovery:
         source = self.sources.get(member)
         want = source.want if source is not None else None
         return want is not None and want.touches(stream, first, last)
+
+    def paused(self, member: MemberId, stream: Stream) -> float:
+        """Until when a member is not asked for a stream, since its last answer filled nothing."""
+        source = self.sources.get(member)
+        return source.paused(stream) if source is not None else 0.0
 
     def next_try(self, stream: Stream) -> float | None:
         """When something of a stream may be asked for next, if that is known; monotonic."""
@@ -124,8 +126,11 @@ class Recovery:
     def claimed(self, holder: MemberId, streams: Iterable[Stream], linked: bool) -> None:
         """A member's frontier says something else of these streams."""
         source = self.sources.setdefault(holder, Source())
-        for stream in streams:
-            source.forgive(stream)
+        changed, named = list(streams), self._claims.named
+        under_way = {stream for stream in (*changed, *named) if stream in source.lacking}
+        for stream in changed:
+            # What it cannot name it is asked for from the newest on, and not from there ever again.
+            source.forgive(stream, but=self._unsaid(holder, stream) if stream in under_way else 0)
             if linked and self._offers(holder, stream):
                 source.lacking[stream] = None
             elif linked:
@@ -134,8 +139,9 @@ class Recovery:
                 if stream.author == holder:
                     self._since.pop(stream, None)
             self._look = self._look or linked
-        for stream in self._claims.named:
-            if source.ask_again(stream) and linked:
+        for stream in named:
+            unsaid = 0 if stream in under_way else self._unsaid(holder, stream)
+            if source.ask_again(stream, unsaid) and linked:
                 source.lacking[stream] = None
                 self._look = True
 
@@ -197,7 +203,9 @@ class Recovery:
             self._judge(peer, source, now)
         idle = [(peer, source) for peer, source in linked if not source.want and source.lacking]
         effects: list[Effect] = []
-        for peer, source in sorted(idle, key=lambda row: min(map(self._place, row[1].lacking))):
+        for peer, source in sorted(
+            idle, key=lambda row: min(map(self._shares.place, row[1].lacking))
+        ):
             asked = self._ask(peer, source, now)
             if asked is None:
                 break
@@ -229,33 +237,53 @@ class Recovery:
         if want is None:
             return
         if want.finished is not None:
-            first, last = want.finished
-            missing = self._book.streams.missing(want.stream, first, last)
-            missing += [span for span in self._disputed(peer, want.stream) if span[1] == last]
-            known = source.refused.get(want.stream) or Ranges()
-            source.refuse(want.stream, minus(missing, known), NO_ANSWER)
-            if missing and not want.brought:
-                open_ = self._missing(peer, source, want.stream)
-                source.refuse(want.stream, [s for s in open_ if s[1] == first - 1], NO_ANSWER)
+            self._judge_whole(peer, source, want.stream, want.finished, want.brought)
+            self._weigh(peer, source, want, now)
             source.answered()
         elif want.until <= now.mono:
             self._book.counters["wants_timed_out"] += 1
             source.lagged(now.mono, self._book.settings.want_timeout)
             self._sleep(source.quiet)
 
-    def _place(self, stream: Stream) -> tuple[float, int]:
-        """Who is next: the author of whom least was asked, its newest stream first."""
-        return max(self._given.get(stream.author, 0.0), self._turn), -stream.epoch
+    def _judge_whole(
+        self, peer: MemberId, source: Source, stream: Stream, span: Span, brought: bool
+    ) -> None:
+        """What was not in a whole answer the peer does not have."""
+        missing = self._book.streams.missing(stream, *span)
+        missing += [part for part in self._disputed(peer, stream) if part[1] == span[1]]
+        known = source.refused.get(stream) or Ranges()
+        source.refuse(stream, minus(missing, known), NO_ANSWER)
+        if missing and not brought:
+            named = self._unsaid(peer, stream) + 1
+            open_ = [s for s in self._missing(peer, source, stream) if s[1] == span[0] - 1]
+            below = [(max(first, named), last) for first, last in open_ if named <= last]
+            source.refuse(stream, below, NO_ANSWER)
+
+    def _weigh(self, peer: MemberId, source: Source, want: Asked, now: Instant) -> None:
+        """What a whole answer did not bring does not count as asked for."""
+        stream, first, last = want.stream, want.first, want.last
+        left = self._book.streams.missing(stream, first, last)
+        disputed = any(part[1] == last for part in self._disputed(peer, stream))
+        if disputed or left == [(first, last)]:
+            left = [(first, last)]
+            source.filled_nothing(stream, now.mono)
+        else:
+            source.filled(stream)
+        short = sum(b - a + 1 for a, b in left)
+        self._shares.back(stream.author, short)
 
     def _ask(self, peer: MemberId, source: Source, now: Instant) -> list[Effect] | None:
         """A want for a peer, if there is one; None if it must wait, and so must everybody."""
         if now.mono < source.quiet:
             self._sleep(source.quiet)
             return []
-        for stream in sorted(source.lacking, key=self._place):
+        for stream in sorted(source.lacking, key=self._shares.place):
             spans = self._missing(peer, source, stream)
             if not spans:
                 del source.lacking[stream]
+                continue
+            if now.mono < source.paused(stream):
+                self._sleep(source.paused(stream))
                 continue
             spans = self._free(stream, spans)
             if (
@@ -266,23 +294,15 @@ class Recovery:
                 continue
             first, last = spans[-1]
             first = max(first, last - MAX_WANTED + 1)
-            if not self._bucket.take(last - first + 1, now.mono):
-                self._sleep(now.mono + self._bucket.wait(last - first + 1, now.mono))
+            wait = self._shares.take(stream, last - first + 1, now.mono)
+            if wait is not None:
+                self._sleep(now.mono + wait)
                 return None
-            self._turn = self._place(stream)[0]
-            self._give(stream.author, self._turn + last - first + 1)
             until = now.mono + self._book.settings.want_timeout
             source.ask(Asked(stream, first, last, now.mono, until))
             self._book.counters["wants"] += 1
             return [Send(peer, Want(stream.author, stream.epoch, stream.boot, first, last))]
         return []
-
-    def _give(self, author: MemberId, place: float) -> None:
-        """An author's place from now on; of many, those of whom nothing is held begin anew."""
-        self._given[author] = place
-        if len(self._given) > MAX_CERTIFICATES:
-            authors = self._book.streams.authors
-            self._given = {a: given for a, given in self._given.items() if a in authors}
 
     def _offers(self, holder: MemberId, stream: Stream) -> bool:
         """Whether a member says to have a stream; of its own we may know that it goes on."""
@@ -298,17 +318,23 @@ class Recovery:
         claimed = claim.spans(stream) if claim is not None else ()
         if claim is not None:
             # What it cannot name of a stream with many holes it is asked for all the same.
-            below, unsaid = claim.floor(stream), min(claim.unsaid(stream), known)
+            below, unsaid = claim.floor(stream), min(self._unsaid(peer, stream), known)
             claimed = ((below + 1, unsaid), *claimed) if below < unsaid else claimed
         if peer == stream.author:
             told = claim.end(stream) if claim is not None and claim.whole else 0
-            claimed += ((told + 1, known),) if told < known else ()
+            given_up = Ranges.of(state.closed_spans() if state is not None else ())
+            claimed += tuple(given_up.missing(told + 1, known))
         lacked = [part for first, last in claimed for part in streams.missing(stream, first, last)]
         refused = source.refused.get(stream) or Ranges()
         found = minus(lacked, refused) or minus(self._disputed(peer, stream), refused)
         if not found:
             self._since.pop(stream, None)
         return found
+
+    def _unsaid(self, member: MemberId, stream: Stream) -> int:
+        """The seq up to which a member cannot name what it has of a stream."""
+        claim = self._claims.get(member)
+        return claim.unsaid(stream) if claim is not None else 0
 
     def _disputed(self, peer: MemberId, stream: Stream) -> list[Span]:
         """Ranges that a peer signed to have, and that end with another header than ours."""
@@ -339,7 +365,8 @@ class Recovery:
         if author == peer or author not in self._peers.linked or source is None:
             return False
         offered = Ranges.of(self._missing(author, source, stream))
-        return offered.covers(*spans[-1]) and not source.lag and source.quiet <= now.mono
+        free = max(source.quiet, source.paused(stream)) <= now.mono
+        return offered.covers(*spans[-1]) and not source.lag and free
 
     def _grace(self, peer: MemberId, stream: Stream, now: Instant) -> bool:
         """Whether the live frames of a linked author may still be on their way."""

@@ -5,6 +5,11 @@ A peer has one want at a time.  Who does not answer in time is left alone, 5 s a
 minute if it goes on; who breaks the protocol by an answer (a signature, a text that its header does
 not bind) loses its link at the door and gets a strike: 30 s at first, up to ten minutes.  A link that
 ends for anything else, a breach of ours or one in another message included, is no strike.
+
+A whole answer that fills nothing costs little: the peer is left alone for a tenth of a second, then
+twice as long and so on up to 5 s, and for this stream for a second at first and up to a minute,
+whatever it claims meanwhile.  The first answer that fills anything ends that.  What it answered is kept
+as ranges, so many at most; more is forgotten all at once, and those pauses bound what is asked again.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from securechat.ids import Stream
+from securechat.ids import MAX_INT, Stream
 from securechat.messaging.messages import Why
 from securechat.messaging.ranges import Ranges, Span
 
@@ -23,6 +28,14 @@ BAD_ANSWER = "bad answer"
 NO = frozenset(Why)
 """Answers by which a peer says that it does not have a range."""
 LAG_MAX = 60.0
+PACE_MIN = 0.1
+PACE_MAX = 5.0
+PAUSE_MIN = 1.0
+PAUSE_MAX = 60.0
+MAX_PAUSES = 1024
+"""Streams of which it is remembered that the last answer filled nothing."""
+MAX_ANSWERED = 8192
+"""Ranges that are remembered of the answers of one peer."""
 STRIKE_MIN = 30.0
 STRIKE_MAX = 600.0
 PATIENCE = 6
@@ -31,6 +44,8 @@ RECENT = 8
 """Wants of one peer whose late answers are still known as answers."""
 MAX_FAILURES = 16
 """Ranges of one stream of which it is remembered that asking brought nothing."""
+MAX_FAILED = 1024
+"""Streams of which that is remembered."""
 
 
 @define(eq=False)
@@ -67,11 +82,18 @@ class Source:
     """Wants in a row that it did not answer in time."""
     strikes: int = 0
     refused: dict[Stream, Ranges] = field(factory=dict)
-    answers: dict[Stream, dict[Span, str]] = field(factory=dict)
+    answers: dict[Stream, dict[str, Ranges]] = field(factory=dict)
+    """What it refused, by why."""
     failures: dict[Stream, dict[Span, str]] = field(factory=dict)
     """What asking brought nothing of, to be shown; it may be asked for again."""
     lacking: dict[Stream, None] = field(factory=dict)
     """Streams of which it claims what we may lack."""
+    fruitless: int = 0
+    """Whole answers in a row that filled nothing."""
+    _pauses: dict[Stream, tuple[float, int]] = field(factory=dict)
+    """Until when it is not asked for a stream, and after how many such answers about it."""
+    _answered: int = 0
+    """Ranges in all its answers."""
     recent: deque[tuple[Stream, Span]] = field(factory=lambda: deque(maxlen=RECENT))
     """What it was asked for lately: an answer may come late, or over the link before this one."""
 
@@ -96,28 +118,70 @@ class Source:
 
     def refuse(self, stream: Stream, spans: Iterable[Span], why: str) -> None:
         """It does not have these."""
+        rows = self.answers.pop(stream, {})
+        self._answered -= _count(rows)
         for span in spans:
-            self.refused.setdefault(stream, Ranges()).add(*span)
-            self.answers.setdefault(stream, {})[span] = why
+            for found in rows.values():
+                found.remove(*span)
+            rows.setdefault(why, Ranges()).add(*span)
+        self._keep(stream, rows)
 
-    def forgive(self, stream: Stream) -> None:
-        """News of this stream from it: what it said before is void."""
-        self.refused.pop(stream, None)
-        self.answers.pop(stream, None)
+    def forgive(self, stream: Stream, but: int = 0) -> None:
+        """News of this stream from it: what it said before is void, but of posts up to ``but``."""
         self.failures.pop(stream, None)
+        self._forget(stream, (but + 1, MAX_INT) if but < MAX_INT else None)
 
-    def ask_again(self, stream: Stream) -> bool:
-        """It still says to have this stream: whether anything was left without an answer."""
-        answers = self.answers.get(stream, {})
-        kept = {span: why for span, why in answers.items() if why != NO_ANSWER}
-        if len(kept) == len(answers):
-            return False
-        self.answers[stream], self.refused[stream] = kept, Ranges.of(kept)
-        return True
+    def ask_again(self, stream: Stream, unsaid: int = 0) -> bool:
+        """
+        It still says to have this stream: whether anything was left without an answer, or lies below
+        what it could name (``unsaid``), where it may have got more.
+        """
+        before = self.refused.get(stream, Ranges()).spans
+        self._forget(stream, (1, unsaid) if unsaid else None)
+        return self.refused.get(stream, Ranges()).spans != before
+
+    def _forget(self, stream: Stream, span: Span | None) -> None:
+        """What it did not answer; and its answers about these posts."""
+        rows = self.answers.pop(stream, {})
+        self._answered -= _count(rows)
+        rows.pop(NO_ANSWER, None)
+        for found in rows.values():
+            if span is not None:
+                found.remove(*span)
+        self._keep(stream, rows)
+
+    def _keep(self, stream: Stream, rows: dict[str, Ranges]) -> None:
+        kept = {why: found for why, found in rows.items() if found}
+        self.refused.pop(stream, None)
+        if kept:
+            self.answers[stream] = kept
+            self.refused[stream] = Ranges.of(s for found in kept.values() for s in found.spans)
+        self._answered += _count(kept)
+        if self._answered > MAX_ANSWERED:
+            self.answers, self.refused, self._answered = {}, {}, 0
 
     def answered(self) -> None:
         """The answer is whole."""
         self.want, self.lag = None, 0
+
+    def filled(self, stream: Stream) -> None:
+        """An answer about this stream brought something that was missing."""
+        self.fruitless = 0
+        self._pauses.pop(stream, None)
+
+    def filled_nothing(self, stream: Stream, mono: float) -> None:
+        """A whole answer about this stream brought nothing that was missing."""
+        pace = min(PACE_MAX, PACE_MIN * 2.0 ** min(self.fruitless, 16))
+        self.quiet, self.fruitless = max(self.quiet, mono + pace), self.fruitless + 1
+        _, times = self._pauses.pop(stream, (0.0, 0))
+        pause = min(PAUSE_MAX, PAUSE_MIN * 2.0 ** min(times, 16))
+        self._pauses[stream] = (mono + pause, times + 1)
+        if len(self._pauses) > MAX_PAUSES:
+            del self._pauses[next(iter(self._pauses))]
+
+    def paused(self, stream: Stream) -> float:
+        """Until when it is not asked for a stream."""
+        return self._pauses.get(stream, (0.0, 0))[0]
 
     def lagged(self, mono: float, timeout: float) -> None:
         """The answer did not come in time."""
@@ -133,17 +197,20 @@ class Source:
 
     def denied(self, stream: Stream, first: int, last: int) -> Why | None:
         """What it answered, if it has none of a range."""
-        no = {span: why for span, why in self.answers.get(stream, {}).items() if why in NO}
-        if not Ranges.of(no).covers(first, last):
+        rows = self.answers.get(stream, {})
+        no = Ranges.of(span for why in NO & rows.keys() for span in rows[why].spans)
+        if not no.covers(first, last):
             return None
-        pruned = any(why == Why.PRUNED for (a, b), why in no.items() if a <= last and first <= b)
-        return Why.PRUNED if pruned else Why.NEVER_HAD
+        return Why.PRUNED if _touch(rows.get(Why.PRUNED), first, last) else Why.NEVER_HAD
 
     def failed(self, stream: Stream, first: int, last: int) -> str:
         """Why asking it for some of a range brought nothing; empty if it did not happen."""
-        answers = {**self.answers.get(stream, {}), **self.failures.get(stream, {})}
-        found = [why for (a, b), why in answers.items() if a <= last and first <= b]
-        return next((why for why in reversed(found) if why not in NO), "")
+        failures = self.failures.get(stream, {})
+        found = [why for (a, b), why in failures.items() if a <= last and first <= b]
+        if found:
+            return found[-1]
+        left = self.answers.get(stream, {}).get(NO_ANSWER)
+        return NO_ANSWER if _touch(left, first, last) else ""
 
     def _failed(self, why: str) -> None:
         want, self.want = self.want, None
@@ -153,3 +220,14 @@ class Source:
             rows[(want.first, want.last)] = why
             for span in list(rows)[:-MAX_FAILURES]:
                 del rows[span]
+            if len(self.failures) > MAX_FAILED:
+                del self.failures[next(iter(self.failures))]
+
+
+def _count(rows: dict[str, Ranges]) -> int:
+    return sum(len(found.spans) for found in rows.values())
+
+
+def _touch(found: Ranges | None, first: int, last: int) -> bool:
+    """Whether any of a range is in."""
+    return found is not None and found.missing(first, last) != [(first, last)]

@@ -17,7 +17,7 @@ from securechat.notices import GapChanged
 from securechat.settings import Settings
 from tests.messaging.chaos import shown
 from tests.messaging.room import Disk, Member, Room, admit, sign
-from tests.messaging.test_sets import chain
+from tests.messaging.test_sets import chain, envelope
 
 FAST = Settings(posts_per_second=100_000, burst=100_000)
 FEW = Settings(posts_per_second=100_000, burst=100_000, history_posts=4)
@@ -422,6 +422,18 @@ class ManyHoles(SynchronousTestCase):
         self.assertLess(before, 40)
         room.wait(90, 0.25)
         self.assertEqual(carol.core.parts.book.counters["wants"], before)
+
+    def test_sparser_than_a_want(self) -> None:
+        """Wants that bring nothing of what lies between only slow it down."""
+        room = Room()
+        ada, bob, carol = (room.member(number, settings=FAST) for number in (1, 2, 3))
+        room.roster()
+        for seq in range(500, 15_000, 500):
+            post = envelope(4, 1, seq, (str(seq),), seq, previous=b"p" * 32)
+            bob.receive(ada.id, Posts((post,)))
+        room.link(bob, carol)
+        room.wait(40, 0.25)
+        self.assertEqual((len(carol.lines()), carol.digest), (29, bob.digest))
 
     def test_more_streams_than_are_remembered(self) -> None:
         """Nor is silence about a stream an answer where not all that it named could be kept."""

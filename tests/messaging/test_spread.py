@@ -239,9 +239,9 @@ class Fair(SynchronousTestCase):
             stream = author.lines()[-1].id.stream
             for signed in holder.core.parts.announcing._own.delta([stream], room.now):
                 late.core.parts.hearing._frontier(admit(signed), holder.id, room.now)
-        recovery = late.core.parts.recovery
-        recovery._given[ada.id] = 500.0
-        recovery._bucket._tokens, recovery._bucket._since = 100.0, room.mono
+        shares = late.core.parts.recovery._shares
+        shares._given[ada.id] = 500.0
+        shares._bucket._tokens, shares._bucket._since = 100.0, room.mono
         late.turn([])
         self.assertEqual(wants(late), [])
         room.wait(0.16, 0.02)
