@@ -103,6 +103,7 @@ class Chaos:
             Trouble.FORGERY: self._forge,
             Trouble.LEAVE: self._leave,
             Trouble.REJECT: self._reject,
+            Trouble.TWINS: self._twins,
             COPY: self._copy,
         }
 
@@ -186,8 +187,12 @@ class Chaos:
     def _partition(self, fault: Fault, who: Host, other: Host) -> None:
         indexes = [host.index for host in self._world.hosts]
         left = {who.index} | {i for i in indexes if i != other.index and self._rng.random() < 0.5}
-        ways = [(a, b) for a in indexes for b in indexes if (a in left) != (b in left)]
-        self._cut(ways, fault.length)
+        self._divide(left, fault.length)
+
+    def _divide(self, left: set[int], length: float) -> None:
+        """Nothing passes between these and the others."""
+        indexes = [host.index for host in self._world.hosts]
+        self._cut([(a, b) for a in indexes for b in indexes if (a in left) != (b in left)], length)
 
     def _reject(self, fault: Fault, who: Host, other: Host) -> None:
         """Dials of one or of both are refused; links stay, or are reset at once, or all the time."""
@@ -257,6 +262,24 @@ class Chaos:
     def _restore(self, fault: Fault, who: Host, other: Host) -> None:
         at, content = self._copies.get(who.index, (None, b""))
         self._replace(fault, who, content, at)
+
+    def _twins(self, fault: Fault, who: Host, other: Host) -> None:
+        """One half of the room meets a process of a disk, the other one of a copy made before."""
+        rest = [host.index for host in self._world.hosts if host is not who]
+        if len(rest) < 2 or not who.up or who.clock.paused:
+            return
+        self._rng.shuffle(rest)
+        half = 1 + int(fault.amount * (len(rest) - 1))
+        at, disk, length = self._world.clock.now, who.copy(), fault.length / 2
+
+        def change() -> None:
+            self._divide({who.index, *rest[half:]}, length)
+            self._replace(evolve(fault, length=0.0), who, disk, at)
+
+        self._divide({who.index, *rest[:half]}, length)
+        self._world.end(who)
+        self._later(0.0, lambda: self._world.revive(who))
+        self._later(length, change)
 
     def _replace(self, fault: Fault, who: Host, disk: bytes, at: float | None) -> None:
         self._world.end(who)

@@ -34,6 +34,7 @@ class Trouble(StrEnum):
     FORGERY = "forged frames"
     LEAVE = "goodbye and return"
     REJECT = "a firewall that refuses"
+    TWINS = "two processes of one disk, one for each half of the room"
 
 
 COPY = "copy of the disk"
@@ -57,9 +58,12 @@ MOST: dict[Trouble, int] = {
     Trouble.FORGERY: 6,
     Trouble.LEAVE: 3,
     Trouble.REJECT: 4,
+    Trouble.TWINS: 2,
 }
 """How often each kind strikes in one world at most."""
 
+YOUNGEST = (Trouble.REJECT, Trouble.TWINS)
+"""Drawn last, in this order: to all older kinds a seed means what it always did."""
 ON = 0.45
 """The part of all worlds in which a kind is on."""
 
@@ -76,6 +80,7 @@ LONGEST: dict[Trouble, float] = {
     Trouble.DISK_FULL: 10.0,
     Trouble.LEAVE: 15.0,
     Trouble.REJECT: 30.0,
+    Trouble.TWINS: 30.0,
 }
 """Seconds that one lasts at most."""
 
@@ -99,14 +104,14 @@ class Fault:
 
 def plan(rng: Random, nodes: int, until: float) -> tuple[Fault, ...]:
     """The faults of one world, in order of time; the last one is over by ``until``."""
-    older = [kind for kind in Trouble if kind is not Trouble.REJECT]
+    older = [kind for kind in Trouble if kind not in YOUNGEST]
     kinds = [kind for kind in older if rng.random() < ON]
     while len(kinds) < 3:
         kinds = [kind for kind in older if kind in kinds or rng.random() < 0.2]
     faults = [fault for kind in kinds for fault in _times(rng, kind, nodes, until)]
-    # The youngest kind is drawn last: to the older ones a seed means what it always did.
-    if rng.random() < ON:
-        faults += _times(rng, Trouble.REJECT, nodes, until)
+    for kind in YOUNGEST:
+        if rng.random() < ON:
+            faults += _times(rng, kind, nodes, until)
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 

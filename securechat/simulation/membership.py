@@ -8,9 +8,10 @@ knows to be true.  It imports ids, values and message classes only, and decides 
   on was signed and first said by its subject. P3 the epochs of the processes on one disk rise.
 - P5 who left comes back with a later epoch only. P6 what an earlier process wrote does not come in: its
   posts are given by others, or by a later process of its member (``given``).
-- P7 nobody suspects, and nobody loses, a member that could be reached all the time. P11 a version rises
-  within an epoch only against an accusation of it, or for new addresses. P13 nobody is forgotten, and
-  no epoch rises without a start, a lost disk or a copy.
+- P7 nobody suspects, and nobody loses, a member that could be reached all the time; who was told of
+  another process that is no older than the one that runs may, until that one is past it.
+- P11 a version rises within an epoch only against an accusation of it, or for new addresses. P13 nobody
+  is forgotten, and no epoch rises without a start, a lost disk or a copy.
 - P12 who is alive through others has just signed that it is there. P18 what an observer says that is
   not alive itself counts for nothing.
 - P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
@@ -84,8 +85,9 @@ class Judge:
     counted: dict[tuple[str, str], int] | None = None
     """From ``count`` on, how many of which message each node wrote."""
     _issued: dict[MemberId, set[Version]] = field(factory=dict)
-    _begun: dict[MemberId, tuple[int, float]] = field(factory=dict)
-    """The newest epoch of each member, and since when it is used."""
+    _begun: dict[MemberId, tuple[int, BootId, float]] = field(factory=dict)
+    """The newest process of each member in its newest epoch, and since when it says that."""
+    _processes: set[tuple[MemberId, int, BootId]] = field(factory=set)
     _left: dict[MemberId, set[int]] = field(factory=dict)
     """Epochs that their subjects left."""
     _accused: set[tuple[MemberId, Version]] = field(factory=set)
@@ -152,6 +154,8 @@ class Judge:
             self._own_claim(site, to, said)
         elif not self._true(said, signed):
             self._report("P2", site.name, f"passes on a claim {said.version} that nobody signed")
+        elif isinstance(said, Alive):
+            self._past(to).told.setdefault(said.author, {})[said.boot] = said.epoch
 
     def _true(self, said: Alive | Leave, signed: Signed) -> bool:
         if not self._verifier.passes(self._publics[said.author], signed):
@@ -168,8 +172,9 @@ class Judge:
                 self._past(to).expects.setdefault(said.author, said.epoch)
             return
         self._issued.setdefault(said.author, set()).add(said.version)
-        if said.epoch > self._begun.get(said.author, (0, 0.0))[0]:
-            self._begun[said.author] = (said.epoch, self._now())
+        if (process := (said.author, said.epoch, said.boot)) not in self._processes:
+            self._processes.add(process)
+            self._begun[said.author] = (said.epoch, said.boot, self._now())
         if said.boot == past.boot:
             self._raised(site, past, said)
 
@@ -323,8 +328,11 @@ class Judge:
 
     def _changed(self, site: Site, event: MemberChanged) -> None:
         """P7, P15; with a new epoch a member begins anew (whether it had to: P3, P13)."""
-        since = self._now() - self._begun.get(event.member, (0, -inf))[1]
-        calm = min(since, self._calm(site.index, self._indexes[event.member]))
+        epoch, boot, begun = self._begun.get(event.member, (0, "", -inf))
+        calm = min(self._now() - begun, self._calm(site.index, self._indexes[event.member]))
+        told = self._past(site).told.get(event.member, {})
+        if any(told[other] >= epoch for other in told.keys() - {boot}):
+            calm = 0.0
         if event.member in self._copied or site.member in self._copied:
             calm = 0.0
         who = event.member[:8]

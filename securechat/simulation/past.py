@@ -27,6 +27,8 @@ class Past:
     """The same, as it tells each peer in its questions."""
     since: dict[MemberId, tuple[int, float]] = field(factory=dict)
     """The newest epoch of each member that it has shown, and when first."""
+    told: dict[MemberId, dict[BootId, int]] = field(factory=dict)
+    """Of which processes of each member others have told it, with the epoch."""
     left: dict[MemberId, int] = field(factory=dict)
     """The epoch in which each member was shown as left."""
     expects: dict[MemberId, int] = field(factory=dict)

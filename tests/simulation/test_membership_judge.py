@@ -105,9 +105,11 @@ class Site:
         self.member = person(index).signer.member
 
 
-def alive(epoch: int, inc: int = 0, addresses: tuple[str, ...] = (), who: int = 0) -> Signed:
+def alive(
+    epoch: int, inc: int = 0, addresses: tuple[str, ...] = (), who: int = 0, boot: BootId = BOOT
+) -> Signed:
     """A claim of ada's, or of somebody in her name."""
-    said = Alive(ADA.signer.member, epoch, inc, BOOT, addresses)
+    said = Alive(ADA.signer.member, epoch, inc, boot, addresses)
     return person(who).signer.sign(Purpose.ALIVE, pack(said), ADA.certificate)
 
 
@@ -242,6 +244,20 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), [])
         self.calm, now = 200.0, now + 100.0
         self.assertEqual(self.tells(Liveness.SUSPECT, Liveness.UNREACHABLE, lost), ["P7"])
+
+    def test_two_processes(self) -> None:
+        """P7: who is told of another process in the newest epoch may doubt; each begins anew."""
+        now, self.calm = 100.0, 30.0
+        self.judge._now = lambda: now
+        away = Member("suspect", evidence=(Seen(SILENCE, "suspect"),))
+        for epoch, boot, rules in ((2, BOOT, ["P7"]), (1, OTHER, ["P7"]), (2, OTHER, [])):
+            self.says(self.carol, Claims((alive(epoch, boot=boot),)), to=self.bob)
+            self.assertEqual(self.tells(Liveness.ALIVE, Liveness.SUSPECT, away), rules)
+        self.says(self.ada, Claims((alive(3),)))
+        now += 100.0
+        self.assertEqual(self.tells(Liveness.ALIVE, Liveness.SUSPECT, away), ["P7"])
+        self.says(self.ada, Claims((alive(3, boot=OTHER),)))
+        self.assertEqual(self.tells(Liveness.ALIVE, Liveness.SUSPECT, away), [])
 
     def test_goodbye(self) -> None:
         """P15: who heard the goodbye does not show its speaker as unreachable."""

@@ -129,6 +129,10 @@ class EachTrouble(SynchronousTestCase):
         marks = self.world(Trouble.DISK_FULL).marks
         self.assertGreater(marks["a commit failed and the cores were rebuilt"], 0)
 
+    def test_twins(self) -> None:
+        """Two processes that began from one disk are found out when the halves of a room meet."""
+        self.assertGreater(self.world(Trouble.TWINS).marks["a conflict was noticed"], 4)
+
     def test_clocks(self) -> None:
         """Clocks on the wall that step, monotonic ones that drift."""
         self.world(Trouble.CLOCK)
