@@ -8,7 +8,8 @@ It holds what people said and what nodes then showed, as plain values, against t
   shows what has reached him (``delivery``).
 - I2 nothing is shown twice. I3 what is shown was said by its author in these words, and verifies.
 - I4 within a stream the order never turns. I5 up to the highest post that is shown, or of which the
-  node was told by its author's signature, nothing is silently missing.
+  node was told by its author's signature, nothing is silently missing; and nothing is given up as had
+  by nobody while one of those who are said to lack it has it (``verdicts``).
 - I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
 - I10 queues and tables stay within caps. I13 nothing fails unexpectedly. G8 ``left`` is a fact from
   the member itself.
@@ -27,6 +28,7 @@ from securechat.signing import Verifier
 from securechat.simulation.arrivals import Arrivals, Known, Lasting
 from securechat.simulation.delivery import ACKED, Fates
 from securechat.simulation.observed import Missing, Shown, View, Violation
+from securechat.simulation.verdicts import Verdicts
 from securechat.simulation.witness import Site, Witness
 
 MOST = 50
@@ -65,6 +67,7 @@ class Checker:
     violations: list[Violation] = field(factory=list, init=False)
     accepted: dict[MessageId, Said] = field(factory=dict, init=False)
     witness: Witness = field(init=False)
+    verdicts: Verdicts = field(init=False)
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
     _answers: dict[str, MessageId] = field(factory=dict, init=False)
     """The id of each text that was accepted, on the disk that its author has now."""
@@ -80,6 +83,7 @@ class Checker:
         self._fates = Fates(self.report, self.witness.stored)
         self._arrivals = Arrivals(self.witness, self._now)
         self._verifier = Verifier(self._room)
+        self.verdicts = Verdicts(self.report, self._now)
 
     def report(self, rule: str, node: str, text: str) -> None:
         """A promise was broken."""
@@ -137,6 +141,7 @@ class Checker:
         self._memories.pop(site.name, None)
         self._fates.forget(site.name)
         self._arrivals.disk_changed(site)
+        self.verdicts.disk_changed(site)
         self.witness.disk_changed(site, to)
 
     def missed(self, site: Site) -> None:
@@ -154,6 +159,7 @@ class Checker:
         self._order(site, view, known)
         self._versions(site, view)
         self._own(site, view)
+        self.verdicts.looked(site, view)
         self._fates.shown(site.name, view, known)
 
     def changed(self, site: Site, id: MessageId, member: MemberId, states: tuple[str, str]) -> None:

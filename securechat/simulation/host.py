@@ -275,7 +275,8 @@ class Host:
         lines: list[Line] = []
         for line in messaging.transcript(after="", limit=ALL_LINES).lines:
             if isinstance(line, GapLine):
-                lines.append(Missing(line.stream, line.first, line.last))
+                told = tuple((answered.member, answered.answer) for answered in line.asked)
+                lines.append(Missing(line.stream, line.first, line.last, line.verdict, told))
                 continue
             signed = self.on_disk(line.hash) if fresh else None
             to = line.to if isinstance(line, DirectLine) else None

@@ -94,15 +94,13 @@ def missed(marks: Mapping[str, int], worlds: int) -> list[str]:
     return sorted(mark for mark in SOMETIMES if marks.get(mark, 0) < least)
 
 
-def of_event(event: Any, author_is_via: bool) -> str:
+def of_event(event: Any) -> str:
     """The mark of one event; empty if it is nothing rare."""
     match event:
+        case Recovered() if event.via == event.stream.author:
+            return "a gap was filled by its author"
         case Recovered():
-            return (
-                "a gap was filled by its author"
-                if author_is_via
-                else ("a gap was filled from a third peer")
-            )
+            return "a gap was filled from a third peer"
         case PostShown(late=True):
             return "a post was shown late"
         case PostShown(recovered=True):

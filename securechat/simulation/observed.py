@@ -7,7 +7,7 @@ would; the wire is seen by ``witness``.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from securechat.ids import MemberId, MessageId, Stream
 from securechat.objects import Signed
@@ -37,6 +37,10 @@ class Missing:
     stream: Stream
     first: int
     last: int
+    verdict: str = field(default="", eq=False)
+    """What is done about it, or why nothing is any more,"""
+    answers: tuple[tuple[MemberId, str], ...] = field(default=(), eq=False)
+    """and what each member has said of it: everybody hears that on its own."""
 
 
 Line = Shown | Missing

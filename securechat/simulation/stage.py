@@ -232,7 +232,7 @@ class Stage(World):
 
     def act(self, act: Act) -> None:
         """Somebody says something, or does something about what he said."""
-        self._act(act)
+        self.crowd.act(act)
 
     # What befalls the network.
 

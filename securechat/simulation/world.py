@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from securechat.ids import MemberId
 from securechat.messaging.statements import Envelope
-from securechat.notices import DeliveryChanged
+from securechat.notices import DeliveryChanged, GapChanged, PostShown
 from securechat.settings import MIB, Settings
 from securechat.simulation import faults, marks, workload
 from securechat.simulation.arrivals import Lasting
@@ -38,6 +38,7 @@ from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
 from securechat.simulation.people import authority
+from securechat.simulation.verdicts import Span
 from securechat.simulation.workload import Act
 
 SETTLE = 45.0
@@ -198,7 +199,7 @@ class World:
         for fault in plan:
             later(fault.at, self._strike, fault)
         for act in acts:
-            later(act.at, self._act, act)
+            later(act.at, self.crowd.act, act)
         for index, host in enumerate(self.hosts):
             later(LOOK * (1 + index / self.nodes), self._look, host)
         later(self.quiet + 0.5, self._compare)
@@ -245,11 +246,13 @@ class World:
         """A node tells its watchers."""
         if isinstance(event, DeliveryChanged):
             self.checker.changed(host, event.id, event.member, (event.before, event.to))
-        via = getattr(event, "via", None)
-        author = getattr(getattr(event, "stream", None), "author", None)
+        elif isinstance(event, PostShown):
+            self.checker.verdicts.posted(host, event.id.stream, event.id.seq)
+        elif isinstance(event, GapChanged):
+            self._gap(host, event)
         if host.shows:
             self.judge.told(host, event, host.presence)
-        mark = marks.of_event(event, author_is_via=via is not None and via == author)
+        mark = marks.of_event(event)
         if mark:
             self.marks[mark] += 1
         if self.tell is not None:
@@ -267,6 +270,7 @@ class World:
         """Start a process if none runs."""
         if not host.up:
             self.trace("start", host.index)
+            self.checker.verdicts.began(host)
             host.start()
             self.network.flow()
 
@@ -289,9 +293,6 @@ class World:
             self.judge.troubled(host)
         self.chaos.strike(fault)
 
-    def _act(self, act: Act) -> None:
-        self.crowd.act(act)
-
     def _written(self, source: Machine, target: Machine, data: bytes) -> None:
         assert isinstance(source, Host)
         assert isinstance(target, Host)
@@ -309,6 +310,18 @@ class World:
             if host.shows:
                 self.judge.shown(host, host.presence())
             self._bounds(host)
+
+    def _gap(self, host: Host, event: GapChanged) -> None:
+        span = (event.stream, event.first, event.last)
+        if event.state == "open":
+            self.checker.verdicts.opened(host, *span)
+        elif event.state == "closed":
+            self.clock.callLater(0, self._gave_up, host, span)
+
+    def _gave_up(self, host: Host, span: Span) -> None:
+        views = {other.member: other.view() for other in self.hosts if other.shows}
+        if host.member in views:
+            self.checker.verdicts.gave_up(host, span, views[host.member], views)
 
     def _look_soon(self, host: Host) -> None:
         if host.node is not None and not host.clock.paused:
@@ -350,6 +363,8 @@ class World:
                 self.checker.shown(host, views[host.name])
                 self.judge.shown(host, host.presence())
                 self.judge.passed(host, host.presence())
+            if self.healed is not None:
+                self.checker.verdicts.healed(views)
             self.judge.restless(IDLE, self.settings.period)
             self.chatter.judge(self.clock.now, self.settings.period, self._commits())
         return self.checker.difference(views, self.hosts)

@@ -229,6 +229,7 @@ SHOWN_BY = {
     "recovered posts not told": 7,
     "tail gaps hidden": 23,
     "heads ignored": 12,
+    "silence taken as a denial": 2,
     "nonces forgotten over a restart": 4,
     "sent although cancelled": 2,
     "cancelled as if never sent": 2,

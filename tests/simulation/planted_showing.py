@@ -18,6 +18,7 @@ from securechat.membership.verdict import NEVER
 from securechat.messaging import (
     acks,
     announcing,
+    closing,
     delivery,
     evidence,
     outbox,
@@ -27,7 +28,7 @@ from securechat.messaging import (
 from securechat.messaging.core import Messaging
 from securechat.messaging.delivery import News
 from securechat.messaging.facts import DirectHeld, ReceiptGiven
-from securechat.messaging.messages import Directs, Posts
+from securechat.messaging.messages import Directs, Posts, Why
 from securechat.node import turn
 from securechat.notices import Delivery, Liveness
 from tests.simulation.planting import Patch, Planted, sends
@@ -134,6 +135,16 @@ def _heads_ignored() -> Patch:
     return mock.patch.object(taking.Taking, "head", return_value=[])
 
 
+def _silence_denies() -> Patch:
+    """Who has said nothing of a missing range has none of it, it seems."""
+    true_denial = closing.Closing.denial
+
+    def denial(self: Any, *where: Any) -> Why:
+        return true_denial(self, *where) or Why.NEVER_HAD
+
+    return mock.patch.object(closing.Closing, "denial", denial)
+
+
 def _unreachable_left() -> Patch:
     """Who cannot be reached has left, it seems."""
     true_snapshot = Membership.snapshot
@@ -227,6 +238,7 @@ BUGS: tuple[Planted, ...] = (
     Planted("recovered posts not told", ("L",), _recovered_not_told),
     Planted("tail gaps hidden", ("I5",), _tails_hidden),
     Planted("heads ignored", ("I5",), _heads_ignored),
+    Planted("silence taken as a denial", ("I5",), _silence_denies),
     Planted("nonces forgotten over a restart", ("I2", "I8"), _nonces_in_memory),
     Planted("sent although cancelled", ("I1",), _cancelled_and_sent),
     Planted("cancelled as if never sent", ("I1",), _cancelled_as_never_sent),

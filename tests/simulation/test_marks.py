@@ -36,6 +36,7 @@ class MarkTests(SynchronousTestCase):
         unknown, acked = Delivery.UNKNOWN, Delivery.ACKED
         cases: list[tuple[Any, str]] = [
             (Recovered(STREAM, 1, 2, BOB), "a gap was filled from a third peer"),
+            (Recovered(STREAM, 1, 2, ADA), "a gap was filled by its author"),
             (PostShown(POST, late=True, recovered=True), "a post was shown late"),
             (PostShown(POST, late=False, recovered=True), "a post was recovered"),
             (PostShown(POST, late=False, recovered=False), ""),
@@ -55,9 +56,7 @@ class MarkTests(SynchronousTestCase):
             (FaultNoticed("disk full"), ""),
         ]
         for event, mark in cases:
-            self.assertEqual(of_event(event, author_is_via=False), mark)
-        by_author = of_event(Recovered(STREAM, 1, 2, ADA), author_is_via=True)
-        self.assertEqual(by_author, "a gap was filled by its author")
+            self.assertEqual(of_event(event), mark)
 
     def test_counters(self) -> None:
         """Counters that tell of something rare are marks too; those at zero are none."""
