@@ -14,6 +14,8 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
 - Who answers a want with nothing of it is not asked for what lies below in the same hole either.  So a
   false claim costs a want, not one for each 256 posts that never were; and so does an author's own
   false word for how far it went.
+- Of a stream with more holes than a frontier can name, a peer is asked for the known gaps below those
+  too, newest first; what it answers of them stays until that is through (ADR 17).
 - A range that ends with another header than ours is asked for as well: its author has signed two
   histories, and both are the proof (``held``).
 - Who answers with nothing that was missing is asked again, for that stream and for others, with growing
