@@ -11,8 +11,9 @@ It holds what people said and what nodes then showed, as plain values, against t
   node was told by its author's signature, nothing is silently missing; and nothing is given up as had
   by nobody while one of those who are said to lack it has it (``verdicts``).
 - I7 epochs and versions never go down at an observer. I9 what was accepted is there after a crash.
-- I10 queues and tables stay within caps. I13 nothing fails unexpectedly. G8 ``left`` is a fact from
-  the member itself.
+- I10 queues and tables stay within caps. I11 nothing stands before its predecessor without a mark
+  (``sequence``). I13 nothing fails unexpectedly. I14 what a restart shows is what was shown
+  (``restarts``). G8 ``left`` is a fact from the member itself.
 - L after the last fault all rosters, transcripts and digests become equal, and every accepted message
   is everywhere; excused is only what stood on a disk that was lost or set back.
 """
@@ -28,6 +29,8 @@ from securechat.signing import Verifier
 from securechat.simulation.arrivals import Arrivals, Known, Lasting
 from securechat.simulation.delivery import ACKED, Fates
 from securechat.simulation.observed import Missing, Shown, View, Violation
+from securechat.simulation.restarts import Restarts
+from securechat.simulation.sequence import Sequence
 from securechat.simulation.verdicts import Verdicts
 from securechat.simulation.witness import Site, Witness
 
@@ -68,6 +71,8 @@ class Checker:
     accepted: dict[MessageId, Said] = field(factory=dict, init=False)
     witness: Witness = field(init=False)
     verdicts: Verdicts = field(init=False)
+    sequence: Sequence = field(init=False)
+    _restarts: Restarts = field(init=False)
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
     _answers: dict[str, MessageId] = field(factory=dict, init=False)
     """The id of each text that was accepted, on the disk that its author has now."""
@@ -84,6 +89,7 @@ class Checker:
         self._arrivals = Arrivals(self.witness, self._now)
         self._verifier = Verifier(self._room)
         self.verdicts = Verdicts(self.report, self._now)
+        self.sequence, self._restarts = Sequence(self.report), Restarts(self.report)
 
     def report(self, rule: str, node: str, text: str) -> None:
         """A promise was broken."""
@@ -141,7 +147,8 @@ class Checker:
         self._memories.pop(site.name, None)
         self._fates.forget(site.name)
         self._arrivals.disk_changed(site)
-        self.verdicts.disk_changed(site)
+        for judge in (self.verdicts, self.sequence, self._restarts):
+            judge.disk_changed(site)
         self.witness.disk_changed(site, to)
 
     def missed(self, site: Site) -> None:
@@ -159,8 +166,17 @@ class Checker:
         self._order(site, view, known)
         self._versions(site, view)
         self._own(site, view)
-        self.verdicts.looked(site, view)
+        for judge in (self.verdicts, self.sequence, self._restarts):
+            judge.looked(site, view)
         self._fates.shown(site.name, view, known)
+
+    def ends(self, site: Site, view: View) -> None:
+        """A process ends between two turns, and shows this."""
+        self._restarts.looked(site, view, ends=True)
+
+    def begins(self, site: Site, view: View) -> None:
+        """A process has begun, and nothing has reached it."""
+        self._restarts.began(site, view)
 
     def changed(self, site: Site, id: MessageId, member: MemberId, states: tuple[str, str]) -> None:
         """A node tells what has become of one of its messages at one recipient: before, and now."""

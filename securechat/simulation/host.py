@@ -118,6 +118,8 @@ class Host:
     disk_full: bool = False
     full_until: float = 0.0
     """Until then what arrives may be lost, since it could not be written."""
+    gave_up: bool = False
+    """The process has ended itself, and is not gone yet."""
     starts: int = 0
     steps: Counter[str] = field(factory=Counter)
     """At which steps processes were killed."""
@@ -146,7 +148,7 @@ class Host:
 
     def start(self) -> None:
         """Start a process on what is on the disk."""
-        self.powered = True
+        self.powered, self.gave_up = True, False
         self.starts += 1
         self.clock = HostClock(self.world.clock, self.guard)
         self.clock.rate, self.clock.offset = self.rate, self.rng.uniform(0, 1000)
@@ -235,6 +237,7 @@ class Host:
             self.world.heard(self, wire, body)
 
     def _fatal(self, reason: str) -> None:
+        self.gave_up = True
         self.world.gave_up(self, reason)
 
     def _dial(self, address: str, expected: MemberId | None, instead: bool) -> None:
@@ -255,6 +258,11 @@ class Host:
             return self.store.object(name)
         finally:
             self.inside = inside
+
+    @property
+    def settled(self) -> bool:
+        """Whether it runs, is between two calls, and so shows what it has committed."""
+        return self.shows and not self.inside and not self.gave_up
 
     @property
     def shows(self) -> bool:
@@ -283,7 +291,8 @@ class Host:
             own = () if line.state is None else messaging.delivery(line.id)
             lines.append(
                 Shown(line.id, self._text(line.hash, line.index, signed), to, line.state,
-                      line.acked, signed, line.of, tuple((one.member, one.state) for one in own))
+                      line.acked, signed, line.of, tuple((one.member, one.state) for one in own),
+                      line.late)
             )  # fmt: skip
         seats = tuple(
             Seat(member.member, member.state, member.epoch, member.incarnation)

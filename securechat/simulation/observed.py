@@ -28,6 +28,8 @@ class Shown:
     of: int | None = None
     recipients: tuple[tuple[MemberId, str], ...] = ()
     """Of a message of its own: its state at each recipient."""
+    late: bool = False
+    """Marked as one that came after what stands below it."""
 
 
 @frozen

@@ -107,7 +107,6 @@ class World:
     marks: Counter[str] = field(factory=Counter)
     healed: float | None = None
     _hash: Any = field(factory=hashlib.sha256)
-    _different: str = ""
 
     @property
     def quiet(self) -> float:
@@ -248,6 +247,7 @@ class World:
             self.checker.changed(host, event.id, event.member, (event.before, event.to))
         elif isinstance(event, PostShown):
             self.checker.verdicts.posted(host, event.id.stream, event.id.seq)
+            self.checker.sequence.posted(host, event.id, event.late)
         elif isinstance(event, GapChanged):
             self._gap(host, event)
         if host.shows:
@@ -261,6 +261,8 @@ class World:
     def end(self, host: Host) -> None:
         """A process ends; sometimes the whole machine does."""
         self._count(host)
+        if host.settled:
+            self.checker.ends(host, host.view())
         host.crash()
         host.powered = host.rng.random() < 0.7
         self.trace("end", host.index, host.powered)
@@ -272,6 +274,8 @@ class World:
             self.trace("start", host.index)
             self.checker.verdicts.began(host)
             host.start()
+            if host.shows:
+                self.checker.begins(host, host.view())
             self.network.flow()
 
     def replayed(self, host: Host, envelope: Envelope) -> None:
@@ -307,8 +311,7 @@ class World:
         self.clock.callLater(LOOK, self._look, host)
         if host.node is not None and not host.clock.paused:
             self.checker.shown(host, host.view())
-            if host.shows:
-                self.judge.shown(host, host.presence())
+            self.judge.shown(host, host.presence())
             self._bounds(host)
 
     def _gap(self, host: Host, event: GapChanged) -> None:
@@ -319,7 +322,7 @@ class World:
             self.clock.callLater(0, self._gave_up, host, span)
 
     def _gave_up(self, host: Host, span: Span) -> None:
-        views = {other.member: other.view() for other in self.hosts if other.shows}
+        views = {other.member: other.view() for other in self.hosts if other.settled}
         if host.member in views:
             self.checker.verdicts.gave_up(host, span, views[host.member], views)
 
@@ -337,8 +340,7 @@ class World:
 
     def _compare(self) -> None:
         """Have all become equal?  Once they are, they must be so at the end, too."""
-        self._different = self._compared(fresh=False)
-        if self._different:
+        if self._compared(fresh=False):
             self.clock.callLater(0.5, self._compare)
         else:
             self.healed = self.clock.now - self.quiet
@@ -394,6 +396,5 @@ class World:
             self.marks.update(marks.of_counters(counted))
         if counters["faults"]:
             self.checker.report("I13", host.name, f"{counters['faults']} turns ended in a fault")
-        for step, times in host.steps.items():
-            self.marks[f"killed at: {step}"] += times
+        self.marks.update({f"killed at: {step}": times for step, times in host.steps.items()})
         host.steps.clear()

@@ -35,7 +35,7 @@ from securechat.signing import Verifier
 from securechat.simulation import run
 from securechat.simulation.observed import Violation
 from securechat.simulation.world import World
-from tests.simulation import planted_showing
+from tests.simulation import planted_order, planted_showing
 from tests.simulation.planting import Patch, Planted, early, sends
 
 SECONDS = 90.0
@@ -211,6 +211,7 @@ BUGS: tuple[Planted, ...] = (
     Planted("order of arrival", ("I4", "L"), _by_arrival),
     Planted("recovery from the author only", ("L",), _authors_only),
     *planted_showing.BUGS,
+    *planted_order.BUGS,
 )
 
 
@@ -230,6 +231,8 @@ SHOWN_BY = {
     "tail gaps hidden": 23,
     "heads ignored": 12,
     "silence taken as a denial": 2,
+    "gaps below what comes after them": 7,
+    "late marks forgotten over a restart": 2,
     "nonces forgotten over a restart": 4,
     "sent although cancelled": 2,
     "cancelled as if never sent": 2,

@@ -11,7 +11,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
 from securechat.objects import Purpose, Signed
-from securechat.simulation import arrivals, delivery, observed, verdicts, witness
+from securechat.simulation import (
+    arrivals,
+    delivery,
+    observed,
+    restarts,
+    sequence,
+    verdicts,
+    witness,
+)
 from securechat.simulation import checker as checker_module
 from securechat.simulation.checker import Checker
 from securechat.simulation.observed import Missing, Seat, Shown, View
@@ -29,7 +37,9 @@ ALLOWED = {
     "securechat.messaging.statements", "securechat.node.handshake",
     "securechat.simulation.arrivals", "securechat.simulation.delivery",
     "securechat.simulation.frames",
-    "securechat.simulation.observed", "securechat.simulation.verdicts", "securechat.simulation.witness",
+    "securechat.simulation.observed", "securechat.simulation.restarts",
+    "securechat.simulation.sequence", "securechat.simulation.verdicts",
+    "securechat.simulation.witness",
 }  # fmt: skip
 
 
@@ -275,7 +285,7 @@ class IndependenceTests(SynchronousTestCase):
     def test_imports(self) -> None:
         """Ids, messages, signatures and the wire; nothing of what decides anything."""
         modules: tuple[ModuleType, ...] = (
-            checker_module, arrivals, delivery, observed, verdicts, witness,
+            checker_module, arrivals, delivery, observed, restarts, sequence, verdicts, witness,
         )  # fmt: skip
         for module in modules:
             for node in ast.walk(ast.parse(inspect.getsource(module))):
