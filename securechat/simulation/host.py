@@ -25,7 +25,7 @@ from securechat.messaging.views import DirectLine, GapLine
 from securechat.node.dispatch import FACTS
 from securechat.node.node import Node, Person, Places
 from securechat.node.pruning import Pruning
-from securechat.objects import Signed
+from securechat.objects import Purpose, Signed
 from securechat.settings import Settings
 from securechat.simulation.arrivals import Ears, Lasting
 from securechat.simulation.clock import HostClock, SimClock
@@ -36,6 +36,8 @@ from securechat.simulation.people import FOUNDED_MS, person
 ALL_LINES = 1_000_000
 CALL = "call"
 """The step that every call of the process begins with."""
+ENVELOPES = """SELECT id, name, statement, signature, attachment FROM objects
+    WHERE purpose = 'envelope'"""
 RETRY_START = 1.0
 """Seconds after which a node that could not start is started again."""
 
@@ -124,6 +126,8 @@ class Host:
     steps: Counter[str] = field(factory=Counter)
     """At which steps processes were killed."""
     _texts: dict[Hash, tuple[str, ...]] = field(factory=dict)
+    _told: set[tuple[int, int]] = field(factory=set)
+    """The rows of ``fresh``."""
 
     def __attrs_post_init__(self) -> None:
         self.person = person(self.index)
@@ -164,6 +168,7 @@ class Host:
     def _run_node(self) -> None:
         self.store = self.kind.deserialize(self.disk, FACTS, self.person.signer.room)
         self.store.before = self._store_step
+        self._told.clear()
         if self.store.set_aside:
             self.world.disk_replaced(self, None)
         boot = BootId(f"{self.rng.getrandbits(128):032x}")
@@ -244,6 +249,19 @@ class Host:
         self.world.dialled(self, address, expected, instead)
 
     # What it shows.
+
+    def fresh(self) -> list[Signed]:
+        """The envelopes on the disk that this process was not asked for yet."""
+        found: dict[tuple[int, int], Signed] = {}
+        inside, self.inside = self.inside, False
+        try:
+            rows = self.store._connection.execute(ENVELOPES) if self.store is not None else ()
+            for number, name, *parts in rows:
+                found[number, name] = Signed(Purpose.ENVELOPE, *parts)
+        finally:
+            self.inside = inside
+        told, self._told = self._told, set(found)
+        return [signed for place, signed in found.items() if place not in told]
 
     def on_disk(self, name: Hash) -> Signed | None:
         """

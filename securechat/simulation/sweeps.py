@@ -96,6 +96,7 @@ class Crash(Swept):
 
     def stepped(self, host: Host, name: str) -> None:
         """Here, if it is the one."""
+        super(Crash, self).stepped(host, name)  # noqa: UP008 - attrs makes the class anew
         if self._counted(f"{host.name} {name}"):
             host.steps[name] += 1
             raise Killed
@@ -126,6 +127,7 @@ class Failing(Swept):
 
     def stepped(self, host: Host, name: str) -> None:
         """Whether what is asked of the store now is part of a commit."""
+        super(Failing, self).stepped(host, name)  # noqa: UP008 - attrs makes the class anew
         if name == CALL or name == "committed":
             self.committing[host.index] = False
         elif name == "begin":

@@ -3,8 +3,9 @@ Everything that is written on the network, read by somebody who takes no part.
 
 The witness decodes what each node writes at the moment it writes it, and asks that node's disk:
 
-- I1: who signs that it has stored something has it on disk now; and the signature is the only thing
-  that later justifies ``acked``.
+- I1: who signs that it has stored something has it on disk now, or had it there and forgot it since
+  (``kept``: only where histories are short); and the signature is the only thing that later justifies
+  ``acked``.
 - I6: an author's own envelope or direct message is on his disk before its first byte leaves.
 - I7: whom a node has welcomed with one epoch it never welcomes with a lower one.
 - I8: one place of a stream never has two objects signed by its author.
@@ -14,7 +15,7 @@ The witness decodes what each node writes at the moment it writes it, and asks t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -64,8 +65,6 @@ class Witness:
     _room: str
     _report: Callable[[str, str, str], None]
     _now: Callable[[], float]
-    prunes: bool = False
-    """Histories are so short that what was stored may be forgotten when that is said."""
     places: dict[MessageId, Hash] = field(factory=dict)
     """The object at each place, as its author signed it."""
     stored: dict[MemberId, dict[MessageId, float]] = field(factory=dict)
@@ -95,6 +94,11 @@ class Witness:
         stored = self.stored.get(site.member, {})
         gone = {id for id, at in stored.items() if to is None or at > to}
         self.lost.setdefault(site.member, set()).update(gone)
+
+    def kept(self, site: Site, envelopes: Iterable[Signed]) -> None:
+        """These are on a node's disk, after a commit: a word about them may leave when they are not."""
+        seen = self._disks.setdefault(site.name, Disk()).seen
+        seen.update(object_hash(self._room, one) for one in envelopes if one.attachment)
 
     def keeps(self, member: MemberId, id: MessageId) -> bool:
         """Whether a member has signed that it has this, and its disk is still that one."""
@@ -208,7 +212,7 @@ class Witness:
     def _claimed(self, site: Site, stream: Stream, fresh: list[int], head: Hash) -> None:
         row = self.envelopes.get(stream, {})
         names = {row[seq][0] for seq in fresh if seq in row} | {head}
-        if not self.prunes and not all(self._held(site, name) for name in sorted(names)):
+        if not all(self._held(site, name) for name in sorted(names)):
             text = f"signs that it has {stream} {fresh[0]} to {fresh[-1]}, not all on its disk"
             self._report("I1", site.name, text)
             return

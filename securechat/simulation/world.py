@@ -158,7 +158,6 @@ class World:
         self._limit(self._rng("limits"))
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
-        self.checker.witness.prunes = self.prunes
         self.chatter = Chatter(self.checker.report)
         self.crowd = Crowd(self.hosts, self.checker, self.marks, self.trace)
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
@@ -226,7 +225,9 @@ class World:
         self.end(host)
 
     def stepped(self, host: Host, name: str) -> None:
-        """A process is about to take a step; nothing is done about it here (``sweeps``)."""
+        """A process is about to take a step (``sweeps``)."""
+        if name == "committed" and self.prunes:
+            self.checker.witness.kept(host, host.fresh())
 
     def gave_up(self, host: Host, reason: str) -> None:
         """A node ends itself (I13): no disk is so ill here that it may."""
@@ -252,8 +253,7 @@ class World:
             self._gap(host, event)
         if host.shows:
             self.judge.told(host, event, host.presence)
-        mark = marks.of_event(event)
-        if mark:
+        if mark := marks.of_event(event):
             self.marks[mark] += 1
         if self.tell is not None:
             self.tell(f"{self.clock.now:.3f} {host.name} {event}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.settings import Settings
+from securechat.simulation.world import World
 from tests.simulation.planted import BUGS, seed_that_shows, sound
 from tests.simulation.planting import Planted
 
@@ -25,6 +28,17 @@ class PlantedTests(SynchronousTestCase):
         self.assertGreaterEqual(len(BUGS), 20)
         self.assertEqual(len({bug.name for bug in BUGS}), len(BUGS))
         self.assertGreaterEqual(len({rule for bug in BUGS for rule in bug.rules}), 8)
+
+    def test_short_histories(self) -> None:
+        """Also where posts are pruned, a claim of what was never stored is told as one."""
+        (bug,) = (bug for bug in BUGS if bug.name == "frontier claims its holes")
+        short = evolve(Settings(), history_posts=30)
+        worlds = [World(3, 4, 60.0, settings=short, prunes=True) for _ in range(2)]
+        self.assertEqual(worlds[0].run().violations, ())
+        with bug.plant():
+            broken = worlds[1].run().violations
+        self.assertTrue(any("not all on its disk" in str(one) for one in broken), broken)
+        self.assertGreater(worlds[0].marks["posts were pruned"], 0)
 
 
 def _test(bug: Planted) -> object:

@@ -158,6 +158,19 @@ class WitnessTests(SynchronousTestCase):
         )
         self.assertEqual(self.says(self.ada, CAROL.member, claim), [], "relayed, not said again")
 
+    def test_forgotten(self) -> None:
+        """I1: what was on disk after a commit may be gone when its signed word leaves, and no more."""
+        first, second = post(1), post(2)
+        self.says(self.bob, CAROL.member, Posts((first, second)))
+        self.witness.kept(self.bob, [first, evolve(second, attachment=b"")])
+        words = [
+            frontier((seq, seq, object_hash(ROOM, one))) for seq, one in ((1, first), (2, second))
+        ]
+        self.assertEqual(self.says(self.bob, ADA.member, Frontiers((words[0],))), [])
+        self.assertEqual(self.says(self.bob, ADA.member, Frontiers((words[1],))), ["I1"])
+        self.witness.disk_changed(self.bob, None)
+        self.assertEqual(self.says(self.bob, ADA.member, Frontiers((words[0],))), ["I1"])
+
     def test_lost_disks(self) -> None:
         """What a disk lost that was lost or set back is known, until its node signs for it again."""
         first, second = MessageId(STREAM, 1), MessageId(STREAM, 2)
