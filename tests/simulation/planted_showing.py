@@ -164,7 +164,7 @@ def _full_each_period() -> Patch:
 
     def tell_all(self: Any, now: Any) -> list[Effect]:
         effects: list[Effect] = true_all(self, now)
-        return effects + [e for peer in self._peers.linked for e in self._full(peer, now)]
+        return effects + [e for peer in self._peers.linked for e in self._everything(peer, now)]
 
     return mock.patch.object(announcing.Announcing, "_tell_all", tell_all)
 
