@@ -4,8 +4,8 @@ Since when nothing has stood between two machines: who could have reached whom a
 The judge of membership needs it to tell a false accusation from a true one.  A pair is troubled while
 either process is down, stands still, has a full disk or does not listen, while a way between them is
 cut or slow or a firewall refuses it, or while bytes are overdue; and at the moment of a fault that
-strikes one of them.  What must not matter to membership at all (clocks on the wall, replayed and
-forged frames) troubles nobody.
+strikes one of them, or the way between them.  What must not matter to membership at all (clocks on the
+wall, replayed and forged frames) troubles nobody.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from securechat.simulation.host import Host
 from securechat.simulation.network import SimNetwork
 from securechat.simulation.streams import Phase, SimLink
 
+OF_A_PAIR = frozenset(
+    {
+        Trouble.DELAY, Trouble.DUPLICATE, Trouble.ONE_WAY, Trouble.RESET, Trouble.SLOW, Trouble.REJECT,
+    }
+)  # fmt: skip
+"""What befalls the way between two machines: what third ones think of either is no matter of it."""
 HARMLESS = frozenset({Trouble.CLOCK, Trouble.REPLAY, Trouble.FORGERY, Trouble.LEAVE, COPY})
 FOREVER = 1e9
 OVERDUE = 0.2
@@ -45,7 +51,10 @@ class Calm:
 
     def struck(self, kind: str, who: int, other: int) -> None:
         """A fault strikes these two machines now."""
-        if kind not in HARMLESS:
+        if kind in OF_A_PAIR:
+            a, b = sorted((who, other))
+            self._since[a, b] = self._clock.now
+        elif kind not in HARMLESS:
             self.disturbed(who)
             self.disturbed(other)
 

@@ -133,10 +133,17 @@ class CalmTests(SynchronousTestCase):
             for kind in (Trouble.CLOCK, Trouble.FORGERY, Trouble.REPLAY):
                 stage.calm.struck(kind, 0, 1)
                 self.assertGreater(lasted(0, 1), 4.0)
-            stage.calm.struck(Trouble.RESET, 0, 1)
-            self.assertEqual(lasted(0, 1), 0.0)
             self.assertGreater(stage.calm.awake(0), 1e6)
             self.assertLess(stage.calm.awake(2), 4.0)
+            for kind, thirds in (
+                (Trouble.RESET, False),
+                (Trouble.ONE_WAY, False),
+                (Trouble.PAUSE, True),
+            ):
+                stage.run_for(2.0)
+                stage.calm.struck(kind, 0, 1)
+                self.assertEqual(lasted(0, 1), 0.0)
+                self.assertEqual((lasted(0, 2), lasted(1, 2)) == (0.0, 0.0), thirds, kind)
 
 
 class CommandTests(SynchronousTestCase):
