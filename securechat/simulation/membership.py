@@ -16,7 +16,7 @@ knows to be true.  It imports ids, values and message classes only, and decides 
   not alive itself counts for nothing.
 - P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
   gives the state that is shown, and how many confirm a suspicion; each line that counts was of use
-  (``grounds``). P20 an epoch passes all earlier ones of its member.
+  (``grounds``). P20 an epoch passes all that others hold of it.
 - P22 lists and frames stay within what the members can make of them.
 """
 
@@ -364,9 +364,10 @@ class Judge:
 
     def passed(self, site: Site, view: Presence) -> None:
         """P20, at the end of all faults."""
-        highest = max((v.epoch for v in self._issued.get(site.member, ())), default=0)
+        held = [past.held.get(site.member, Version(0)) for past in self._pasts.values()]
+        highest = max(version.epoch for version in held)
         if view.epoch < highest:
-            text = f"speaks in epoch {view.epoch} after {highest} was used"
+            text = f"speaks in epoch {view.epoch}, and {highest} is held of it"
             self._report("P20", site.name, text)
 
     def claims_of(self, member: MemberId) -> list[Signed]:

@@ -330,12 +330,15 @@ class JudgeTests(SynchronousTestCase):
         self.assertIn("P16", self.shows(evolve(again, suspicion=Clock(1))))
 
     def test_epoch_passed(self) -> None:
-        """P20: in the end a node speaks in the highest epoch that was ever said in its name."""
-        self.broken.clear()
+        """P20: in the end a node speaks in the highest epoch that anybody still holds of it."""
+        self.shows(Member(epoch=2))
         self.judge.passed(self.ada, View((), 2))
         self.assertEqual(self.broken, [])
         self.judge.passed(self.ada, View((), 1))
         self.assertEqual(self.broken, ["P20"])
+        self.judge.set_back(self.bob)
+        self.judge.passed(self.ada, View((), 1))
+        self.assertEqual(self.broken, ["P20"], "nobody can tell it any more")
 
     def test_restless(self) -> None:
         """P14: claims in a quiet room, or more probes than periods."""
