@@ -32,7 +32,8 @@ from securechat.notices import ClockNoticed, Conflict, PostShown, Recovered
 from securechat.objects import Admitted
 
 LATE_MS = 1000
-"""Live posts said at the same moment cross; one that is shown above others by less is not late."""
+"""Live posts of several said at the same moment cross; one that is shown above others by less is not
+late, unless a later one of its stream is shown already."""
 MAX_HEADS = 256
 """Streams of one author of which a head may be kept without any post of them."""
 
@@ -111,7 +112,8 @@ class Taking:
     ) -> list[Effect]:
         effects: list[Effect] = []
         taken: set[Hash] = set()
-        for found in objects:
+        # In their order: what comes together overtakes nothing.
+        for found in sorted(objects, key=lambda found: found.statement.hlc):
             header: Envelope = found.statement
             stream = header.stream
             recovered = wanted is not None and within(header, *wanted)
@@ -136,8 +138,11 @@ class Taking:
         self, found: Admitted[Any], stream: Stream, peer: MemberId, now: Instant, recovered: bool
     ) -> list[Effect]:
         header: Envelope = found.statement
+        state = self._book.streams.get(stream)
         lag = now.wall_ms - wall_of(header.hlc)
-        late = header.hlc < self._book.transcript.newest() and (recovered or lag > LATE_MS)
+        overtaken = state is not None and header.last < state.held.last
+        crossed = not recovered and not overtaken and lag <= LATE_MS
+        late = header.hlc < self._book.transcript.newest() and not crossed
         fact = EnvelopeHeld(
             header.author, header.epoch, header.boot, header.first, header.count, header.previous,
             header.hlc, found.hash, found.signed.size, now.wall_ms, peer, header.opening,
@@ -147,7 +152,6 @@ class Taking:
         shown = found.hash in self._book.damaged
         fact = again(self._book, fact)
         effects: list[Effect] = []
-        state = self._book.streams.get(stream)
         if state is not None and state.head is not None and state.head.seq <= header.last:
             # Before the envelope itself: the head may be the same object without its posts.
             effects.append(Record(Forget((state.head.key,))))

@@ -177,6 +177,14 @@ class Clocks(SynchronousTestCase):
             {"ab": False, "cd": True, carol.boot[:2]: False},
         )
 
+    def test_overtaken(self) -> None:
+        """What comes after a later post of its stream is late, however soon; what comes along is not."""
+        room, ada, bob, _ = three()
+        first, second, third, fourth = row(room, ada, 4)
+        for envelopes in ((first,), (fourth, second), (third,)):
+            bob.receive(ada.id, Posts(envelopes))
+        self.assertEqual([line.late for line in bob.lines()], [False, False, True, False])
+
 
 class Lies(SynchronousTestCase):
     """Peers that break the protocol, and authors that contradict themselves."""
