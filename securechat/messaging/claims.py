@@ -45,6 +45,8 @@ class Claim:
     floors: dict[MemberId, FloorEntry] = field(factory=dict)
     completed: float = -math.inf
     """When the last of a full frontier was heard."""
+    _silent: set[Stream] = field(factory=set)
+    """Streams that a full frontier names with nothing: it does not say what it has of them."""
     _said_at: dict[Stream, int] = field(factory=dict)
     """By which version it said what it says of a stream: they come over several ways, in any order."""
     _floors_at: dict[MemberId, int] = field(factory=dict)
@@ -88,6 +90,8 @@ class Claim:
         stored = self.streams.get(stream)
         if stored is None:
             return MAX_INT if self._dropped_at >= self._whole_at else 0
+        if stream in self._silent and not stored:
+            return MAX_INT
         return stored[0][0] - 1 if len(stored) == MAX_RANGES else 0
 
     def has(self, stream: Stream, first: int, last: int) -> bool:
@@ -113,6 +117,8 @@ class Claim:
                 self._dropped_at = version
             elif self._says(entry, version):
                 changed.append(entry.stream)
+            if frontier.full and not entry.stored and not entry.closed:
+                self._silent.update({entry.stream} & self.streams.keys())
         return changed + (self._completed(frontier, mono) if frontier.full else [])
 
     def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
@@ -160,6 +166,7 @@ class Claim:
             self.closed.pop(stream, None)
         for author in [a for a, at in self._floors_at.items() if at < frontier.version]:
             del self.floors[author], self._floors_at[author]
+        self._silent &= self.streams.keys()
         self._strangers &= {stream.author for stream in self.streams} | self.floors.keys()
         return gone
 

@@ -121,7 +121,7 @@ class Closing:
         return [e for fact in found for e in _reopened(fact, f"{{{holder}}} claims it")]
 
     def _watch(self, stream: Stream, state: StreamState | None, mono: float) -> None:
-        gaps = self._book.streams.gaps(state) if state is not None else []
+        gaps = self._book.streams.wanted(state) if state is not None else []
         if not gaps:
             self._since.pop(stream, None)
             return
@@ -138,7 +138,7 @@ class Closing:
         ]
 
     def _judge(self, state: StreamState, now: Instant) -> list[Effect]:
-        gaps = self._book.streams.gaps(state)[-MAX_RANGES:]
+        gaps = self._book.streams.wanted(state)[-MAX_RANGES:]
         effects: list[Effect] = []
         for first, last in gaps:
             if state.closing(first, last) is None:

@@ -78,7 +78,9 @@ class OwnFrontier:
         state = self._book.streams.get(stream)
         stored = state.entry()[-MAX_RANGES:] if state else ()
         closed = state.closed_spans()[-MAX_RANGES:] if state else ()
-        if not stored and not closed:
+        # Of a fork with nothing sound left it may be that nobody can be given the proof: to be named
+        # with nothing is to say that silence means nothing (``claims``).
+        if not stored and not closed and not (state and state.breach):
             return None
         return StreamEntry(stream.author, stream.epoch, stream.boot, stored, closed)
 

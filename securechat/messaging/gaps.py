@@ -2,7 +2,8 @@
 Gaps as people see them: what is missing, who was asked, what each answered, who could not be asked.
 
 Derived from streams, claims and recovery at the moment of reading.  Only that a gap was given up, with
-the answers of that moment, is a fact (``closing``).
+the answers of that moment, is a fact (``closing``).  What lies beyond a proven fork is a gap by itself,
+for which nobody is asked, and which is not given up for anybody's answer.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from securechat.notices import GapChanged
 
 ASKED = "asked"
 CLOSED = "closed"
+FORKED = "beyond a proven fork at {}; what each heard stays where it is"
 
 
 @define(eq=False)
@@ -51,6 +53,9 @@ class Gaps:
     def line(self, state: StreamState, first: int, last: int) -> GapLine:
         """One gap with its story."""
         roster = self._peers.roster
+        if state.breach is not None and state.beyond(first):
+            verdict = f"{CLOSED}: {FORKED.format(state.breach.seq)}"
+            return GapLine(state.stream, first, last, (), tuple(roster), verdict, None)
         fact = state.closing(first, last)
         if fact is not None:
             answers = [Answered(member, answer) for member, answer in fact.answers]
@@ -83,7 +88,7 @@ class Gaps:
             if now == before:
                 continue
             # Only what is new or gone is told, not every range of a stream with many.
-            effects += [_told(stream, span, "open") for span in now if span not in before]
+            effects += [_new(stream, state, span) for span in now if span not in before]
             left = Ranges.of(now)
             floor = self._book.streams.floor(stream)
             gone = [span for span in before if left.missing(*span) == [span]]
@@ -102,6 +107,14 @@ class Gaps:
             return ASKED
         why = self._closing.denial(member, stream, first, last)
         return str(why) if why is not None else self._recovery.failed(member, stream, first, last)
+
+
+def _new(stream: Stream, state: StreamState | None, span: Span) -> Effect:
+    """A gap that was none before."""
+    if state is not None and state.breach is not None and state.beyond(span[0]):
+        why = FORKED.format(state.breach.seq)
+        return Notify(GapChanged(stream, span[0], span[1], CLOSED, why))
+    return _told(stream, span, "open")
 
 
 def _told(stream: Stream, span: Span, state: str) -> Effect:

@@ -9,6 +9,8 @@ Who is told of heads, the authors' own words for how far their streams go (DESIG
 - Who is told of a head that he knows tells it back, unless he has told it that peer as often as that
   peer has told him.  So the word of each comes to the other, and no answer is answered for ever.  Who
   has the posts, or wants them no more, answers the second time with a frontier.
+- Of a stream that forks no frontier tells how far it goes: who holds posts beyond tells the header of
+  the last like a head, and so learns who knows of it.
 
 Volatile: told to each link anew.
 """
@@ -26,6 +28,7 @@ from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.facts import HeadKnown
+from securechat.messaging.held import StreamState
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.peers import Peers
 
@@ -106,7 +109,7 @@ class Heads:
 
     def _head(self, stream: Stream) -> HeadKnown | None:
         state = self._book.streams.get(stream)
-        head = state.head if state is not None else None
+        head = _furthest(state) if state is not None else None
         # Of an envelope that was damaged on disk we know the header, and cannot show it.
         return head if head is not None and head.hash not in self._book.damaged else None
 
@@ -138,13 +141,8 @@ class Heads:
         return found[:HEADS]
 
     def _shown(self, peer: MemberId, stream: Stream, seq: int) -> bool:
-        """
-        Whether a peer's frontier reaches as far: it has it, gave it up, or wants it no more.  Of what
-        lies beyond a fork no frontier tells.
-        """
-        claim, state = self._claims.get(peer), self._book.streams.get(stream)
-        if state is not None and state.breach is not None:
-            return True
+        """Whether a peer's frontier reaches as far: it has it, gave it up, or wants it no more."""
+        claim = self._claims.get(peer)
         if claim is None:
             return False
         closed = claim.closed.get(stream, ())
@@ -175,3 +173,12 @@ class Heads:
         longer = max(settings.frontier_backoff_min, 2 * row.pause)
         row.pause = min(settings.frontier_backoff_max, longer)
         row.next = mono + row.pause
+
+
+def _furthest(state: StreamState) -> HeadKnown | None:
+    """The head of a stream; of one that forks, our last envelope beyond may be it."""
+    last = state.held.last
+    if not state.beyond(last) or (state.head is not None and state.head.seq >= last):
+        return state.head
+    held, s = state.ending(last), state.stream
+    return HeadKnown(s.author, s.epoch, s.boot, last, held.hlc, held.hash) if held else state.head

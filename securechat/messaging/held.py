@@ -197,6 +197,17 @@ class StreamState:
         """What of this range is not here and could still be asked for."""
         return self.held.missing(first, min(last, self.breach.seq - 1) if self.breach else last)
 
+    def absent(self, first: int, last: int) -> list[Span]:
+        """What of this range is not here; what lies beyond a breach stands by itself."""
+        spans = self.missing(first, last)
+        if self.breach is not None:
+            spans += self.held.missing(max(first, self.breach.seq), last)
+        return spans
+
+    def beyond(self, first: int) -> bool:
+        """Whether what begins here lies beyond a breach: it is not asked for, and not given up."""
+        return self.breach is not None and first >= self.breach.seq
+
     def closing(self, first: int, last: int) -> GapClosed | None:
         """The fact by which all of a range was given up, if it was."""
         found = (fact for fact in self.closed.values() if fact.first <= first and last <= fact.last)

@@ -32,7 +32,7 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from securechat.effects import Effect, Send
-from securechat.ids import MemberId, Stream
+from securechat.ids import MAX_INT, MemberId, Stream
 from securechat.inputs import Instant, LinkDown
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
@@ -102,7 +102,7 @@ class Recovery:
         lacking = dict.fromkeys(claim.streams) if claim is not None else {}
         own = self._book.streams.authors.get(peer)
         states = own.in_order() if own is not None else []
-        lacking.update((state.stream, None) for state in states if self._book.streams.gaps(state))
+        lacking.update((state.stream, None) for state in states if self._book.streams.wanted(state))
         self.sources[peer] = self.sources.get(peer, Source()).anew(lacking, mono)
         self._look = True
 
@@ -143,7 +143,8 @@ class Recovery:
             self._look = self._look or linked
         for stream in named:
             unsaid = 0 if stream in under_way else self._unsaid(holder, stream)
-            if source.ask_again(stream, unsaid) and linked:
+            again = source.ask_again(stream, unsaid) or unsaid == MAX_INT
+            if again and linked:
                 source.lacking[stream] = None
                 self._look = True
 
@@ -225,7 +226,7 @@ class Recovery:
             state = self._book.streams.get(stream)
             source = self.sources.get(stream.author)
             linked = stream.author in self._peers.linked
-            if source is not None and linked and state and self._book.streams.gaps(state):
+            if source is not None and linked and state and self._book.streams.wanted(state):
                 source.lacking[stream] = None
                 self._look = True
 
@@ -256,7 +257,7 @@ class Recovery:
         known = source.refused.get(stream) or Ranges()
         source.refuse(stream, minus(missing, known), NO_ANSWER)
         if missing and not brought:
-            named = self._unsaid(peer, stream) + 1
+            named = self._unsaid(peer, stream) % MAX_INT + 1
             open_ = [s for s in self._missing(peer, source, stream) if s[1] == span[0] - 1]
             below = [(max(first, named), last) for first, last in open_ if named <= last]
             source.refuse(stream, below, NO_ANSWER)

@@ -82,6 +82,10 @@ class Streams:
 
     def gaps(self, state: StreamState) -> list[Span]:
         """What is known to exist in a stream and is not here."""
+        return state.absent(self.floor(state.stream) + 1, state.known)
+
+    def wanted(self, state: StreamState) -> list[Span]:
+        """What of that is asked for: nothing beyond a fork."""
         return state.missing(self.floor(state.stream) + 1, state.known)
 
     def missing(self, stream: Stream, first: int, last: int) -> list[Span]:

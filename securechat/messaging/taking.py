@@ -98,6 +98,7 @@ class Taking:
                 s.author, s.epoch, s.boot, breach.seq, breach.one, breach.other, breach.what
             )
             effects.append(Record(fact))
+            self._announcing.head(stream)
             what = f"signed {breach.what} at {s.epoch}/{breach.seq}"
             effects.append(Notify(Conflict(s.author, what)))
             self._book.counters["forks"] += 1
@@ -156,6 +157,9 @@ class Taking:
             # Before the envelope itself: the head may be the same object without its posts.
             effects.append(Record(Forget((state.head.key,))))
         effects.append(Record(fact, (found.signed,)))
+        if state is not None and state.breach is not None:
+            # No frontier says that it goes on.
+            self._announcing.head(stream)
         for post in () if shown else fact.posts():
             effects.append(Notify(PostShown(post, late, recovered)))
         if recovered:

@@ -159,14 +159,14 @@ class Transcript:
             return
         before = state.envelopes[place - 1].last if place else self._streams.floor(state.stream)
         if before + 1 < item.first:
-            for first, last in state.missing(before + 1, item.first - 1):
+            for first, last in state.absent(before + 1, item.first - 1):
                 yield gap(state, first, last)
 
     def _tails(self, gap: Gap) -> Iterator[GapLine]:
         for state in sorted(self._streams, key=lambda state: state.stream):
             end = max(state.held.last, self._streams.floor(state.stream))
             if state.known > end:
-                for first, last in state.missing(end + 1, state.known):
+                for first, last in state.absent(end + 1, state.known):
                     yield gap(state, first, last)
 
     # Lines.

@@ -111,7 +111,10 @@ class GapLine:
     not_asked: tuple[MemberId, ...]
     """Roster members that could not be asked yet."""
     verdict: str
-    """``asking``, ``waiting`` (nobody linked claims it) or ``closed: CAUSE`` (all have shown no)."""
+    """
+    ``asking``, ``waiting`` (nobody linked claims it) or ``closed: CAUSE`` (all have shown no, or it
+    lies beyond a proven fork).
+    """
     next_try: float | None
     """Seconds from now; None if nothing is planned before news comes."""
 

@@ -22,7 +22,7 @@ from securechat.effects import Dial, Effect, Hangup, Record, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal.store import Store
-from securechat.messaging.messages import Posts
+from securechat.messaging.messages import Frontiers, Posts
 from securechat.node.bulk import Bulk
 from securechat.node.dispatch import CONTROL
 from securechat.node.door import Door
@@ -125,6 +125,9 @@ class Perform:
         message: Any = send.message
         if send.objects:
             served = tuple(self._fetch(send.objects))
+            if isinstance(message, Frontiers):
+                # What we hold whole goes as a head too.
+                served = tuple(attrs.evolve(signed, attachment=b"") for signed in served)
             message = attrs.evolve(message, objects=message.objects + served)
         try:
             return self._door.codec.frame(message)

@@ -193,7 +193,9 @@ class Liar:
         """Both sides of a fork are on every disk, shown there, marked and explained."""
         for who in self.others:
             host = self.stage.hosts[who]
-            kept = [host.on_disk(name) is not None for name in (self.name(one), other)]
+            sides = [host.on_disk(name) for name in (self.name(one), other)]
+            # A header alone may be there as a head: it shows nothing.
+            kept = [bool(side is not None and side.attachment) for side in sides]
             self.stage.expect(
                 "G4", all(kept), f"node{who + 1} keeps {kept} of the proof of {place}"
             )

@@ -8,6 +8,8 @@ asked of how it came to know: what the members themselves show is held against i
   before the gap was known to this process, by more than a word may be on its way: it cannot have said
   no since then.  What a member got after its word is its own matter, and opens the gap again.
 - Once a room is healed, nobody shows a post of a range that anybody has given up.
+
+What lies beyond a proven fork is not given up for anybody's answer: it stays where it was heard.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from securechat.simulation.observed import Missing, Shown, View
 from securechat.simulation.witness import Site
 
 CLOSED = "closed"
+BEYOND = "closed: beyond a proven fork"
 ON_ITS_WAY = 3.0
 """Seconds for which a true word of somebody may have been on its way."""
 
@@ -98,8 +101,9 @@ class Verdicts:
 
 def closed(view: View) -> list[Missing]:
     """The gaps that were given up."""
+    gaps = [line for line in view.lines if isinstance(line, Missing)]
     return [
-        line for line in view.lines if isinstance(line, Missing) and line.verdict.startswith(CLOSED)
+        gap for gap in gaps if gap.verdict.startswith(CLOSED) and not gap.verdict.startswith(BEYOND)
     ]
 
 

@@ -33,7 +33,7 @@ from securechat.inputs import (
 from securechat.membership.messages import Alive
 from securechat.messaging.core import Messaging
 from securechat.messaging.facts import FACTS
-from securechat.messaging.messages import MESSAGES
+from securechat.messaging.messages import MESSAGES, Frontiers
 from securechat.messaging.statements import STATEMENTS, texts_of
 from securechat.messaging.views import DirectLine, GapLine, Page, PostLine
 from securechat.notices import Liveness, Roster, Seat
@@ -336,6 +336,8 @@ class Room:
         message = send.message
         if send.objects:
             served = tuple(sender.disk.object(name) for name in send.objects)
+            if isinstance(message, Frontiers):
+                served = tuple(attrs.evolve(signed, attachment=b"") for signed in served)
             message = attrs.evolve(message, objects=message.objects + served)
         self._frames.append((sender.id, send.peer, CODEC.frame(message)))
 

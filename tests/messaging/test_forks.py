@@ -19,6 +19,7 @@ from securechat.messaging.statements import (
     attachment_of,
 )
 from securechat.objects import Signed
+from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, sign
 
 EPOCH = 7
@@ -80,7 +81,8 @@ class Liars(SynchronousTestCase):
 
     def marked(self, member: Member) -> set[str]:
         """The texts that are marked as forked."""
-        pairs = zip(member.texts(), [line.mark for line in member.lines()], strict=True)
+        texts = [text for text in member.texts() if not text.startswith("[")]
+        pairs = zip(texts, [line.mark for line in member.lines()], strict=True)
         return {text for text, mark in pairs if mark == "forked"}
 
     def test_one_each(self) -> None:
@@ -158,6 +160,90 @@ class Liars(SynchronousTestCase):
         self.ada.sent.clear()
         self.room.wait(60, 0.25)
         self.assertFalse([x for x in self.ada.sent if isinstance(x.message, Posts)])
+
+    def forked_early(self, *members: Member) -> list[Signed]:
+        """These hear a hundred posts of mallory's, and two for the second place."""
+        said = chain(self.room, self.mallory, [f"post {number}" for number in range(1, 101)])
+        (twin,) = chain(self.room, self.mallory, ["other"], 2, name(said[0]))
+        for signed in (*said[:3], twin, *said[3:]):
+            self.room.mono += 0.1
+            for member in members:
+                member.receive(self.mallory.id, Posts((signed,)))
+        return said
+
+    def away(self) -> None:
+        """Carol has no link."""
+        for member in (self.ada, self.bob):
+            self.room.cut(member, self.carol)
+
+    def back(self) -> None:
+        """She has one to each again."""
+        for member in (self.ada, self.bob):
+            self.room.link(member, self.carol)
+
+    def verdicts(self, member: Member) -> list[tuple[int, int, str]]:
+        """What a member tells of what it lacks."""
+        return [(gap.first, gap.last, gap.verdict) for gap in member.core.gaps(member.now)]
+
+    def test_beyond(self) -> None:
+        """What others show beyond a fork is a gap that says so; nobody is asked for it."""
+        self.away()
+        said = self.forked_early(self.ada, self.bob)
+        self.back()
+        self.room.wait(40, 0.1)
+        gap = [(3, 100, "closed: beyond a proven fork at 2; what each heard stays where it is")]
+        self.assertEqual(self.carol.texts()[-1], "[3-100]")
+        self.assertEqual(self.verdicts(self.carol), gap)
+        self.assertEqual(self.verdicts(self.ada), [])
+        self.assertEqual(len({member.digest for member in self.honest}), 1)
+        (gap_line,) = self.carol.core.gaps(self.carol.now)
+        self.assertEqual((gap_line.asked, gap_line.next_try), ((), None))
+        self.carol.sent.clear()
+        (live,) = chain(self.room, self.mallory, ["live"], 101, name(said[-1]))
+        for member in self.honest:
+            member.receive(self.mallory.id, Posts((live,)))
+        self.room.wait(300, 0.5)
+        self.assertEqual(self.carol.texts()[-2:], ["[3-100]", "live"])
+        self.assertEqual(self.marked(self.carol), {"post 2", "other", "live"})
+        self.assertEqual(self.verdicts(self.carol), gap)
+        self.assertEqual(wants([self.carol]), [])
+        self.carol.restart()
+        self.assertEqual(self.verdicts(self.carol), gap)
+
+    def test_beyond_live(self) -> None:
+        """A post beyond a fork that one member alone hears is a gap at the others."""
+        said = self.forked_early(*self.honest)
+        self.room.wait(40, 0.1)
+        self.assertEqual(self.verdicts(self.carol), [])
+        (live,) = chain(self.room, self.mallory, ["to ada"], 101, name(said[-1]))
+        self.ada.receive(self.mallory.id, Posts((live,)))
+        self.room.wait(3)
+        for member in (self.bob, self.carol):
+            self.assertEqual(member.texts()[-1], "[101-101]")
+        for member in self.honest:
+            member.sent.clear()
+        self.room.wait(120, 0.25)
+        told = {type(x.message).__name__ for m in self.honest for x in m.sent}
+        self.assertEqual(told, {"Digest", "Unlinked"})
+
+    def test_proof_pruned(self) -> None:
+        """A newcomer gets what is left of a fork whose proof is pruned; none of it is "never had"."""
+        few = Settings(history_posts=50, posts_per_second=10_000, burst=10_000)
+        self.ada, self.bob = (self.room.member(number, settings=few) for number in (1, 2))
+        self.honest = [self.ada, self.bob, self.carol]
+        self.room.roster(*self.honest)
+        self.room.links.clear()
+        self.room.link(self.ada, self.bob)
+        said = self.forked_early(self.ada, self.bob)
+        self.room.wait(70)
+        self.assertEqual([len(m.texts()) for m in (self.ada, self.bob)], [50, 50])
+        self.back()
+        more = chain(self.room, self.mallory, ["live"], 101, name(said[-1]))
+        for member in self.honest:
+            member.receive(self.mallory.id, Posts(tuple(more)))
+        self.room.wait(300, 0.25)
+        self.assertEqual(self.carol.texts()[1:], self.bob.texts()[-51:])
+        self.assertEqual(self.verdicts(self.carol), [(1, 51, "closed: pruned by all")])
 
     def claims(self, entry: StreamEntry, version: int = 10**15) -> Frontiers:
         """Mallory's frontier."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, MemberId, MessageId, Stream
+from securechat.messaging.gaps import FORKED
 from securechat.objects import Signed
 from securechat.simulation.observed import Line, Missing, Seat, Shown, View
 from securechat.simulation.people import person
@@ -99,4 +100,7 @@ class VerdictTests(SynchronousTestCase):
             self.assertEqual(self.broken, rules)
         self.broken.clear()
         self.verdicts.healed({"bob": view(Missing(STREAM, 1, 3, NEVER)), "carol": view(post(4))})
+        self.assertEqual(self.broken, [])
+        beyond = Missing(STREAM, 1, 3, f"closed: {FORKED.format(1)}")
+        self.verdicts.healed({"bob": view(beyond), "carol": view(post(2))})
         self.assertEqual(self.broken, [])
