@@ -14,7 +14,7 @@ from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal import store
 from securechat.membership.messages import Ping
-from securechat.messaging.messages import Digest, Posts
+from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.node import door, links
 from securechat.node.perform import Perform
 from securechat.objects import Purpose, Signed
@@ -145,6 +145,12 @@ class PerformTests(SynchronousTestCase):
         self.run_all(Send(BOB, Posts(), (GOOD, ALTERED, Hash(b"gone"))))
         self.assertEqual(self.links.writes, [(BOB, [Posts((OBJECT,))])])
         self.assertEqual(self.counters["damaged_objects"], 2)
+
+    def test_heads(self) -> None:
+        """Of an envelope that is told as a head the posts stay here."""
+        self.run_all(Send(BOB, Frontiers(), (GOOD,)))
+        head = Signed(OBJECT.purpose, OBJECT.statement, OBJECT.signature, b"")
+        self.assertEqual(self.links.writes, [(BOB, [Frontiers((head,))])])
 
     def test_objects_of_this_turn(self) -> None:
         """What this turn has stored goes out as it was signed: neither read back nor checked again."""
