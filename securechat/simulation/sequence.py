@@ -13,7 +13,7 @@ from collections.abc import Callable
 from attrs import define, field
 
 from securechat.ids import Kind, MessageId, Stream
-from securechat.simulation.observed import Missing, View
+from securechat.simulation.observed import Missing, Shown, View
 from securechat.simulation.witness import Site
 
 
@@ -51,6 +51,8 @@ class Sequence:
         """All that a node shows now."""
         read = self._read.setdefault(site.name, _Read())
         above: dict[Stream, int] = {}
+        # Of two envelopes for one place either may be the one that came late.
+        marked = {line.id for line in view.lines if isinstance(line, Shown) and line.late}
         for line in view.lines:
             if isinstance(line, Missing):
                 if line.first < above.get(line.stream, 0):
@@ -58,7 +60,7 @@ class Sequence:
                     self._report("I11", site.name, text)
             elif line.id.kind is Kind.POST:
                 above[line.id.stream] = max(line.id.seq, above.get(line.id.stream, 0))
-                if line.id in read.after and not line.late:
+                if line.id in read.after - marked:
                     text = f"{line.id} came late, and is not marked any more"
                     self._report("I11", site.name, text)
         for stream, seq in above.items():

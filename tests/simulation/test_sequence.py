@@ -63,6 +63,14 @@ class SequenceTests(SynchronousTestCase):
         self.assertEqual(self.looks(*marked), [])
         self.assertEqual(self.looks(marked[0], post(2), *marked[2:]), ["I11"])
 
+    def test_twins(self) -> None:
+        """Of two posts for one place one came late, and it alone is marked; with no mark it is told."""
+        self.posted(1, late=False)
+        self.posted(2, late=False)
+        self.posted(1, late=True)
+        self.assertEqual(self.looks(post(1), post(1, late=True), post(2)), [])
+        self.assertEqual(self.looks(post(1), post(1), post(2)), ["I11", "I11"])
+
     def test_seen_before(self) -> None:
         """What was in the transcript when it was looked at counts as shown; another disk does not."""
         self.looks(post(5))
