@@ -10,6 +10,8 @@ Who is told what we have, and when (DESIGN 6, frontier).
 - A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has our newest
   post; if its word for it has not come within a further digest, the post is given again, with the same
   back-off, and the duplicate is answered with a frontier.
+- What is signed here says what is on this disk.  So all of it is said at the end of a turn, when it is
+  certain what the commit of that turn leaves there.
 - The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it, and one
   whose digest is unlike ours, where it may be for that: a few with each full frontier, in turn.
 """
@@ -70,6 +72,10 @@ class Announcing:
     """Streams of which a peer tells us what we have or want no more."""
     _compared: dict[MemberId, Compared] = field(factory=dict)
     _next: float = 0.0
+    _ticked: dict[str, None] = field(factory=dict)
+    """Ticks of this turn that had something to tell."""
+    _whole: dict[MemberId, None] = field(factory=dict)
+    """Peers that get everything at the end of this turn."""
 
     # What others tell us to tell.
 
@@ -93,18 +99,20 @@ class Announcing:
 
     # Links.
 
-    def up(self, peer: MemberId, now: Instant) -> list[Effect]:
+    def up(self, peer: MemberId, now: Instant) -> None:
         """Everything, to a peer that just came."""
         self._relaying.up(peer)
+        self._heads.up(peer)
         row = self._compared[peer] = Compared(pause=self._book.settings.frontier_backoff_min)
         row.next_full = now.mono + row.pause
-        return self._everything(peer, now) + self._heads.up(peer, now)
+        self._whole[peer] = None
 
     def down(self, peer: MemberId) -> None:
         """Nothing more to compare."""
         self._relaying.down(peer)
         self._heads.down(peer)
         self._compared.pop(peer, None)
+        self._whole.pop(peer, None)
 
     def digest(self, peer: MemberId, theirs: bytes, now: Instant) -> list[Effect]:
         """A peer's digest: unequal twice in a row, and it gets everything we have."""
@@ -121,8 +129,8 @@ class Announcing:
         )
         row.next_full = now.mono + row.pause
         self._book.counters["full_frontiers"] += 1
-        told = self._everything(peer, now) + self._heads.all(peer, now)
-        return told + self._proofs(peer, row)
+        self._whole[peer] = None
+        return self._proofs(peer, row)
 
     def proof(self, peer: MemberId, stream: Stream, claimed: int) -> list[Effect]:
         """A linked peer claims posts of a stream that we know to be forked before them."""
@@ -140,9 +148,21 @@ class Announcing:
             return bool(self._live)
         return mono >= self._next and bool(self._peers.linked)
 
-    def tick(self, name: str, now: Instant) -> list[Effect]:
-        """Tell it."""
-        return self._tell_authors(now) if name == "deadlines" else self._tell_all(now)
+    def tick(self, name: str, mono: float) -> None:
+        """If there is, it is told at the end of this turn."""
+        if self.due(name, mono):
+            self._ticked[name] = None
+
+    def settle(self, now: Instant) -> list[Effect]:
+        """What there is to tell, when nothing of this turn is left to be stored or forgotten."""
+        whole, self._whole = self._whole, {}
+        ticked, self._ticked = self._ticked, {}
+        effects: list[Effect] = []
+        for peer in whole:
+            effects += self._everything(peer, now) + self._heads.all(peer, now)
+        for name in ticked:
+            effects += self._tell_authors(now) if name == "deadlines" else self._tell_all(now)
+        return effects
 
     def _tell_authors(self, now: Instant) -> list[Effect]:
         streams, self._live = self._live, {}

@@ -7,6 +7,8 @@ at every start and after every failed commit.  The read API is inherited from ``
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from securechat.effects import Answer, Effect, Fact, Forget
 from securechat.errors import LocalError
 from securechat.ids import BootId, Hash, MemberId
@@ -78,8 +80,8 @@ class Messaging(Reading):
         self.parts.peers.up(link)
         self.parts.recovery.up(link.peer, now.mono)
         self.parts.speaking.learn(link, now)
-        effects = self.parts.outbox.up(link, now) + self.parts.losses.up(link.peer, now)
-        return effects + self.parts.announcing.up(link.peer, now)
+        self.parts.announcing.up(link.peer, now)
+        return self.parts.outbox.up(link, now) + self.parts.losses.up(link.peer, now)
 
     def link_down(self, link: LinkDown, now: Instant) -> list[Effect]:
         """A link is gone."""
@@ -127,8 +129,8 @@ class Messaging(Reading):
 
     def tick(self, tick: Tick, now: Instant) -> list[Effect]:
         """Time passed; what others learn of our clock and we of theirs is not corrected."""
-        effects = self.parts.announcing.tick(tick.name, now)
-        effects += self.parts.offsets.tick(tick.name, now)
+        self.parts.announcing.tick(tick.name, now.mono)
+        effects = self.parts.offsets.tick(tick.name, now)
         by_age, now = self.parts.offsets.earlier(now), self.parts.offsets.right(now)
         if tick.name == "deadlines":
             self.parts.recovery.tick(now)
@@ -137,14 +139,12 @@ class Messaging(Reading):
                 effects += self.parts.retention.tick(by_age)
         return effects
 
-    def settle(self, now: Instant) -> list[Effect]:
-        """The last word of a turn, but for ``trim``."""
-        now, parts = self.parts.offsets.right(now), self.parts
-        effects = parts.speaking.settle(now) + parts.outbox.settle(now) + parts.taking.settle()
-        effects += parts.gaps.settle() + parts.recovery.settle(now) + parts.closing.settle(now)
+    def settle(self, now: Instant) -> Iterator[list[Effect]]:
+        """The last of a turn, each list applied before the next: limits, then what stays is told."""
+        right, parts = self.parts.offsets.right(now), self.parts
+        effects = parts.speaking.settle(right) + parts.outbox.settle(right) + parts.taking.settle()
+        effects += parts.gaps.settle() + parts.recovery.settle(right) + parts.closing.settle(right)
         parts.book.streams.changed.clear()
-        return effects + parts.serving.settle(now)
-
-    def trim(self, now: Instant) -> list[Effect]:
-        """After that, with all of the turn applied: no commit leaves more than the limits allow."""
-        return self.parts.retention.trim(now)
+        yield effects + parts.serving.settle(right)
+        yield parts.retention.trim(now)
+        yield parts.announcing.settle(now)

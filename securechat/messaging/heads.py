@@ -68,10 +68,9 @@ class Heads:
         """We learned that a stream goes on."""
         self._news[stream] = None
 
-    def up(self, peer: MemberId, now: Instant) -> list[Effect]:
+    def up(self, peer: MemberId) -> None:
         """A new link, on which nothing was told yet."""
         self._told[peer] = {}
-        return self.all(peer, now)
 
     def down(self, peer: MemberId) -> None:
         """Nobody to tell any more."""

@@ -103,8 +103,7 @@ class Cores:
     def settle(self, now: Instant) -> Iterator[list[Effect]]:
         """The last word of a turn."""
         yield self.membership.settle(now)
-        yield self.messaging.settle(now)
-        yield self.messaging.trim(now)
+        yield from self.messaging.settle(now)
 
 
 def _kind(fact: Fact | Forget) -> type[Any] | None:

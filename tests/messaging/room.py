@@ -188,8 +188,7 @@ class Member:
 
     def end(self) -> list[Effect]:
         """The end of a turn."""
-        found = self.do(self.core.settle(self.now))
-        return found + self.do(self.core.trim(self.now))
+        return [effect for part in self.core.settle(self.now) for effect in self.do(part)]
 
     def ask(self, command: Any) -> Any:
         """A command and its answer; a LocalError is raised."""

@@ -8,15 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Effect, Record
 from securechat.ids import BootId, Hash, Stream
-from securechat.inputs import Asked, Say, Tick
+from securechat.inputs import Asked, Received, Say, Tick
 from securechat.messaging.facts import Floor, ReceiptGiven
 from securechat.messaging.held import Held, StreamState
-from securechat.messaging.messages import Posts
+from securechat.messaging.messages import Frontiers, Posts
 from securechat.notices import Delivery
 from securechat.objects import Signed
 from securechat.settings import Settings
-from tests.messaging.room import Member, Room, three
-from tests.messaging.test_taking import post
+from tests.messaging.room import Member, Room, admit, three
+from tests.messaging.test_taking import post, row
 
 DAY = 86_400.0
 FEW = Settings(history_posts=10, posts_per_second=10_000, burst=10_000)
@@ -270,6 +270,30 @@ class Caps(SynchronousTestCase):
         ada.say("after")
         self.assertEqual(ada.texts()[-1], "after")
         self.assertLessEqual(len(ada.texts()), 10)
+
+    def test_what_is_signed_for_is_on_disk(self) -> None:
+        """Nobody is told of posts that go in the turn that brought them, whatever else it did."""
+        room, ada, bob, _ = talk(Settings(history_posts=10))
+        many = row(room, bob, 30)
+        ada.sent.clear()
+        for part in (many[:5], many[5:]):
+            admitted = tuple(map(admit, part))
+            ada.do(ada.core.received(Received(bob.id, 1, Posts(tuple(part)), admitted), ada.now))
+        room.mono += 10
+        for name in ("deadlines", "probing"):
+            ada.do(ada.core.tick(Tick(name), ada.now))
+        ada.end()
+        parts = [
+            x
+            for send in ada.sent
+            if isinstance(send.message, Frontiers)
+            for x in send.message.objects
+        ]
+        told = [entry for part in parts for entry in getattr(admit(part).statement, "streams", ())]
+        kept = {(line.id.stream, line.id.seq) for line in ada.lines()}
+        claimed = {(e.stream, n) for e in told for a, b, _ in e.stored for n in range(a, b + 1)}
+        self.assertTrue(claimed)
+        self.assertLessEqual(claimed, kept)
 
     def test_receipted_letters_are_on_disk(self) -> None:
         """What is given a receipt is kept by the commit of that, and by the next turn within limits."""

@@ -71,7 +71,7 @@ class Saying(SynchronousTestCase):
         for ticket in (51, 52):
             ada.do(ada.core.asked(Asked(ticket, Say("once", "n")), room.now))
         ada.do(ada.core.asked(Asked(53, Say("twice", "n")), room.now))
-        ada.do(ada.core.settle(room.now))
+        ada.end()
         self.assertEqual(ada.answers[51].id, ada.answers[52].id)
         self.assertFalse(ada.answers[52].fresh)
         self.assertEqual(ada.answers[53].code, 503)

@@ -178,7 +178,7 @@ class Clocks(SynchronousTestCase):
         )
 
     def test_overtaken(self) -> None:
-        """What comes after a later post of its stream is late, however soon; what comes along is not."""
+        """A post after a later one of its stream is late, however soon; what comes with it is not."""
         room, ada, bob, _ = three()
         first, second, third, fourth = row(room, ada, 4)
         for envelopes in ((first,), (fourth, second), (third,)):
