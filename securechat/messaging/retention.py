@@ -5,8 +5,8 @@ What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
   so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
   the floor stay.  What a turn brings above a limit goes in the commit of that turn (``trim``), so no
   commit leaves more than the limit on disk, and of a flood one post goes for one that came.  What we
-  say, and what we give a receipt for, is kept by its own commit at least (G6): a turn says no more
-  posts than may be kept; if it brings more letters than that, they go in the next.
+  say, and what we give a receipt for, is kept by its own commit at least (G6): if that alone is more
+  than may be kept, the rest goes in the next turn.
 - Of one author so many streams are kept, the newest: each costs everybody a place in frontiers, however
   little is said in it (ADR 16).
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and

@@ -36,8 +36,6 @@ from securechat.signing import Signer, object_hash
 from securechat.wire import pack
 
 MAX_NONCE = 128
-HEADER = 512
-"""Bytes that an envelope adds to its posts, at most."""
 
 
 def check_text(text: str) -> bytes:
@@ -104,8 +102,6 @@ class Speaking:
             wait = max(1, ceil(self._bucket.wait(1, now.mono) * 10)) / 10
             raise LocalError(421, f"slow down: the next post may be said in {wait:.1f} s")
         size = len(command.text.encode())
-        if self._full(size):
-            raise LocalError(421, "slow down: so much at once cannot be kept; say it again")
         self._drafts.append(Draft(asked.ticket, command.text, size, command.nonce, digest))
         return []
 
@@ -142,7 +138,7 @@ class Speaking:
         audience = self._audience(effects)
         end = self._book.streams.end(stream)
         given: dict[str, Said] = {}
-        for group in _groups(drafts):
+        for group in _groups(drafts, self._book.settings.history_posts):
             end = self._envelope(group, stream, end, audience, now, effects, given)
         effects += [Answer(t, Said(given[n].id, given[n].state, False)) for t, n in again]
         return effects
@@ -227,12 +223,6 @@ class Speaking:
             effects.append(Record(Audience(name, members)))
         return name
 
-    def _full(self, size: int) -> bool:
-        """Whether the drafts of this turn and one more are more than the history may hold."""
-        settings, drafts = self._book.settings, self._drafts
-        most = sum(draft.size + HEADER for draft in drafts) + size + HEADER
-        return len(drafts) >= settings.history_posts or most > settings.history_bytes
-
     def _repeated(self, ticket: int, nonce: str | None, digest: bytes) -> bool:
         for draft in self._drafts:
             if nonce is not None and draft.nonce == nonce:
@@ -247,12 +237,13 @@ class Speaking:
         return (line.state if line else None) or RANK[0]
 
 
-def _groups(drafts: list[Draft]) -> list[list[Draft]]:
-    """Drafts in order, as many together as fit one envelope."""
+def _groups(drafts: list[Draft], kept: int) -> list[list[Draft]]:
+    """Drafts in order, as many together as fit one envelope, and what is kept."""
+    most = min(MAX_POSTS, kept)
     groups: list[list[Draft]] = [[]]
     size = 0
     for draft in drafts:
-        if len(groups[-1]) == MAX_POSTS or size + draft.size > MAX_ENVELOPE:
+        if len(groups[-1]) == most or size + draft.size > MAX_ENVELOPE:
             groups.append([])
             size = 0
         groups[-1].append(draft)

@@ -69,6 +69,13 @@ class Fates:
         """A node tells its watchers of a change: before and after."""
         if states[1] not in GROWS[states[0]]:
             self._report("I1", name, f"{id} at {member[:8]} turns from {states[0]} to {states[1]}")
+        if states[1] == ACKED:
+            self._acked(name, id, member)
+
+    def _acked(self, name: str, id: MessageId, member: MemberId) -> None:
+        if id not in self._signed.get(member, ()):
+            text = f"{id} is acked at {member[:8]}, which never truly signed that"
+            self._report("I1", name, text)
 
     def _sums(self, name: str, line: Shown) -> None:
         states = [str(state) for _, state in line.recipients]
@@ -82,9 +89,8 @@ class Fates:
 
     def _above(self, name: str, line: Shown, fate: Fate) -> None:
         for member, state in fate.items():
-            if state == ACKED and line.id not in self._signed.get(member, ()):
-                text = f"{line.id} is acked at {member[:8]}, which never truly signed that"
-                self._report("I1", name, text)
+            if state == ACKED:
+                self._acked(name, line.id, member)
 
     def _below(self, name: str, line: Shown, fate: Fate, told: Told) -> None:
         for member, state in fate.items():

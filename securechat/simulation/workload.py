@@ -30,6 +30,9 @@ DOUBTED = 0.1
 DOUBT = (10.5, 30.0)
 """after so many seconds: the deadline has passed by then."""
 
+BREATH = 0.02
+"""Seconds between two direct messages of one thought, at most: the first is often still on its way."""
+
 
 @frozen
 class Act:
@@ -103,6 +106,16 @@ def doubts(rng: Random, acts: tuple[Act, ...], until: float) -> tuple[Act, ...]:
         if act.what is What.SAY and act.to is not None and rng.random() < DOUBTED:
             found.append(evolve(act, at=act.at + rng.uniform(*DOUBT), what=What.CANCEL))
     return tuple(sorted((act for act in found if act.at <= until), key=lambda act: act.at))
+
+
+def in_two(rng: Random, acts: tuple[Act, ...]) -> tuple[Act, ...]:
+    """The same, and some direct messages are followed at once by another to the same recipient."""
+    found = list(acts)
+    for act in acts:
+        if act.what is What.SAY and act.to is not None and rng.random() < 0.1:
+            at, text = act.at + rng.uniform(0.0, BREATH), f"{act.text[:60]} And more."
+            found.append(Act(at, act.who, act.to, text))
+    return tuple(sorted(found, key=lambda act: act.at))
 
 
 def _soon(rng: Random) -> float:

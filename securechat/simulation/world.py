@@ -179,7 +179,9 @@ class World:
     def _acts(self, people: Random, plan: tuple[faults.Fault, ...]) -> tuple[Act, ...]:
         until = self.quiet + 5.0
         acts = workload.acts(people, self.nodes, plan, until)
-        return workload.doubts(self._rng("doubts"), acts, until)
+        return workload.in_two(
+            self._rng("in two"), workload.doubts(self._rng("doubts"), acts, until)
+        )
 
     def _limit(self, rng: Random) -> None:
         """In some worlds one node takes few posts at a time: of the others it has heads only."""

@@ -216,11 +216,12 @@ BUGS: tuple[Planted, ...] = (
 
 
 SHOWN_BY = {
+    "answer before commit": 3,
     "seq reuse after a lost disk": 2,
     "skipped verify": 6,
     "an older epoch is welcome": 4,
     "epoch not kept": 4,
-    "receipt not bound to its hash": 15,
+    "receipt not bound to its hash": 10,
     "gap lost": 7,
     "recovery from the author only": 2,
     "a passed deadline forgotten over a restart": 7,

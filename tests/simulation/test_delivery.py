@@ -102,6 +102,9 @@ class FatesTests(SynchronousTestCase):
     def test_events(self) -> None:
         """What a node tells its watchers is judged like what it shows."""
         self.fates.changed("ada", POST, BOB, ("sent", "acked"))
+        self.assertIn("never truly signed that", self.told.pop())
+        self.signed[BOB] = {POST}
+        self.fates.changed("ada", POST, BOB, ("sent", "acked"))
         self.assertEqual(self.told, [])
         self.fates.changed("ada", POST, BOB, ("unknown", "sent"))
         self.assertEqual(len(self.told), 1)

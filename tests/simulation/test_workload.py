@@ -11,7 +11,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.settings import MAX_TEXT
 from securechat.simulation.faults import plan
-from securechat.simulation.workload import DOUBT, What, acquaintances, acts, arrivals, doubts
+from securechat.simulation.workload import (
+    BREATH,
+    DOUBT,
+    What,
+    acquaintances,
+    acts,
+    arrivals,
+    doubts,
+    in_two,
+)
 
 
 class WorkloadTests(SynchronousTestCase):
@@ -59,6 +68,19 @@ class WorkloadTests(SynchronousTestCase):
         for act in fresh:
             self.assertEqual((act.what, act.to is None), (What.CANCEL, False))
             self.assertGreaterEqual(act.at, first[act.text].at + DOUBT[0])
+
+    def test_in_two(self) -> None:
+        """Some direct messages have a second one at their heels; every text is still said once."""
+        said = acts(Random(1), 4, (), 60.0)
+        more = in_two(Random(1), said)
+        fresh = [act for act in more if act not in said]
+        self.assertEqual([act for act in more if act in said], list(said))
+        self.assertGreater(len(fresh), 0)
+        for act in fresh:
+            close = [x for x in said if (x.who, x.to) == (act.who, act.to) and x.at <= act.at]
+            self.assertLessEqual(act.at - close[-1].at, BREATH)
+        texts = [act.text for act in more if act.what is What.SAY]
+        self.assertEqual(len(texts), len(set(texts)))
 
     def test_a_room_that_hangs_together(self) -> None:
         """Each node but the first knows the address of an earlier one; some come much later."""
