@@ -23,9 +23,10 @@ from twisted.python.failure import Failure
 from securechat.ids import MemberId
 from securechat.messaging.statements import Envelope
 from securechat.notices import DeliveryChanged, GapChanged, PostShown
-from securechat.settings import MIB, Settings
+from securechat.settings import Settings
 from securechat.simulation import faults, marks, workload
 from securechat.simulation.arrivals import Lasting
+from securechat.simulation.bounds import Bounds
 from securechat.simulation.calm import Calm
 from securechat.simulation.chaos import Chaos
 from securechat.simulation.chatter import Chatter
@@ -55,11 +56,6 @@ CALM_LOOK = 0.25
 """and at who could reach whom."""
 IDLE = 10.0
 """Seconds at the end in which nobody has anything to say (P14)."""
-MAX_QUEUED = 3 * MIB
-MAX_PENDING = 400
-"""Delayed calls of one process at most (I10)."""
-MAX_LINKS = 12
-"""Connections of one pair of machines at most (I10)."""
 
 
 @frozen
@@ -103,6 +99,7 @@ class World:
     crowd: Crowd = field(init=False)
     chaos: Chaos = field(init=False)
     calm: Calm = field(init=False)
+    bounds: Bounds = field(init=False)
     judge: Judge = field(init=False)
     marks: Counter[str] = field(factory=Counter)
     healed: float | None = None
@@ -163,6 +160,7 @@ class World:
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         self.chaos = Chaos(self, self._rng("chaos"))
         self.calm = Calm(self.clock, self.network, self.hosts)
+        self.bounds = Bounds(self.network, self.hosts, self.checker.report)
         self.judge = Judge(
             authority().room, self.clock.seconds, publics, self.checker.report, self.calm.lasted,
             self.calm.awake, {host.member: host.index for host in self.hosts},
@@ -314,7 +312,7 @@ class World:
         if host.node is not None and not host.clock.paused:
             self.checker.shown(host, host.view())
             self.judge.shown(host, host.presence())
-            self._bounds(host)
+            self.bounds.links(host)
 
     def _gap(self, host: Host, event: GapChanged) -> None:
         span = (event.stream, event.first, event.last)
@@ -331,14 +329,6 @@ class World:
     def _look_soon(self, host: Host) -> None:
         if host.node is not None and not host.clock.paused:
             self.checker.shown(host, host.view())
-
-    def _bounds(self, host: Host) -> None:
-        ends = [end for pair in self.network.connections for end in pair if end.machine is host]
-        for end in ends:
-            if end.queued > MAX_QUEUED:
-                self.checker.report("I10", host.name, f"{end.queued} bytes queued on a link")
-        if len(ends) > MAX_LINKS * self.nodes:
-            self.checker.report("I10", host.name, f"{len(ends)} connections")
 
     def _compare(self) -> None:
         """Have all become equal?  Once they are, they must be so at the end, too."""
@@ -379,9 +369,7 @@ class World:
         if different and settled >= SETTLE:
             self.checker.report("L", "all", f"{settled:g} s after the last fault: {different}")
         for host in self.hosts:
-            pending = len(host.clock.getDelayedCalls())
-            if pending > MAX_PENDING:
-                self.checker.report("I10", host.name, f"{pending} delayed calls")
+            self.bounds.calls(host)
             self._count(host)
             self.trace("disk", host.index, hashlib.sha256(host.copy()).hexdigest())
 

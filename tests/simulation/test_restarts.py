@@ -5,30 +5,9 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import BootId, Hash, MessageId, Stream
-from securechat.objects import Signed
-from securechat.simulation.observed import Missing, Seat, Shown, View
-from securechat.simulation.people import person
+from securechat.simulation.observed import Missing, Seat, View
 from securechat.simulation.restarts import Restarts
-
-ADA, BOB = (person(index).signer.member for index in range(2))
-STREAM = Stream(ADA, 1, BootId("0" * 32))
-
-
-class Site:
-    """A node."""
-
-    name, member = "bob", BOB
-
-    def on_disk(self, name: Hash) -> Signed | None:
-        """Nothing."""
-        return None
-
-
-def post(seq: int, late: bool = False) -> Shown:
-    """A post of ada's."""
-    return Shown(MessageId(STREAM, seq), f"post {seq}", None, None, None, late=late)
-
+from tests.simulation.test_sequence import ADA, BOB, STREAM, Site, post
 
 SEATS = tuple(Seat(member, "alive", 1, 0) for member in (ADA, BOB))
 BEFORE = View(SEATS, "d", (post(1, late=True), Missing(STREAM, 2, 2), post(3)))

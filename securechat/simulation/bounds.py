@@ -1,0 +1,44 @@
+"""
+What one process may have at most of what others can make it keep (I10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import define
+
+from securechat.settings import MIB
+from securechat.simulation.host import Host
+from securechat.simulation.network import SimNetwork
+
+MAX_QUEUED = 3 * MIB
+"""Bytes on their way out of one end of a link."""
+MAX_PENDING = 400
+"""Delayed calls of one process."""
+MAX_LINKS = 12
+"""Connections of one pair of machines."""
+
+
+@define(eq=False)
+class Bounds:
+    """Looks at links and calls."""
+
+    _network: SimNetwork
+    _hosts: Sequence[Host]
+    _report: Callable[[str, str, str], None]
+
+    def links(self, host: Host) -> None:
+        """What lies on the links of a process, and how many there are."""
+        ends = [end for pair in self._network.connections for end in pair if end.machine is host]
+        for end in ends:
+            if end.queued > MAX_QUEUED:
+                self._report("I10", host.name, f"{end.queued} bytes queued on a link")
+        if len(ends) > MAX_LINKS * len(self._hosts):
+            self._report("I10", host.name, f"{len(ends)} connections")
+
+    def calls(self, host: Host) -> None:
+        """What a process has asked to be called for."""
+        pending = len(host.clock.getDelayedCalls())
+        if pending > MAX_PENDING:
+            self._report("I10", host.name, f"{pending} delayed calls")
