@@ -11,6 +11,9 @@ of these, none of them heard before the gap was known:
 - its digest was equal to ours, and we have none of it either;
 - its frontier says that it has given the range up itself.
 
+Nothing is given up in the first period after it is known: who has just come, or lost its disk, meets
+the members one after the other, and the first that it meets are not all.
+
 That is a fact with its cause and all answers, is told in our frontier, and outlives a restart.  Any
 claim of a post of the range opens it again, once its holder may be asked (``sources``); so does
 anything that changes the range.  What a member got after it had shown that, it claims soon: its digest
@@ -101,9 +104,9 @@ class Closing:
             self._next = now.mono + self._book.settings.period
             for holder, stream in list(self._later):
                 effects += self._reopen(holder, stream, now.mono)
-            for stream in self._since:
+            for stream, (_, since) in self._since.items():
                 state = self._book.streams.get(stream)
-                if state is not None:
+                if state is not None and since + self._book.settings.period <= now.mono:
                     effects += self._judge(state, now)
         return effects
 

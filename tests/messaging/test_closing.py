@@ -200,6 +200,23 @@ class Closes(SynchronousTestCase):
         room.wait(2)
         self.assertEqual(gap(carol).verdict, f"closed: {Cause.NEVER_HAD}")
 
+    def test_who_has_just_come(self) -> None:
+        """What the first member that somebody meets has pruned is not given up for all at once."""
+        room = Room()
+        ada, bob, carol = (room.member(number, settings=FAST) for number in (1, 2, 3))
+        room.roster(ada, bob)
+        for number in range(3):
+            ada.say(str(number))
+        room.seat(carol, ada)
+        room.told(carol, ada)
+        carol.receive(ada.id, whole(ada, ada, 10**13, (3, 3), floor=2))
+        carol.receive(ada.id, Posts((ada.disk.object(ada.lines()[-1].hash),)))
+        room.tick()
+        self.assertEqual((gap(carol).verdict, gap(carol).not_asked), ("waiting", ()))
+        room.seat(carol, ada, bob)
+        room.wait(2)
+        self.assertEqual((gap(carol).verdict, gap(carol).not_asked), ("waiting", (bob.id,)))
+
     def test_others_gave_up(self) -> None:
         """That another gave it up counts as its answer."""
         room, ada, bob, carol = hole()
