@@ -17,21 +17,9 @@ from bench_membership_rooms import Cluster, Ours
 from bench_process import cpu
 
 from securechat.admin.blocking import connect
+from securechat.membership.messages import MESSAGES
 
-KINDS = frozenset(
-    {
-        "Ping",
-        "Ack",
-        "Digest",
-        "AskClaims",
-        "Claims",
-        "AskVouch",
-        "Challenge",
-        "Vouch",
-        "Nack",
-        "Rows",
-    }
-)
+KINDS = frozenset(kind.__name__ for kind in MESSAGES.values())
 """The messages of membership; the others that an idle node sends are messaging's."""
 
 

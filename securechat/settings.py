@@ -150,6 +150,10 @@ class Settings:
         """Peers that others' claims are passed on to: all up to 12, above 4 x ceil(log10(n + 1))."""
         return members if members <= 12 else 4 * math.ceil(math.log10(members + 1))
 
+    def digests(self, links: int) -> int:
+        """Links that hear the digest of messaging in a period: all up to 12, above 3 or an eighth."""
+        return links if links <= 12 else max(3, math.ceil(links / 8))
+
     dial_back_again: float = 3600.0
     """The longest pause after a linked member's addresses were tried in vain; the first is 30 s."""
 

@@ -4,7 +4,8 @@ Who is told what we have, and when (DESIGN 6, frontier).
 - Live posts: their author, if linked, within 50 ms, coalesced over a tick.
 - Recovered ranges: every link, in the next period.  Heads: ``heads``.
 - Everything: a peer at link-up, and after two unequal digests in a row, with a back-off of 2 to 30 s
-  a peer.  The digest itself goes to every link each period and costs nothing to compare.
+  a peer.  The digest itself costs nothing to compare; it goes to every link each period, in a large
+  room to some in turn (``settings.digests``), so that each hears it within eight.
 - What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
   author that is not linked is told to everybody, since only they can pass it on.
 - A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has our newest
@@ -17,6 +18,8 @@ Who is told what we have, and when (DESIGN 6, frontier).
 """
 
 from __future__ import annotations
+
+from bisect import bisect
 
 from attrs import define, field
 
@@ -72,6 +75,8 @@ class Announcing:
     """Streams of which a peer tells us what we have or want no more."""
     _compared: dict[MemberId, Compared] = field(factory=dict)
     _next: float = 0.0
+    _turn: MemberId | None = None
+    """Who was told the digest last; we are, before anybody was."""
     _ticked: dict[str, None] = field(factory=dict)
     """Ticks of this turn that had something to tell."""
     _whole: dict[MemberId, None] = field(factory=dict)
@@ -187,7 +192,15 @@ class Announcing:
             effects += [Send(peer, m) for m in _messages(self._own.delta(in_vain[peer], now))]
         effects += self._heads.tick(now)
         digest = Digest(self._book.streams.digest(), max(0, now.wall_ms))
-        return effects + [Send(peer, digest) for peer in self._peers.linked]
+        return effects + [Send(peer, digest) for peer in self._in_turn()]
+
+    def _in_turn(self) -> list[MemberId]:
+        """Who hears the digest in this period; each node begins with another, the one after itself."""
+        peers = sorted(self._peers.linked)
+        after = bisect(peers, self._turn or self._peers.me)
+        chosen = [*peers[after:], *peers[:after]][: self._book.settings.digests(len(peers))]
+        self._turn = chosen[-1] if chosen else None
+        return chosen
 
     def _ask_evidence(self, peer: MemberId, row: Compared, now: Instant) -> list[Effect]:
         """A peer that has all we have: whether it has said so of our newest post."""

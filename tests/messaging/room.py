@@ -59,7 +59,7 @@ def member_of(number: int) -> MemberId:
     return signer(number).member
 
 
-PUBLIC = {signer(number).member: signer(number).public for number in range(1, 9)}
+PUBLIC = {signer(number).member: signer(number).public for number in range(1, 18)}
 
 
 def admit(signed: Signed, seen: bool = False) -> Admitted[Any]:

@@ -12,7 +12,7 @@ from securechat.effects import Send
 from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import Tick
 from securechat.messaging.claims import Claims
-from securechat.messaging.messages import Digest, Frontiers
+from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, signer, three
@@ -120,6 +120,38 @@ class Quiet(SynchronousTestCase):
         self.assertEqual(set(kinds(ada, bob, carol)), {"Digest"})
         self.assertIn(kinds(ada)["Digest"], (20, 22))
         self.assertFalse(ada.core.due(Tick("deadlines"), room.now))
+
+    def large(self) -> tuple[Lossy, Member, list[Member]]:
+        """Somebody with fifteen others, who are linked to each other too."""
+        room = Lossy()
+        ada, *others = (room.member(number) for number in range(1, 17))
+        room.roster()
+        room.mesh()
+        room.wait(2)
+        return room, ada, others
+
+    def test_large(self) -> None:
+        """In a large room three links hear the digest in a period, each of them in its turn."""
+        room, ada, others = self.large()
+        ada.sent.clear()
+        room.wait(1)
+        self.assertEqual(kinds(ada), {"Digest": 3})
+        room.wait(4)
+        told = Counter(send.peer for send in ada.sent)
+        self.assertEqual(told, {other.id: 1 for other in others})
+
+    def test_large_and_unequal(self) -> None:
+        """Also there what one member lacks is found, and mended, within 30 s."""
+        room, ada, (bob, carol, *_) = self.large()
+        for member in room.members.values():
+            room.lost[(member.id, bob.id)] = Posts
+        ada.say("one")
+        room.wait(1)
+        for member in room.members.values():
+            room.lost.pop((member.id, bob.id))
+        self.assertEqual((bob.texts(), carol.texts()), ([], ["one"]))
+        room.wait(30)
+        self.assertEqual(bob.texts(), ["one"])
 
     def test_alone(self) -> None:
         """Without links nothing is due."""
