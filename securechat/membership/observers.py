@@ -10,15 +10,16 @@ an observer that row counts which its newest process told on its newest link, of
 one.
 
 A row counts while its observer is alive in our own view, directly, and healthy, and for the version of
-the subject that we hold; if it cites a later one, its observer is asked for that.  It confirms a
-suspicion of ours and shortens its timer; it never begins one and never ends one.  Of a member that we
-still hear it makes us ask at once.  An observation against ourselves raises our incarnation, once for
-each version: that refutes the whole set of accusations.  Whoever accuses each new version at once is
-refuted once in ``settings.refute_pause``, not each time.
+the subject that we hold; of another one it is refused, shown and counted, and if that is a later one,
+its observer is asked for it.  It confirms a suspicion of ours and shortens its timer; it never begins
+one and never ends one.  Of a member that we still hear it makes us ask at once.  An observation against
+ourselves raises our incarnation, once for each version: that refutes the whole set of accusations.
+Whoever accuses each new version at once is refuted once in ``settings.refute_pause``, not each time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from attrs import define, field, frozen
@@ -36,6 +37,7 @@ from securechat.membership.verdict import NEVER, Verdicts
 from securechat.notices import Liveness, Via
 from securechat.settings import Settings
 
+ANOTHER = "of another version than the one that is held"
 CITED = 8
 """Members of one row of which a later version is asked for; digests mend the rest."""
 
@@ -59,6 +61,7 @@ class Observers:
     _health: LocalHealth
     _announce: Announce
     _settings: Settings
+    _counters: Counter[str]
     _rows: dict[MemberId, dict[int, Row]] = field(factory=dict, init=False)
     """What each peer told last on each of its links."""
     _sent: Rows = field(default=Rows(0), init=False)
@@ -128,7 +131,9 @@ class Observers:
                 continue
             why = self._void(peer, rows.health, row) or late
             what = f"{row.state} for it"
-            if why:
+            if not self._held(row):
+                self._refuse(peer, row, now)
+            elif why:
                 self._verdicts.note(row.subject, now, what, why, peer)
             elif seen.state is Liveness.ALIVE:
                 self._verdicts.note(
@@ -163,12 +168,25 @@ class Observers:
                 found.append(row.subject)
         return tuple(found)
 
-    def accused(self, rows: Rows, now: Instant) -> list[Effect]:
+    def accused(self, peer: MemberId, rows: Rows, now: Instant) -> list[Effect]:
         """Whether somebody holds something against us, as we are now."""
-        mine = self._ledger.version(self._ledger.me)
-        if any(row.subject == self._ledger.me and row.version == mine for row in rows.rows):
-            self._accused = mine
+        for row in rows.rows:
+            if row.subject != self._ledger.me:
+                continue
+            if self._held(row):
+                self._accused = row.version
+            else:
+                self._refuse(peer, row, now)
         return self.refute(now)
+
+    def _held(self, row: Observation) -> bool:
+        """Whether it is of the version of its subject that we hold."""
+        return row.version == self._ledger.version(row.subject)
+
+    def _refuse(self, peer: MemberId, row: Observation, now: Instant) -> None:
+        """Show and count an observation of a version that is not held."""
+        self._counters["refused.row-version"] += 1
+        self._verdicts.note(row.subject, now, f"{row.state} for it", ANOTHER, peer)
 
     def refute(self, now: Instant) -> list[Effect]:
         """Refute what is said against our present version, unless we did so just now."""
@@ -213,9 +231,7 @@ class Observers:
             return "its observer is not heard directly"
         if health > HEALTHY:
             return "its observer is not healthy"
-        if row.version != self._ledger.version(row.subject):
-            return "of another version than the one that is held"
-        return ""
+        return "" if self._held(row) else ANOTHER
 
     def link_down(self, down: LinkDown) -> list[Effect]:
         """A link ended: what was on its way may be lost, so it is said again on the next."""

@@ -76,7 +76,7 @@ def assemble(person: Person, settings: Settings, rng: Chance) -> Parts:
     dialback = DialBack(dialing, refusals, settings, rng)
     probing = Probing(ledger, links, verdicts, health, dialing, refusals, settings, rng, counters)
     gobetween = GoBetween(ledger, links, announce, settings, counters)
-    observers = Observers(ledger, links, verdicts, refusals, health, announce, settings)
+    observers = Observers(ledger, links, verdicts, refusals, health, announce, settings, counters)
     redials = Redials(ledger, links, verdicts, refusals, observers, dialing, probing, rng)
     restart = Restart(ledger, links, announce, dialing, probing)
     claims = Dissemination(ledger, links, verdicts, dialing, restart, settings, rng, counters)

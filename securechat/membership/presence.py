@@ -146,7 +146,7 @@ class Presence:
             last_heard=0.0,
             rtt_ms=None,
             address=said.addresses[0] if said is not None and said.addresses else None,
-            evidence=(),
+            evidence=self._verdicts.ours.lines,
         )
 
     def _other(self, member: MemberId, seen: Seen, now: Instant) -> MemberView:

@@ -117,7 +117,7 @@ class Talk:
     def _rows(self, received: Received, rows: Rows, now: Instant) -> list[Effect]:
         """What a peer holds against others, and perhaps against us."""
         peer = received.peer
-        effects = self._observers.accused(rows, now)
+        effects = self._observers.accused(peer, rows, now)
         for member in self._observers.told(peer, received.link, rows, now):
             effects += self._probing.probe(member, now)
         self._redials.weigh(now)

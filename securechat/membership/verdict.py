@@ -91,6 +91,8 @@ class Verdicts:
     _settings: Settings
     _health: LocalHealth
     seen: dict[MemberId, Seen] = field(factory=dict, init=False)
+    ours: Ring = field(factory=Ring, init=False)
+    """What others say against us: shown, and never a verdict."""
     _next: float = field(default=NEVER, init=False)
     _roster: Roster | None = field(default=None, init=False)
     _moved: bool = field(default=False, init=False)
@@ -203,11 +205,13 @@ class Verdicts:
     def note(
         self, member: MemberId, now: Instant, what: str, why: str, by: MemberId | None = None
     ) -> None:
-        """Evidence that does not count, and why."""
-        seen = self.seen.get(member)
+        """Evidence that does not count, and why; also of ourselves."""
+        me, seen = self._ledger.me, self.seen.get(member)
         if seen is not None:
-            line = Evidence(now.wall_ms, by or self._ledger.me, what, seen.state, False, why)
-            seen.ring.repeat(line)
+            seen.ring.repeat(Evidence(now.wall_ms, by or me, what, seen.state, False, why))
+        elif member == me:
+            state = L if self._ledger.left_in(me, self._ledger.epoch) else A
+            self.ours.repeat(Evidence(now.wall_ms, by or me, what, state, False, why))
 
     def state(self, member: MemberId) -> Liveness | None:
         """What is believed of a member."""

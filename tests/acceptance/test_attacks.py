@@ -485,14 +485,31 @@ class LyingObservers(AttackCase):
         self.assertFalse([one for one in lines if one["counted"]])
 
     def test_versions_that_nobody_signed(self) -> None:
-        """Of bob and of ada herself at versions of the rogue's own making: ada refutes nothing."""
+        """Of bob and of ada herself: refuted by nobody, counted each time, and shown of both."""
         ada = self.witness.id_of("ada")
+        told = ((1, 999), (1, 2**32 - 1), (1, MAX_INT), (2**62, 0), (MAX_INT, MAX_INT))
         with self.witness.nothing_changes():
             line = self.link()
-            for version in ((1, 999), (1, 2**32 - 1), (1, MAX_INT), (2**62, 0), (MAX_INT, MAX_INT)):
-                line.say(self.rows((self.bob, *version), (ada, *version)))
-            line.flushed()
-            until(lambda: len(line.pings) > 3, "it was read")
+            for subject, name in ((self.bob, "bob"), (ada, "ada")):
+                before = self.witness.refused().get("row-version", 0)
+                start = datetime.now(UTC).replace(microsecond=0)
+                line.say(*(self.rows((subject, *version)) for version in told))
+                line.flushed()
+                until(lambda n=before: self.row_versions() >= n + len(told), "counted")  # type: ignore[misc]
+                self.assertTrue(self.refusals(name, start), f"what it said of {name} is shown")
+
+    def row_versions(self) -> int:
+        """How many observations ada refused for the version that they cite."""
+        return self.witness.refused().get("row-version", 0)
+
+    def refusals(self, name: str, since: datetime) -> list[dict[str, Any]]:
+        """What ada shows that the rogue said about a member since then, refused for the version."""
+        return [
+            line
+            for line in self.room["ada"].ask("who", name=name)["evidence"]
+            if line["by"] == NAME and "version than the one that is held" in line["why"]
+            if not line["counted"] and datetime.fromisoformat(line["at"]) >= since
+        ]
 
     def test_what_cannot_be_said_of_a_version(self) -> None:
         """A negative epoch, one beyond 63 bits, a third state: malformed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Effect
+from securechat.ids import Version
 from securechat.inputs import DialOutcome, Ending, LinkDown, LinkUp
 from securechat.membership.messages import (
     Ack,
@@ -21,6 +22,7 @@ from tests.membership.bench import Bench, Someone, boot, hangups, sends, someone
 
 ADA, BOB, CAROL, DAVE = (someone(name) for name in ("ada", "bob", "carol", "dave"))
 PLACE = "10.0.0.4:7400"
+ANOTHER = "of another version than the one that is held"
 
 
 def against(
@@ -73,6 +75,15 @@ class Room(SynchronousTestCase):
         suspicion = self.bench.member(who).suspicion
         assert suspicion is not None
         return suspicion.confirmed
+
+    def refused(self) -> int:
+        """How many observations were refused for their version."""
+        return self.bench.core.snapshot(self.bench.now).counters.get("refused.row-version", 0)
+
+    def shown(self, who: Someone, by: Someone) -> list[str]:
+        """Why what one member said about another did not count, as ``who`` shows it."""
+        lines = self.bench.member(who).evidence
+        return [line.why for line in lines if line.by == by.id and not line.counted]
 
 
 class OursTests(Room):
@@ -199,6 +210,17 @@ class TheirsTests(Room):
         effects = self.row(BOB, *(against(who, incarnation=9) for who in crowd))
         self.assertEqual(len(sends(effects, AskClaims)), 8)
 
+    def test_a_version_that_nobody_signed(self) -> None:
+        """It is refused, shown and counted each time, whatever else speaks against its observer."""
+        self.row(BOB, against(DAVE), against(CAROL), against(BOB), against(someone("eve")))
+        self.assertEqual(self.refused(), 0)
+        for count, version in enumerate((2**32 - 1, 2**63 - 1, 2**63 - 1), 1):
+            self.row(BOB, against(DAVE, incarnation=version), health=7)
+            self.assertEqual(self.refused(), count)
+        self.assertIn(ANOTHER, self.shown(DAVE, BOB))
+        self.assertIs(self.bench.state(DAVE), Liveness.ALIVE)
+        self.assertEqual(self.bench.core.version_of(DAVE.id), Version(1, 0))
+
     def test_no_row_begins_a_suspicion(self) -> None:
         """A member that we hear stays alive, whoever accuses it; it is asked at once."""
         self.wait(1.2)
@@ -226,7 +248,7 @@ class TheirsTests(Room):
         self.assertEqual(self.confirmed(DAVE), 0)
         whys = [line.why for line in self.bench.member(DAVE).evidence if not line.counted]
         self.assertIn("its observer is not healthy", whys)
-        self.assertIn("of another version than the one that is held", whys)
+        self.assertIn(ANOTHER, whys)
         self.row(BOB, against(DAVE), health=1)
         self.assertEqual(self.confirmed(DAVE), 1)
         self.lose(BOB)
@@ -309,6 +331,9 @@ class RefutationTests(Room):
         for row in (against(ADA, incarnation=2**62), against(ADA, epoch=7), against(BOB)):
             self.row(CAROL, row)
         self.assertEqual(self.incarnation(), 0)
+        self.assertEqual(self.refused(), 2)
+        self.assertEqual(self.shown(ADA, CAROL), [ANOTHER])
+        self.assertIs(self.bench.state(ADA), Liveness.ALIVE)
 
     def test_leaving(self) -> None:
         """Who has said goodbye refutes nothing any more."""
