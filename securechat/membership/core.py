@@ -3,9 +3,9 @@ Membership: who takes part, who seems reachable.  Routes; every rule is in the m
 
 ``claims`` precedence · ``ledger`` what is known for good · ``verdict`` liveness from evidence ·
 ``contact`` links as evidence · ``redials`` failed dials, ``refusals`` the strong ones · ``probing`` ·
-``gobetween`` asking for others · ``observers`` rows of evidence · ``health`` our own · ``dialing``,
-``dialback`` · ``dissemination`` · ``announce`` our own claims · ``restart`` epochs and conflicts ·
-``deadlines`` · ``talk`` the messages · ``presence`` what is shown.
+``gobetween`` asking for others · ``observers`` rows of evidence, ``observations`` what each does ·
+``health`` our own · ``dialing``, ``dialback`` · ``dissemination`` · ``announce`` our own claims ·
+``restart`` epochs and conflicts · ``deadlines`` · ``talk`` the messages · ``presence`` what is shown.
 """
 
 from __future__ import annotations

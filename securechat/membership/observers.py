@@ -32,12 +32,19 @@ from securechat.membership.health import HEALTHY, LocalHealth
 from securechat.membership.ledger import Ledger
 from securechat.membership.links import LinkTable
 from securechat.membership.messages import MAX_ROWS, Observation, Rows
+from securechat.membership.observations import (
+    HEEDS,
+    REFUSES,
+    TRANSITIONS,
+    Outcome,
+    Standing,
+    compare,
+)
 from securechat.membership.refusals import Refusals
 from securechat.membership.verdict import NEVER, Verdicts
 from securechat.notices import Liveness, Via
 from securechat.settings import Settings
 
-ANOTHER = "of another version than the one that is held"
 CITED = 8
 """Members of one row of which a later version is asked for; digests mend the rest."""
 
@@ -124,28 +131,40 @@ class Observers:
         Each is asked once in a period for one observer, however often that one tells its row.
         """
         late = self._keep(peer, number, rows)
+        unfit = self._unfit(peer, rows.health) or late
         ask = []
         for row in rows.rows:
-            seen = self._verdicts.seen.get(row.subject)
-            if seen is None or row.subject == peer:
-                continue
-            why = self._void(peer, rows.health, row) or late
-            what = f"{row.state} for it"
-            if not self._held(row):
-                self._refuse(peer, row, now)
-            elif why:
-                self._verdicts.note(row.subject, now, what, why, peer)
-            elif seen.state is Liveness.ALIVE:
-                self._verdicts.note(
-                    row.subject, now, what, "a row begins no suspicion: asked", peer
-                )
-                last = self._asked.get((peer, row.subject), -NEVER)
-                if now.mono - last >= self._settings.period:
-                    self._asked[peer, row.subject] = now.mono
-                    ask.append(row.subject)
-            else:
+            outcome, what = self._outcome(peer, row), f"{row.state} for it"
+            if outcome in REFUSES:
+                self._counters["refused.row-version"] += 1
+            if unfit and outcome in HEEDS:
+                self._verdicts.note(row.subject, now, what, unfit, peer)
+            elif outcome in (Outcome.CONFIRMED, Outcome.SHOWN):
                 self._verdicts.confirm(row.subject, peer, now, what)
+            elif outcome is not Outcome.IGNORED:
+                self._verdicts.note(row.subject, now, what, outcome.value, peer)
+                if outcome is Outcome.ASKED and self._again(peer, row.subject, now):
+                    ask.append(row.subject)
         return tuple(ask)
+
+    def _again(self, peer: MemberId, subject: MemberId, now: Instant) -> bool:
+        """Whether a row of this observer may make us ask this member now."""
+        if now.mono - self._asked.get((peer, subject), -NEVER) < self._settings.period:
+            return False
+        self._asked[peer, subject] = now.mono
+        return True
+
+    def _outcome(self, peer: MemberId, row: Observation) -> Outcome:
+        """What the table says."""
+        state = self._verdicts.state(row.subject)
+        if row.subject == self._ledger.me:
+            standing = Standing.OURSELVES
+        elif state is None:
+            standing = Standing.UNKNOWN
+        else:
+            standing = Standing.OBSERVER if row.subject == peer else Standing(state.value)
+        held = self._ledger.version(row.subject) or Version(0)
+        return TRANSITIONS[standing][compare(row.version, held)]
 
     def _keep(self, peer: MemberId, number: int, rows: Rows) -> str:
         """Why this is not the row that counts of this peer, if it is not."""
@@ -159,9 +178,8 @@ class Observers:
         """The members of which a peer cites a later version than we hold, each version once."""
         found: list[MemberId] = []
         for row in rows.rows:
-            held = self._ledger.version(row.subject)
-            before = self._cited.get((peer, row.subject), held)
-            if held is None or before is None or row.version <= max(held, before):
+            before = self._cited.get((peer, row.subject), Version(0))
+            if self._outcome(peer, row) is not Outcome.FETCHED or row.version <= before:
                 continue
             if len(found) < CITED:
                 self._cited[peer, row.subject] = row.version
@@ -170,23 +188,9 @@ class Observers:
 
     def accused(self, peer: MemberId, rows: Rows, now: Instant) -> list[Effect]:
         """Whether somebody holds something against us, as we are now."""
-        for row in rows.rows:
-            if row.subject != self._ledger.me:
-                continue
-            if self._held(row):
-                self._accused = row.version
-            else:
-                self._refuse(peer, row, now)
+        if any(self._outcome(peer, row) is Outcome.REFUTED for row in rows.rows):
+            self._accused = self._ledger.version(self._ledger.me)
         return self.refute(now)
-
-    def _held(self, row: Observation) -> bool:
-        """Whether it is of the version of its subject that we hold."""
-        return row.version == self._ledger.version(row.subject)
-
-    def _refuse(self, peer: MemberId, row: Observation, now: Instant) -> None:
-        """Show and count an observation of a version that is not held."""
-        self._counters["refused.row-version"] += 1
-        self._verdicts.note(row.subject, now, f"{row.state} for it", ANOTHER, peer)
 
     def refute(self, now: Instant) -> list[Effect]:
         """Refute what is said against our present version, unless we did so just now."""
@@ -209,10 +213,13 @@ class Observers:
         return any(row.refused for _, row in self._against(member))
 
     def _against(self, member: MemberId) -> Iterator[tuple[MemberId, Observation]]:
+        version = self._ledger.version(member)
         for peer in self._rows:
             said = self._row(peer)
             row = said.against.get(member) if said is not None else None
-            if said is not None and row is not None and not self._void(peer, said.health, row):
+            if said is None or row is None or row.version != version:
+                continue
+            if not self._unfit(peer, said.health):
                 yield peer, row
 
     def _row(self, peer: MemberId) -> Row | None:
@@ -222,16 +229,14 @@ class Observers:
         told = [said[link.link] for link in links if link.link in said]
         return told[-1] if told else None
 
-    def _void(self, peer: MemberId, health: int, row: Observation) -> str:
-        """Why an observation does not count; empty if it does."""
+    def _unfit(self, peer: MemberId, health: int) -> str:
+        """Why an observer is not heeded; empty if it is."""
         observer = self._verdicts.seen.get(peer)
         if observer is None or observer.state is not Liveness.ALIVE:
             return "its observer is not alive"
         if observer.via is not Via.DIRECT:
             return "its observer is not heard directly"
-        if health > HEALTHY:
-            return "its observer is not healthy"
-        return "" if self._held(row) else ANOTHER
+        return "its observer is not healthy" if health > HEALTHY else ""
 
     def link_down(self, down: LinkDown) -> list[Effect]:
         """A link ended: what was on its way may be lost, so it is said again on the next."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Effect
@@ -17,12 +19,37 @@ from securechat.membership.messages import (
     Ping,
     Rows,
 )
+from securechat.membership.observations import TRANSITIONS, Cited, Outcome, Standing, compare
 from securechat.notices import Liveness
 from tests.membership.bench import Bench, Someone, boot, hangups, sends, someone
 
 ADA, BOB, CAROL, DAVE = (someone(name) for name in ("ada", "bob", "carol", "dave"))
 PLACE = "10.0.0.4:7400"
-ANOTHER = "of another version than the one that is held"
+EARLIER = "of an earlier version than the one that is held"
+LATER = "of a later version than the one that is held"
+
+VERSIONS = ((1, 9), (2, 0), (2, 1), (2, 2), (3, 0))
+"""Where (2, 1) is held: an earlier epoch and incarnation, the same, a later incarnation and epoch."""
+CELLS = {
+    "unknown": ("ignored", "ignored", "ignored", "ignored", "ignored"),
+    "ourselves": ("refused", "refused", "refuted", "fetched", "fetched"),
+    "observer": ("refused", "refused", "ignored", "fetched", "fetched"),
+    "alive": ("refused", "refused", "asked", "fetched", "fetched"),
+    "suspect": ("refused", "refused", "confirmed", "fetched", "fetched"),
+    "unreachable": ("refused", "refused", "shown", "fetched", "fetched"),
+    "left": ("refused", "refused", "shown", "fetched", "fetched"),
+}
+"""What becomes of an observation of each of these versions, by what is believed of its subject."""
+DOES: dict[str, set[str]] = {
+    "ignored": set(),
+    "refused": {"count", "line"},
+    "fetched": {"count", "line", "question"},
+    "refuted": {"incarnation", "line"},
+    "asked": {"line", "ping"},
+    "confirmed": {"confirmation"},
+    "shown": {"line"},
+}
+"""What can be seen of it."""
 
 
 def against(
@@ -217,7 +244,7 @@ class TheirsTests(Room):
         for count, version in enumerate((2**32 - 1, 2**63 - 1, 2**63 - 1), 1):
             self.row(BOB, against(DAVE, incarnation=version), health=7)
             self.assertEqual(self.refused(), count)
-        self.assertIn(ANOTHER, self.shown(DAVE, BOB))
+        self.assertIn(LATER, self.shown(DAVE, BOB))
         self.assertIs(self.bench.state(DAVE), Liveness.ALIVE)
         self.assertEqual(self.bench.core.version_of(DAVE.id), Version(1, 0))
 
@@ -248,7 +275,7 @@ class TheirsTests(Room):
         self.assertEqual(self.confirmed(DAVE), 0)
         whys = [line.why for line in self.bench.member(DAVE).evidence if not line.counted]
         self.assertIn("its observer is not healthy", whys)
-        self.assertIn(ANOTHER, whys)
+        self.assertIn(LATER, whys)
         self.row(BOB, against(DAVE), health=1)
         self.assertEqual(self.confirmed(DAVE), 1)
         self.lose(BOB)
@@ -308,6 +335,8 @@ class RefutationTests(Room):
         for who in (CAROL, DAVE, BOB):
             self.row(who, against(ADA))
         self.assertEqual(self.incarnation(), 1)
+        refuted = "of our present version: the next incarnation refutes it"
+        self.assertEqual(self.shown(ADA, BOB), [refuted, EARLIER])
         self.wait(1)
         self.row(CAROL, against(ADA, incarnation=1))
         self.assertEqual(self.incarnation(), 2)
@@ -327,13 +356,25 @@ class RefutationTests(Room):
         self.assertEqual(self.incarnation(), last + 1)
 
     def test_invented(self) -> None:
-        """An accusation of a version that we never said, or of an earlier epoch, is nothing."""
+        """An accusation of a version that we never said is refused, and shown."""
         for row in (against(ADA, incarnation=2**62), against(ADA, epoch=7), against(BOB)):
             self.row(CAROL, row)
         self.assertEqual(self.incarnation(), 0)
         self.assertEqual(self.refused(), 2)
-        self.assertEqual(self.shown(ADA, CAROL), [ANOTHER])
+        self.assertEqual(self.shown(ADA, CAROL), [LATER])
         self.assertIs(self.bench.state(ADA), Liveness.ALIVE)
+
+    def test_an_earlier_epoch(self) -> None:
+        """An accusation of a process of ours that has ended is refused, whatever its incarnation."""
+        self.bench.restart("1")
+        self.assertEqual((self.bench.core.epoch, self.incarnation()), (2, 0))
+        self.links[BOB] = self.bench.link(BOB, dialled=PLACE)
+        for incarnation in (0, 9):
+            self.row(BOB, against(ADA, incarnation, epoch=1))
+        self.assertEqual(self.incarnation(), 0)
+        self.assertEqual((self.refused(), self.shown(ADA, BOB)), (2, [EARLIER]))
+        self.row(BOB, against(ADA, epoch=2))
+        self.assertEqual(self.incarnation(), 1)
 
     def test_leaving(self) -> None:
         """Who has said goodbye refutes nothing any more."""
@@ -358,3 +399,82 @@ class RefutationTests(Room):
         self.assertEqual(hangups(effects), [])
         self.links[DAVE] = self.bench.link(DAVE, DAVE.alive(1, 1))
         self.assertIs(self.bench.state(DAVE), Liveness.ALIVE)
+
+
+def cells() -> Iterator[tuple[str, tuple[int, int], str]]:
+    """Each standing with each version, and what becomes of it."""
+    for standing, row in CELLS.items():
+        for version, word in zip(VERSIONS, row, strict=True):
+            yield standing, version, word
+
+
+class CellTests(Room):
+    """Bob's row against a member, by what is believed of it and the version that he cites."""
+
+    def setUp(self) -> None:
+        """All, ada too, are in their second epoch, at incarnation 1."""
+        self.bench = Bench(listen="10.0.0.1:7400").start().restart("1")
+        self.links = {
+            who: self.bench.link(who, who.alive(2, 1), dialled=PLACE) for who in (BOB, CAROL, DAVE)
+        }
+        self.mute = set()
+        self.row(CAROL, against(ADA, epoch=2))
+        self.wait(1.2)
+
+    def test_the_table(self) -> None:
+        """Each standing answers each version as written down here, and no cell is forgotten."""
+        self.assertEqual({one.name.lower() for one in Standing}, set(CELLS))
+        for standing, row in CELLS.items():
+            table = TRANSITIONS[Standing[standing.upper()]]
+            self.assertEqual(set(table), set(Cited))
+            for version, word in zip(VERSIONS, row, strict=True):
+                outcome = table[compare(Version(*version), Version(2, 1))]
+                self.assertIs(outcome, Outcome[word.upper()], (standing, version))
+
+    def test_every_cell(self) -> None:
+        """What ada does, shows and counts of each observation."""
+        for standing, version, word in cells():
+            self.assertEqual(self.happens(standing, version), DOES[word], (standing, version))
+
+    def test_an_observer_that_is_not_well(self) -> None:
+        """It makes nobody ask and confirms nothing; what it cites is judged as of anybody."""
+        for standing, version, word in cells():
+            does = {"line"} if word in ("asked", "confirmed") else DOES[word]
+            self.assertEqual(self.happens(standing, version, 7), does, (standing, version))
+
+    def subject(self, standing: str) -> Someone:
+        """A member of whom this is believed."""
+        others = {"unknown": someone("eve"), "ourselves": ADA, "observer": BOB}
+        if standing in others:
+            return others[standing]
+        if standing == "left":
+            self.bench.receive(DAVE, Claims((DAVE.leave(2, 1).signed,)), self.links[DAVE])
+        elif standing != "alive":
+            self.bench.cut(DAVE, self.links.pop(DAVE), Ending.TIMEOUT)
+            self.wait(20 if standing == "unreachable" else 0)
+        self.assertEqual(self.bench.state(DAVE).value, standing)
+        return DAVE
+
+    def happens(self, standing: str, version: tuple[int, int], health: int = 0) -> set[str]:
+        """What can be seen of bob's row, in a room of its own."""
+        self.setUp()
+        who = self.subject(standing)
+        before = self.seen(who)
+        effects = self.row(BOB, against(who, version[1], epoch=version[0]), health=health)
+        found = {word for word, then in self.seen(who).items() if then != before[word]}
+        found |= {"ping"} if sends(effects, Ping, who) else set()
+        return found | ({"question"} if sends(effects, AskClaims, BOB) else set())
+
+    def seen(self, who: Someone) -> dict[str, object]:
+        """What a row may move."""
+        view = self.bench.core.snapshot(self.bench.now)
+        one = view.get(who.id)
+        lines = self.shown(who, BOB) if one is not None else []
+        running = one.suspicion if one is not None else None
+        return {
+            "count": self.refused(),
+            "line": lines,
+            "state": one.state if one is not None else None,
+            "confirmation": running.confirmed if running is not None else 0,
+            "incarnation": view.incarnation,
+        }
