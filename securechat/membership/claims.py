@@ -77,6 +77,7 @@ _AWAY = {**_UP, Told.ALIVE_OLDER: Outcome.ANSWERED, Told.ALIVE_NEWER: Outcome.NE
 
 TRANSITIONS: dict[Standing, dict[Told, Outcome]] = {
     Standing.UNKNOWN: {
+        **dict.fromkeys(Told, Outcome.IGNORED),  # Beside nothing: a stranger's leave says nothing.
         Told.ALIVE_NEWER_EPOCH: Outcome.JOINED,
     },
     Standing.ALIVE: {
@@ -191,5 +192,5 @@ def _compare_leave(claim: Claim, held: Held) -> Told:
 
 
 def judge(standing: Standing, told: Told) -> Outcome:
-    """The outcome; a claim that has no place in the table says nothing, as of a stranger's leave."""
-    return TRANSITIONS[standing].get(told, Outcome.IGNORED)
+    """The outcome."""
+    return TRANSITIONS[standing][told]
