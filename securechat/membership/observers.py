@@ -124,34 +124,56 @@ class Observers:
 
     # Those of others.
 
-    def told(self, peer: MemberId, number: int, rows: Rows, now: Instant) -> tuple[MemberId, ...]:
+    def told(
+        self, peer: MemberId, number: int, rows: Rows, now: Instant
+    ) -> tuple[list[MemberId], list[MemberId]]:
         """
-        A peer's row; the members of it that we still hear, and should ask now.
+        A peer's row: the members of it that we still hear, and those of which it cites a later version.
 
-        Each is asked once in a period for one observer, however often that one tells its row.
+        The first should be asked now, each once in a period for one observer, however often that one
+        tells its row; for the others the observer should be asked, once for each version.
         """
         late = self._keep(peer, number, rows)
         unfit = self._unfit(peer, rows.health) or late
-        ask = []
+        ask: list[MemberId] = []
+        later: list[MemberId] = []
         for row in rows.rows:
-            outcome, what = self._outcome(peer, row), f"{row.state} for it"
-            if outcome in REFUSES:
-                self._counters["refused.row-version"] += 1
-            if unfit and outcome in HEEDS:
-                self._verdicts.note(row.subject, now, what, unfit, peer)
-            elif outcome in (Outcome.CONFIRMED, Outcome.SHOWN):
-                self._verdicts.confirm(row.subject, peer, now, what)
-            elif outcome is not Outcome.IGNORED:
-                self._verdicts.note(row.subject, now, what, outcome.value, peer)
-                if outcome is Outcome.ASKED and self._again(peer, row.subject, now):
-                    ask.append(row.subject)
-        return tuple(ask)
+            outcome = self._outcome(peer, row)
+            heeded = not (outcome in HEEDS and unfit)
+            self._show(peer, row, outcome, "" if heeded else unfit, now)
+            if outcome is Outcome.ASKED and heeded and self._again(peer, row.subject, now):
+                ask.append(row.subject)
+            elif outcome is Outcome.FETCHED and len(later) < CITED and self._later(peer, row):
+                later.append(row.subject)
+        return ask, later
+
+    def _show(
+        self, peer: MemberId, row: Observation, outcome: Outcome, unfit: str, now: Instant
+    ) -> None:
+        """Let it count, or say why it does not."""
+        what = f"{row.state} for it"
+        if outcome is Outcome.IGNORED:
+            return
+        if outcome in REFUSES:
+            self._counters["refused.row-version"] += 1
+        if not unfit and outcome in (Outcome.CONFIRMED, Outcome.SHOWN):
+            self._verdicts.confirm(row.subject, peer, now, what)
+        else:
+            self._verdicts.note(row.subject, now, what, unfit or outcome.value, peer)
 
     def _again(self, peer: MemberId, subject: MemberId, now: Instant) -> bool:
         """Whether a row of this observer may make us ask this member now."""
         if now.mono - self._asked.get((peer, subject), -NEVER) < self._settings.period:
             return False
         self._asked[peer, subject] = now.mono
+        return True
+
+    def _later(self, peer: MemberId, row: Observation) -> bool:
+        """Whether it cites a later version than its observer was asked for."""
+        before = self._cited.get((peer, row.subject))
+        if before is not None and row.version <= before:
+            return False
+        self._cited[peer, row.subject] = row.version
         return True
 
     def _outcome(self, peer: MemberId, row: Observation) -> Outcome:
@@ -174,21 +196,10 @@ class Observers:
         self._rows.setdefault(peer, {})[number] = said
         return "" if self._row(peer) is said else "a newer link of its observer says what counts"
 
-    def newer(self, peer: MemberId, rows: Rows) -> tuple[MemberId, ...]:
-        """The members of which a peer cites a later version than we hold, each version once."""
-        found: list[MemberId] = []
-        for row in rows.rows:
-            before = self._cited.get((peer, row.subject), Version(0))
-            if self._outcome(peer, row) is not Outcome.FETCHED or row.version <= before:
-                continue
-            if len(found) < CITED:
-                self._cited[peer, row.subject] = row.version
-                found.append(row.subject)
-        return tuple(found)
-
     def accused(self, peer: MemberId, rows: Rows, now: Instant) -> list[Effect]:
         """Whether somebody holds something against us, as we are now."""
-        if any(self._outcome(peer, row) is Outcome.REFUTED for row in rows.rows):
+        ours = (row for row in rows.rows if row.subject == self._ledger.me)
+        if any(self._outcome(peer, row) is Outcome.REFUTED for row in ours):
             self._accused = self._ledger.version(self._ledger.me)
         return self.refute(now)
 

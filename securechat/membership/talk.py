@@ -118,11 +118,11 @@ class Talk:
         """What a peer holds against others, and perhaps against us."""
         peer = received.peer
         effects = self._observers.accused(peer, rows, now)
-        for member in self._observers.told(peer, received.link, rows, now):
+        ask, later = self._observers.told(peer, received.link, rows, now)
+        for member in ask:
             effects += self._probing.probe(member, now)
         self._redials.weigh(now)
-        effects += self._questions.ask_for(peer, self._observers.newer(peer, rows), now)
-        return effects
+        return [*effects, *self._questions.ask_for(peer, later, now)]
 
     def _pinged(self, received: Received, ping: Ping, now: Instant) -> list[Effect]:
         effects: list[Effect] = [Send(received.peer, Ack(ping.nonce))]
