@@ -82,6 +82,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("claims come again", ("P1", "P5"), 4, network.replayed),
     Scenario("cut off", ("P10", "P13"), 4, network.cut_off),
     Scenario("accusers that leave", ("P18",), 5, network.accusers_leave),
+    Scenario("accusers that die", ("P18",), 5, network.accusers_die),
+    Scenario("accusers that die later", ("P18",), 5, partial(network.accusers_die, lost=True)),
     Scenario("accusations of the living", ("P11",), 4, network.refuted),
     Scenario("late frames", ("P6",), 3, network.late_frames),
     Scenario("a fork", ("G4", "G7"), 5, authors.forked),

@@ -15,12 +15,15 @@ from securechat.membership.messages import Alive, Claims, Leave, Observation, Ro
 from securechat.membership.presence import MemberView
 from securechat.notices import Via
 from securechat.objects import Purpose, Signed
-from securechat.simulation.scenes import HEAL, SILENT, SOON, A, U, meet, only_of, replay
+from securechat.simulation.grounds import confirmers
+from securechat.simulation.scenes import HEAL, SILENT, SOON, A, S, U, meet, only_of, replay
 from securechat.simulation.stage import Stage
 from securechat.wire import pack
 
 BRIDGE = ((1, 2), (2, 1))
 """The ways of a partition that are mended first."""
+DOOMED = (2, 3)
+"""Who accuses, and is killed then."""
 
 # Ways are cut.
 
@@ -121,6 +124,43 @@ def accusers_leave(stage: Stage) -> None:
     took = stage.must("P8", lambda: stage.state(0, 1) == U, 60.0, "it is unreachable")
     lone = stage.settings.suspicion(5, 1, 1, 0)
     stage.expect("P18", took > lone - 1.5, f"its suspicion took {took:.1f} s, not {lone:.1f}")
+
+
+def accusers_die(stage: Stage, lost: bool = False) -> None:
+    """
+    P18: who accuses a living member is killed, and takes nothing back; that member comes back alive.
+
+    The member was away for a while, and is suspect by then, or lost.  What the dead said of it counts
+    no longer once they are missed themselves.
+    """
+    meet(stage)
+    rest, state = (0, 4), U if lost else S
+    ways = stage.between([1])
+    stage.cut(*ways)
+    said = lambda: all(stage.state(who, 1) == state for who in (*rest, *DOOMED))  # noqa: E731
+    heard = lambda: lost or all(_counting(stage, who) for who in rest)  # noqa: E731
+    most = SILENT * stage.settings.period
+    stage.must("P18", lambda: said() and heard(), most, "all accuse it, and that counts")
+    stage.kill(*DOOMED, powered=False)
+    missed = lambda: all(stage.state(a, b) != A for a in rest for b in DOOMED)  # noqa: E731
+    stage.must("P8", missed, 4 * stage.settings.period, "the dead are missed")
+    for who in rest:
+        dead, found = _counting(stage, who), stage.state(who, 1)
+        stage.expect("P18", not dead, f"the word of {dead} dead ones counts at node{who + 1}")
+        stage.expect("P18", found == state, f"it is {found} at node{who + 1}, not {state}")
+    stage.mend(*ways)
+    stage.must("P18", stage.agreed, HEAL, "it is alive again")
+    since = stage.now
+    stage.run_for(20.0)
+    stage.expect("P18", not (told := stage.tells(since, of=1)), f"told: {told[:2]}")
+    stage.start(*DOOMED)
+    stage.must("P13", stage.agreed, HEAL, "all see each other alive")
+
+
+def _counting(stage: Stage, who: int) -> int:
+    """Of how many that will die the word against node2 counts there."""
+    doomed = {stage.hosts[index].member for index in DOOMED}
+    return len(confirmers(stage.row(who, 1).evidence) & doomed)
 
 
 def partition(stage: Stage, seconds: float = 60.0) -> None:

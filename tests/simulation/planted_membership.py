@@ -113,6 +113,11 @@ def _nacks_of_all() -> Patch:
     return mock.patch.object(Verdicts, "retime", retime)
 
 
+def _rows_of_all(self: Any, peer: Any, health: int, row: Any) -> str:
+    """An observer that is dead, or ill, is believed as well."""
+    return "" if row.version == self._ledger.version(row.subject) else "of another version"
+
+
 @contextmanager
 def _deaf() -> Any:
     """Neither acks nor other bytes nor the word of others end a probe."""
@@ -312,6 +317,13 @@ BUGS: tuple[Planted, ...] = (
     ),
     Planted(
         "nacks of the lost count", ("P18",), "accusers that leave", _nacks_of_all,
+    ),
+    Planted(
+        "rows of the dead count", ("P18",), "accusers that die",
+        _swap(Observers, "_void", _rows_of_all),
+    ),
+    Planted(
+        "nacks of the dead count", ("P18",), "accusers that die", _nacks_of_all,
     ),
     Planted("TLS accuses", ("P19", "P7"), "simultaneous dials", _tls_accuses),
     Planted(
