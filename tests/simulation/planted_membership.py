@@ -282,6 +282,10 @@ BUGS: tuple[Planted, ...] = (
         _swap(Probing, "_watch_for_stall", _nothing),
     ),
     Planted(
+        "who slept long suspects", ("P10",), "a pause of 30 s",
+        _swap(Probing, "_watch_for_stall", _nothing),
+    ),
+    Planted(
         "nothing is refuted", ("P11",), "accusations of the living",
         _swap(Observers, "accused", _nothing),
     ),
