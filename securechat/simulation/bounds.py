@@ -1,5 +1,9 @@
 """
-What one process may have at most of what others can make it keep (I10).
+What one process may have at most: of what others can make it keep, and of processes of one member.
+
+- I10: what lies on its links, how many they are, and what it has asked to be called for.
+- P20: between two turns the links to a member that are up, and that neither side ends, are of one
+  process: of two that have one key no node accepts both at a time (DESIGN 4).
 """
 
 from __future__ import annotations
@@ -36,6 +40,13 @@ class Bounds:
                 self._report("I10", host.name, f"{end.queued} bytes queued on a link")
         if len(ends) > MAX_LINKS * len(self._hosts):
             self._report("I10", host.name, f"{len(ends)} connections")
+
+    def processes(self, host: Host) -> None:
+        """Of which processes of each member it has links."""
+        for member, boots in sorted(host.accepted().items()):
+            if len(boots) > 1:
+                text = f"takes what {len(boots)} processes of {member[:8]} say at one time"
+                self._report("P20", host.name, text)
 
     def calls(self, host: Host) -> None:
         """What a process has asked to be called for."""

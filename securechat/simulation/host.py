@@ -250,6 +250,14 @@ class Host:
 
     # What it shows.
 
+    def accepted(self) -> dict[MemberId, set[BootId]]:
+        """The processes of each other member from whose links it takes what comes."""
+        peers = {} if self.node is None else self.node.links._peers
+        return {
+            peer: {link.up.boot for link in links if link.up is not None and link.closing is None}
+            for peer, links in peers.items()
+        }
+
     def fresh(self) -> list[Signed]:
         """The envelopes on the disk that this process was not asked for yet."""
         found: dict[tuple[int, int], Signed] = {}

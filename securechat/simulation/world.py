@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 
 from securechat.ids import MemberId
 from securechat.messaging.statements import Envelope
-from securechat.notices import DeliveryChanged, GapChanged, PostShown
+from securechat.notices import DeliveryChanged, GapChanged, LinkChanged, PostShown
 from securechat.settings import Settings
 from securechat.simulation import faults, marks, workload
 from securechat.simulation.arrivals import Lasting
@@ -251,6 +251,8 @@ class World:
             self.checker.sequence.posted(host, event.id, event.late)
         elif isinstance(event, GapChanged):
             self._gap(host, event)
+        elif isinstance(event, LinkChanged):
+            self.clock.callLater(0, self.bounds.processes, host)
         if host.shows:
             self.judge.told(host, event, host.presence)
         if mark := marks.of_event(event):
@@ -313,6 +315,7 @@ class World:
             self.checker.shown(host, host.view())
             self.judge.shown(host, host.presence())
             self.bounds.links(host)
+            self.bounds.processes(host)
 
     def _gap(self, host: Host, event: GapChanged) -> None:
         span = (event.stream, event.first, event.last)

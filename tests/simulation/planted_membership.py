@@ -257,7 +257,9 @@ BUGS: tuple[Planted, ...] = (
         "a leave is forgotten at the start", ("P5",), "a goodbye",
         _swap(Verdicts, "start", _start_without_leaves),
     ),
-    Planted("links of an earlier process speak", ("P6",), "late frames", _old_links_speak),
+    Planted(
+        "links of an earlier process speak", ("P6", "P20"), "late frames", _old_links_speak
+    ),
     Planted(
         "what is heard does not count", ("P7",), "quiet minutes", _deaf,
     ),
