@@ -48,7 +48,7 @@ Patch = AbstractContextManager[object]
 
 @frozen
 class Planted:
-    """One bug, the script that shows it, and the properties of which at least one must catch it."""
+    """One bug, the script that shows it, and the properties that catch it there, each of them."""
 
     name: str
     rules: tuple[str, ...]
@@ -361,10 +361,10 @@ def sound(script: str, seed: int) -> bool:
 
 
 def seeds_to_catch(bug: Planted, most: int = MOST_SEEDS) -> int | None:
-    """How many seeds it takes; None if none of them showed it by one of its rules."""
+    """How many seeds it takes; None if in none of them all its rules were broken."""
     with bug.plant():
         for seed in range(1, most + 1):
-            if broken(bug.script, seed) & set(bug.rules):
+            if set(bug.rules) <= broken(bug.script, seed):
                 return seed
     return None
 

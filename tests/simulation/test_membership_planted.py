@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.simulation.planted_membership import BUGS, Planted, seeds_to_catch, sound
@@ -25,12 +26,18 @@ class PlantedTests(SynchronousTestCase):
         self.assertEqual({rule for bug in BUGS for rule in bug.rules}, PROPERTIES - {"P4"})
         self.assertEqual(len({bug.name for bug in BUGS}), len(BUGS))
 
+    def test_every_rule(self) -> None:
+        """A bug that breaks one of its rules, and not the other, is not caught."""
+        (bug,) = (bug for bug in BUGS if bug.name == "links of an earlier process speak")
+        self.assertEqual(seeds_to_catch(bug, most=1), 1)
+        self.assertIsNone(seeds_to_catch(evolve(bug, rules=(*bug.rules, "P1")), most=1))
+
 
 def _test(bug: Planted) -> object:
     def test(self: PlantedTests) -> None:
         self.caught(bug)
 
-    test.__doc__ = f"Planted: {bug.name}; caught by {' or '.join(bug.rules)}."
+    test.__doc__ = f"Planted: {bug.name}; caught by {' and '.join(bug.rules)}."
     return test
 
 
