@@ -22,6 +22,8 @@ from tests.acceptance.rooms import template
 
 FIVE = ("ada", "bob", "carol", "dave", "eve")
 LINK_UP = re.compile(r" direction=(?P<direction>in|out) .*\bepoch=(?P<epoch>\d+)")
+ACCUSING = re.compile(r"(suspect|unreachable) for it|no answer to it either|it does not hear it")
+"""What one node's word against a member reads like in ``who`` of another, counted or not."""
 Step = tuple[str, str, str]
 """Of whom, from which state, to which."""
 
@@ -117,6 +119,13 @@ def rules(member: Member, name: str, verdict: str, since: str) -> list[str]:
     lines = member.ask("who", name=name)["evidence"]
     found = [line for line in lines if line["counted"] and line["verdict"] == verdict]
     return [line["why"] for line in found if line["at"] >= since]
+
+
+def accusations(member: Member, of: str, by: str, since: str) -> list[str]:
+    """What one said against another since a moment, as a node lists it, whether it counted or not."""
+    lines = member.ask("who", name=of)["evidence"]
+    found = [line for line in lines if line["by"] == by and line["at"] >= since]
+    return [line["what"] for line in found if ACCUSING.match(line["what"])]
 
 
 def story(member: Member, name: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 from attrs import frozen
 
+from securechat.admin.naming import time_of
 from securechat.drills.rig import Member, Room, until
 from securechat.ids import MemberId
 from securechat.membership.liveness import Sign
@@ -15,6 +17,7 @@ from tests.acceptance.rooms import RoomCase
 from tests.acceptance.sightings import (
     FIVE,
     Sightings,
+    accusations,
     both_say,
     let_in,
     made,
@@ -117,6 +120,10 @@ class FiveNodes(RoomCase):
             why = rules(self.room[observer], "bob", "unreachable", self.told.since)
             self.assertNotIn(Sign.TIME_IS_UP.value, why, story(self.room[observer], "bob"))
             self.assertTrue(any("refused" in rule for rule in why), why)
+            said = [
+                accusations(self.room[observer], "bob", other, self.told.since) for other in OTHERS
+            ]
+            self.assertTrue(any(said), story(self.room[observer], "bob"))
         self.only_bob()
 
     def test_a_restart_is_seen_alive_in_the_next_epoch(self) -> None:
@@ -163,6 +170,7 @@ class FiveNodes(RoomCase):
         asleep, said = Sightings(self.room, ("bob",)), self.room["bob"].ask("status")["incarnation"]
         self.room.signal("bob", SIGSTOP)
         self.all_told("unreachable")
+        woken = time_of(time.time_ns() // 1_000_000)
         self.room.signal("bob", SIGCONT)
         self.all_told("alive")
         agreed(self.room)
@@ -170,7 +178,10 @@ class FiveNodes(RoomCase):
             seen = self.room[observer].ask("who", name="bob")
             self.assertEqual(seen["epoch"], self.epoch)
             self.assertGreater(seen["incarnation"], said)
-        self.assertEqual(asleep.called("unreachable"), [])
+            for other in OTHERS:
+                told = accusations(self.room[observer], other, "bob", woken)
+                self.assertEqual(told, [], story(self.room[observer], other))
+        self.assertEqual([step for step in asleep.steps("bob") if step[-1] != "alive"], [])
         self.only_bob()
 
     def test_a_line_that_is_missing_or_wrong_gives_another_state(self) -> None:
