@@ -12,8 +12,8 @@ knows to be true.  It imports ids, values and message classes only, and decides 
   another process that is no older than the one that runs may, until that one is past it.
 - P11 a version rises within an epoch only against an accusation of it, or for new addresses. P13 nobody
   is forgotten, and no epoch rises without a start, a lost disk or a copy.
-- P12 who is alive through others has just signed that it is there. P18 what an observer says that is
-  not alive itself counts for nothing.
+- P12 who is alive through others has just signed that it is there (``vouches``). P18 what an observer
+  says that is not alive itself counts for nothing.
 - P15 who said goodbye in everybody's hearing is never shown unreachable. P16 the evidence that is shown
   gives the state that is shown, and how many confirm a suspicion; each line that counts was of use
   (``grounds``). P20 an epoch passes all that others hold of it.
@@ -49,6 +49,7 @@ from securechat.simulation.given import GIVING, Given
 from securechat.simulation.grounds import confirmers, confirming, unfounded
 from securechat.simulation.past import Past
 from securechat.simulation.shapes import Presence, Row, Site
+from securechat.simulation.vouches import Vouches
 from securechat.wire import Codec
 
 NOT_SUSPECTED = 10.0
@@ -57,8 +58,6 @@ NOT_LOST = 40.0
 """and to lose it: longer than the longest pause between dials, and a handshake."""
 HEARD = 1.0
 """Seconds of calm after which a goodbye is heard."""
-VOUCHED = 20.0
-"""Seconds within which who is alive through others has said so, were the asker ever so slow."""
 MOST_LINES = 32
 """Lines of evidence on one member (P22)."""
 CACHED = 512
@@ -80,6 +79,7 @@ class Judge:
     """Seconds since a machine's process stood still."""
     _indexes: Mapping[MemberId, int]
     """The machine of each member."""
+    _period: float
     claims: dict[bytes, Signed] = field(factory=dict)
     """All claims that were written, by statement, in the order of their first writing."""
     counted: dict[tuple[str, str], int] | None = None
@@ -91,8 +91,7 @@ class Judge:
     _left: dict[MemberId, set[int]] = field(factory=dict)
     """Epochs that their subjects left."""
     _accused: set[tuple[MemberId, Version]] = field(factory=set)
-    _vouches: dict[tuple[MemberId, MemberId], tuple[float, int]] = field(factory=dict)
-    """When a member last signed for an asker that it is there, and its epoch."""
+    _vouches: Vouches = field(init=False)
     _pasts: dict[str, Past] = field(factory=dict)
     _copied: set[MemberId] = field(factory=set)
     """Members of whom there are two."""
@@ -103,6 +102,7 @@ class Judge:
 
     def __attrs_post_init__(self) -> None:
         self._verifier = Verifier(self._room)
+        self._vouches = Vouches(self._now, self._awake, self._period)
 
     # What nodes write.
 
@@ -188,7 +188,7 @@ class Judge:
         for signed in vouch.objects:
             said = self._codec.statement(signed.purpose, signed.statement)
             if said.author == site.member:
-                self._vouches[said.asker, said.author] = (self._now(), said.epoch)
+                self._vouches.signed(said.asker, said.author, said.epoch)
             elif not self._verifier.passes(self._publics[said.author], signed):
                 self._report("P12", site.name, "passes on a signed ack that nobody signed")
 
@@ -238,6 +238,7 @@ class Judge:
         """All that a node shows of membership now."""
         past = self._past(site)
         self._process(site, view.epoch, view.boot)
+        self._vouches.shown(site, view)
         for row in view.members:
             if row.member != site.member:
                 self._row(site, past, row)
@@ -258,11 +259,8 @@ class Judge:
         if row.epoch > past.since.get(row.member, (0, 0.0))[0]:
             past.since[row.member] = (row.epoch, self._now())
         self._leaving(site, past, row)
-        if row.via == Via.INDIRECT:
-            at, epoch = self._vouches.get((site.member, row.member), (-VOUCHED, 0))
-            age = min(self._now() - at, self._awake(site.index))
-            if epoch != row.epoch or age > VOUCHED:
-                self._report("P12", site.name, f"shows {who} alive, which it did not say lately")
+        if row.via == Via.INDIRECT and (problem := self._vouches.stale(site, row)):
+            self._report("P12", site.name, problem)
         if problem := unfounded(row.state, row.evidence):
             self._report("P16", site.name, f"{who}: {problem}")
         shown = 0 if row.suspicion is None else row.suspicion.confirmed

@@ -97,6 +97,11 @@ class Row(Protocol):
         ...
 
     @property
+    def rtt_ms(self) -> float | None:
+        """A round trip, if one was measured."""
+        ...
+
+    @property
     def evidence(self) -> Sequence[Line]:
         """Why."""
         ...
@@ -118,6 +123,11 @@ class Presence(Protocol):
     @property
     def boot(self) -> BootId:
         """Of the process that shows it."""
+        ...
+
+    @property
+    def health(self) -> int:
+        """Its local health score: 0 is well."""
         ...
 
     @property

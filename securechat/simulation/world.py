@@ -163,7 +163,7 @@ class World:
         self.bounds = Bounds(self.network, self.hosts, self.checker.report)
         self.judge = Judge(
             authority().room, self.clock.seconds, publics, self.checker.report, self.calm.lasted,
-            self.calm.awake, {host.member: host.index for host in self.hosts},
+            self.calm.awake, {host.member: host.index for host in self.hosts}, self.settings.period,
         )  # fmt: skip
         for host in self.hosts:
             self.network.attach(host)

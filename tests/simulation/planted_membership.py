@@ -146,6 +146,11 @@ def _nack_vouches(self: Any, member: Any, by: Any, now: Any) -> None:
     self.vouch(member, by, now)
 
 
+def _believed_long(self: Any, seen: Any, now: Instant) -> bool:
+    """Who was vouched for is alive for eight periods, whatever go-betweens say."""
+    return not seen.heard_since(now.mono - 8 * self._settings.period)
+
+
 def _redial_ends() -> Patch:
     true_again = Dialing._again
 
@@ -299,6 +304,10 @@ BUGS: tuple[Planted, ...] = (
     Planted(
         "a nack vouches", ("P12", "P8"), "a machine vanishes",
         _swap(Verdicts, "nack", _nack_vouches),
+    ),
+    Planted(
+        "a vouch lasts for long", ("P12",), "two cut from each other",
+        _swap(Probing, "_unheard", _believed_long),
     ),
     Planted("redials end", ("P13",), "a partition", _redial_ends),
     Planted("the unreachable are forgotten", ("P13",), "a partition", _unreachable_forgotten),

@@ -28,7 +28,7 @@ from securechat.node.handshake import MESSAGES as HANDSHAKE
 from securechat.node.handshake import Hello
 from securechat.notices import Liveness, MemberChanged, PostShown
 from securechat.objects import Purpose, Signed
-from securechat.simulation import given, grounds, membership, past, shapes
+from securechat.simulation import given, grounds, membership, past, shapes, vouches
 from securechat.simulation.given import GIVING
 from securechat.simulation.grounds import RULES, recomputed, unfounded
 from securechat.simulation.membership import Judge
@@ -48,7 +48,7 @@ ALLOWED = {
     "securechat.wire", "securechat.membership.messages", "securechat.messaging.messages",
     "securechat.messaging.statements", "securechat.node.handshake", "securechat.simulation.frames",
     "securechat.simulation.given", "securechat.simulation.grounds", "securechat.simulation.past",
-    "securechat.simulation.shapes",
+    "securechat.simulation.shapes", "securechat.simulation.vouches",
 }  # fmt: skip
 
 
@@ -86,6 +86,7 @@ class Member:
     since: int = 1
     member: MemberId = ADA.signer.member
     suspicion: Clock | None = None
+    rtt_ms: float | None = None
 
 
 @frozen
@@ -95,6 +96,7 @@ class View:
     members: tuple[Member, ...]
     epoch: int = 1
     boot: BootId = BOOT
+    health: int = 0
 
 
 class Site:
@@ -131,7 +133,7 @@ class JudgeTests(SynchronousTestCase):
         self.calm, self.awake = 0.0, 1000.0
         self.judge = Judge(
             authority().room, lambda: 5.0, people, lambda rule, *_: self.broken.append(rule),
-            lambda *_: self.calm, lambda _: self.awake, indexes,
+            lambda *_: self.calm, lambda _: self.awake, indexes, 1.0,
         )  # fmt: skip
         self.ada, self.bob, self.carol = (Site(index) for index in range(3))
         self.says(self.ada, Hello(1, 1, BOOT, (), (alive(1),)))
@@ -352,7 +354,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_knows_nothing(self) -> None:
         """It imports ids, values and message classes; nothing of what it judges."""
-        for module in (membership, given, grounds, past, shapes):
+        for module in (membership, given, grounds, past, shapes, vouches):
             imported = set(_imports(ast.parse(inspect.getsource(module))))
             self.assertEqual(imported - ALLOWED, set(), module.__name__)
 
