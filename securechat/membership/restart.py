@@ -50,13 +50,20 @@ class Speech(Enum):
 
 
 class Proof(Enum):
-    """A claim signed with our key."""
+    """
+    A claim signed with our key.
+
+    Of processes that we met: past which we jumped within ten minutes.  Once these were three, any
+    further claim counts as one of theirs, and as live.
+    """
 
     OURS = "said by this process, or older than it"
-    PAST = "newer, not said by this process, and no link of its process is known to be live"
-    LIVE = "newer, not said by this process, and a link of its process is live"
-    LIVE_LESSER = "live and of our own epoch, with a smaller boot id than ours"
-    OUTBID = "of the process past which we jumped within ten minutes: it has gone on"
+    PAST = "newer, of a process that we did not meet, and no link of it is known to be live"
+    LIVE = "the same, and live; or live and of our own epoch, with a smaller boot id than ours"
+    AGAIN = "newer, of a process that we met, and no link of it is known to be live"
+    AGAIN_LESSER = "the same, and of our own epoch, with a smaller boot id than ours"
+    AGAIN_LIVE = "newer, of a process that we met, and live"
+    OUTBID = "the same, and just one epoch above ours: it has jumped past us"
 
 
 class Step(Enum):
@@ -73,14 +80,18 @@ TRANSITIONS: dict[Speech, dict[Proof, Step]] = {
         Proof.OURS: Step.NOTHING,
         Proof.PAST: Step.JUMP,
         Proof.LIVE: Step.JUMP_WARNED,
-        Proof.LIVE_LESSER: Step.JUMP_WARNED,
+        Proof.AGAIN: Step.JUMP,
+        Proof.AGAIN_LESSER: Step.JUMP,
+        Proof.AGAIN_LIVE: Step.JUMP_WARNED,
         Proof.OUTBID: Step.STOP,
     },
     Speech.WARNED: {
         Proof.OURS: Step.NOTHING,
         Proof.PAST: Step.JUMP,
         Proof.LIVE: Step.JUMP_WARNED,
-        Proof.LIVE_LESSER: Step.JUMP_WARNED,
+        Proof.AGAIN: Step.STOP,
+        Proof.AGAIN_LESSER: Step.JUMP_WARNED,
+        Proof.AGAIN_LIVE: Step.STOP,
         Proof.OUTBID: Step.STOP,
     },
     Speech.SILENT: dict.fromkeys(Proof, Step.NOTHING),
@@ -115,15 +126,9 @@ class Restart:
 
     def speech(self, now: Instant) -> Speech:
         """Where this process stands."""
-        conflict = self._ledger.conflict
-        if conflict is None or conflict.boot != self._announce.boot:
-            return Speech.SPEAKING
-        if conflict.stopped:
+        if self.silent:
             return Speech.SILENT
-        if self._warned is None:
-            # Known from disk only: its age by the wall, which may have been set back or ahead.
-            self._warned = now.mono - min(max(0.0, (now.wall_ms - conflict.at) / 1000), WINDOW)
-        return Speech.WARNED if now.mono - self._warned < WINDOW else Speech.SPEAKING
+        return Speech.SPEAKING if self._conflict_lately(now) is None else Speech.WARNED
 
     @property
     def silent(self) -> bool:
@@ -152,25 +157,33 @@ class Restart:
         return [*effects, *(Hangup(peer, reason) for peer in self._links.peers)]
 
     def _weigh(self, claim: Alive | Leave, live: bool, now: Instant) -> Proof:
-        epoch, mine = self._ledger.epoch, self._announce.boot
-        if claim.epoch < epoch:
+        epoch, mine, boot = self._ledger.epoch, self._announce.boot, boot_of(claim)
+        if claim.epoch < epoch or boot == mine:
             return Proof.OURS
-        if isinstance(claim, Alive) and claim.boot == mine:
-            return Proof.OURS
-        lesser = claim.epoch == epoch and "" < boot_of(claim) < mine
-        recent = [boot for at, boot in self._jumps if now.mono - at < WINDOW]
-        many = len(recent) >= MAX_JUMPS
-        warned, conflict = self.speech(now) is Speech.WARNED, self._ledger.conflict
-        if warned and conflict is not None:
-            recent.append(conflict.other_boot)
-        again = isinstance(claim, Alive) and claim.boot in recent
-        if warned and (again or many):
-            return Proof.LIVE_LESSER if lesser else Proof.OUTBID
-        if not live and not many:
-            return Proof.PAST
-        if again and claim.epoch == epoch + 1:
-            return Proof.OUTBID
-        return Proof.LIVE_LESSER if lesser else Proof.LIVE
+        passed = [other for at, other in self._jumps if now.mono - at < WINDOW]
+        many = len(passed) >= MAX_JUMPS
+        conflict = self._conflict_lately(now)
+        if conflict is not None:
+            passed.append(conflict.other_boot)
+        met = isinstance(claim, Alive) and boot in passed
+        lesser = claim.epoch == epoch and "" < boot < mine
+        if live or many:
+            if met and claim.epoch == epoch + 1:
+                return Proof.OUTBID
+            return Proof.AGAIN_LIVE if (met or many) and not lesser else Proof.LIVE
+        if met:
+            return Proof.AGAIN_LESSER if lesser else Proof.AGAIN
+        return Proof.PAST
+
+    def _conflict_lately(self, now: Instant) -> ConflictSeen | None:
+        """The conflict of this process, if it was within ten minutes and did not stop it."""
+        conflict = self._ledger.conflict
+        if conflict is None or conflict.boot != self._announce.boot or conflict.stopped:
+            return None
+        if self._warned is None:
+            # Known from disk only: its age by the wall, which may have been set back or ahead.
+            self._warned = now.mono - min(max(0.0, (now.wall_ms - conflict.at) / 1000), WINDOW)
+        return conflict if now.mono - self._warned < WINDOW else None
 
     def _raise(self, epoch: int, why: str, now: Instant) -> list[Effect]:
         boot = self._announce.boot

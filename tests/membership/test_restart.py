@@ -15,20 +15,84 @@ from tests.membership.bench import Bench, boot, dials, hangups, notices, sends, 
 
 ADA, BOB = someone("ada"), someone("bob")
 CELLS = {
-    Speech.SPEAKING: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED, Step.STOP),
-    Speech.WARNED: (Step.NOTHING, Step.JUMP, Step.JUMP_WARNED, Step.JUMP_WARNED, Step.STOP),
-    Speech.SILENT: (Step.NOTHING,) * 5,
+    Proof.OURS: (Step.NOTHING, Step.NOTHING),
+    Proof.PAST: (Step.JUMP, Step.JUMP),
+    Proof.LIVE: (Step.JUMP_WARNED, Step.JUMP_WARNED),
+    Proof.AGAIN: (Step.JUMP, Step.STOP),
+    Proof.AGAIN_LESSER: (Step.JUMP, Step.JUMP_WARNED),
+    Proof.AGAIN_LIVE: (Step.JUMP_WARNED, Step.STOP),
+    Proof.OUTBID: (Step.STOP, Step.STOP),
 }
+"""What who speaks does, and who was warned; who is silent does nothing."""
+CLAIMS = {
+    Proof.OURS: (3, "5", True),
+    Proof.PAST: (9, "2", False),
+    Proof.LIVE: (9, "2", True),
+    Proof.AGAIN: (9, "1", False),
+    Proof.AGAIN_LESSER: (4, "1", False),
+    Proof.AGAIN_LIVE: (9, "1", True),
+    Proof.OUTBID: (5, "1", True),
+}
+"""Epoch, process and whether it is called live, to a process 5 that went from 3 of process 1 to 4."""
 
 
 class TableTests(SynchronousTestCase):
-    """The table, cell by cell."""
+    """The table, cell by cell, and what a node then does."""
+
+    def setUp(self) -> None:
+        """Ada started in epoch 1, and is linked to bob."""
+        self.bench = Bench(boot=boot("5")).start()
+        self.bench.link(BOB)
+
+    def standing(self, speech: Speech) -> None:
+        """She stands there: the other process was not live, or was, or has gone on."""
+        self.setUp()
+        self.bench.refused(BOB, ADA.alive(3, 0, "1"), live=speech is not Speech.SPEAKING)
+        if speech is Speech.SILENT:
+            self.bench.refused(BOB, ADA.alive(5, 0, "1"), live=True)
+        self.bench.effects.clear()
+
+    def taken(self, epoch: int, word: str, live: bool) -> Step:
+        """What she does about a claim, by what is seen of it."""
+        before = self.bench.core.snapshot(self.bench.now)
+        effects = self.bench.refused(BOB, ADA.alive(epoch, 0, word), live)
+        after = self.bench.core.snapshot(self.bench.now)
+        raised, said = after.epoch - before.epoch, len(notices(effects, Conflict))
+        if after.silent and not before.silent:
+            self.assertEqual((raised, said, hangups(effects)), (0, 1, [(BOB.id, "conflict")]))
+            return Step.STOP
+        if raised == 0:
+            self.assertEqual((said, hangups(effects)), (0, []))
+            return Step.NOTHING
+        self.assertEqual(after.epoch, max(epoch, before.epoch) + 1)
+        self.assertEqual(hangups(effects), [(BOB.id, "epoch-raised")])
+        return Step.JUMP_WARNED if said else Step.JUMP
 
     def test_every_cell(self) -> None:
-        """Each standing answers each proof as written down here."""
+        """Each standing answers each claim as written down here."""
         self.assertEqual(set(TRANSITIONS), set(Speech))
-        for speech, (number, proof) in product(Speech, enumerate(Proof)):
-            self.assertIs(TRANSITIONS[speech][proof], CELLS[speech][number])
+        for speech, (proof, cells) in product(Speech, CELLS.items()):
+            self.standing(speech)
+            step = dict(zip(Speech, (*cells, Step.NOTHING), strict=True))[speech]
+            self.assertIs(TRANSITIONS[speech][proof], step)
+            self.assertIs(self.taken(*CLAIMS[proof]), step, f"{speech.name}: {proof.name}")
+
+    def test_live_in_our_own_epoch(self) -> None:
+        """A process that was met before, live and in our own epoch: the smaller boot id stops."""
+        for word, step in (("1", Step.JUMP_WARNED), ("9", Step.STOP)):
+            self.setUp()
+            self.bench.refused(BOB, ADA.alive(3, 0, word), live=True)
+            self.bench.effects.clear()
+            self.assertIs(self.taken(4, word, True), step)
+
+    def test_the_fourth_in_ten_minutes(self) -> None:
+        """After three jumps whatever is newer counts as live, and as of one that was met."""
+        for live in (False, True):
+            self.setUp()
+            for epoch, word in ((3, "1"), (5, "2"), (7, "3")):
+                self.assertIs(self.taken(epoch, word, False), Step.JUMP)
+            self.assertIs(self.taken(9, "4", live), Step.JUMP_WARNED)
+            self.assertIs(self.taken(20, "6", live), Step.STOP)
 
 
 class RollbackTests(SynchronousTestCase):
