@@ -1,4 +1,4 @@
-"""``scripts/check`` counts right, and no step of it can hang it."""
+"""``scripts/check`` counts right, does nothing twice, and no step of it can hang it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import select
 import sys
 import time
 from contextlib import redirect_stdout
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,39 @@ def tally() -> Any:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.Tally()
+
+
+class Asked:
+    """Notes what would be run, and runs nothing."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[tuple[str, ...], float]] = []
+
+    def step(self, title: str, *command: str, timeout: float = 300.0) -> str:
+        """A step that says nothing."""
+        self.commands.append((command, timeout))
+        return ""
+
+    def run(self, title: str, *command: str, timeout: float) -> tuple[str, int]:
+        """A run of tests that says nothing."""
+        self.commands.append((command, timeout))
+        return "", 0
+
+    def trial(self, output: str, code: int) -> None:
+        """Nothing to count."""
+
+
+def long_check() -> list[tuple[tuple[str, ...], float]]:
+    """What ``check --long`` runs beyond ``check``, each with its seconds."""
+    loader = SourceFileLoader("_check", str(ROOT / "scripts" / "check"))
+    spec = spec_from_loader("_check", loader)
+    assert spec is not None
+    check: Any = module_from_spec(spec)
+    loader.exec_module(check)
+    asked = Asked()
+    for part in (check.long_tests, check.worlds, check.real):
+        part(asked, "python")
+    return asked.commands
 
 
 def ends(pid: int) -> bool:
@@ -116,3 +150,35 @@ class TrialTests(SynchronousTestCase):
             "PASSED (skips=1, successes=1)\n"
         )
         self.assertEqual(self.counted(output, 0), (1, 1))
+
+
+class LongTests(SynchronousTestCase):
+    """What only ``check --long`` runs."""
+
+    def setUp(self) -> None:
+        """The commands, and the test modules named in them."""
+        self.patch(sys, "path", list(sys.path))
+        self.patch(sys, "dont_write_bytecode", True)
+        self.commands = long_check()
+        self.modules = [
+            (word, timeout)
+            for command, timeout in self.commands
+            for word in command
+            if word.startswith("tests.")
+        ]
+
+    def test_each_once(self) -> None:
+        """Each module of long tests is run, once; so is every other command."""
+        found = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("long_*.py")]
+        names = sorted(".".join(path.with_suffix("").parts) for path in found)
+        self.assertIn("tests.simulation.long_sweeps", names)
+        self.assertEqual(sorted(name for name, _ in self.modules), names)
+        commands = [command for command, _ in self.commands]
+        self.assertEqual(len(commands), len(set(commands)))
+
+    def test_sweeps_have_time(self) -> None:
+        """The sweeps, which search for every planted bug as well, have four hours for themselves."""
+        (step,) = [step for step in self.commands if "tests.simulation.long_sweeps" in step[0]]
+        command, timeout = step
+        self.assertEqual([word for word in command if word.startswith("tests.")], [command[-1]])
+        self.assertGreaterEqual(timeout, 4 * 3600)
