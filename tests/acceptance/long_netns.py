@@ -78,9 +78,10 @@ class PulledInALan(WiredCase):
 
 
 class ApartInALan(test_netns.Apart):
-    """The same ways to be apart with ``lan``, looked at for a minute each."""
+    """The same ways to be apart on five hosts with ``lan``, looked at for a minute each."""
 
     timeout = 400
+    names = FIVE
     config = {"preset": LAN}  # noqa: RUF012 - never changed
     steady = MINUTE
 

@@ -1,15 +1,21 @@
-"""Real nodes on hosts of their own: pulled cables, lossy ones, firewalls, and who still says what."""
+"""Real nodes on hosts of their own: cables, firewalls, a dead process, and who still says what."""
 
 from __future__ import annotations
 
+from signal import SIGKILL
+
 from securechat.drills.rig import Room, until
 from securechat.drills.story import NAMES
+from securechat.membership.liveness import Sign
 from tests.acceptance.netns import WiredCase
-from tests.acceptance.sightings import Sightings, both_say, pause, story
+from tests.acceptance.sightings import FIVE, Sightings, both_say, made, pause, rules, story
+from tests.acceptance.test_members import OTHERS, reached
 
 PAIR = ("ada", "bob")
 STEADY = 4.0
 """Seconds in which nothing may change: twenty rounds of probes of ``local``."""
+STEADY_LAN = 13.0
+"""The same with ``lan``: thirteen rounds, and longer than any suspicion of five lasts there."""
 LAN = '"lan"'
 POSTS = 6
 """What each says while packets are lost, and ..."""
@@ -87,17 +93,41 @@ class Losses(WiredCase):
         self.loses(30)
 
 
-class Apart(WiredCase):
-    """Ada and bob have no way to each other; carol, between them, has one to both."""
+class Killed(WiredCase):
+    """A process dies by itself; its host goes on, and its kernel refuses who dials it."""
 
+    def test_kill_9(self) -> None:
+        """All suspect it, and its refused redials make it unreachable; nobody else is accused."""
+        made(*FIVE)
+        room = self.wire(*FIVE, preset=LAN)
+        reached(room)
+        told = Sightings(room, OTHERS)
+        room.end("bob", SIGKILL)
+        told.told_of("bob", "unreachable")
+        for observer in OTHERS:
+            self.assertEqual(told.of(observer, "bob"), ["suspect", "unreachable"])
+            why = rules(room[observer], "bob", "unreachable", told.since)
+            self.assertNotIn(Sign.TIME_IS_UP.value, why, story(room[observer], "bob"))
+        room.start("bob")
+        told.told_of("bob", "alive")
+        for observer in OTHERS:
+            self.assertEqual(room[observer].ask("who", name="bob")["epoch"], 2)
+            self.assertEqual({whom for whom, *_ in told.steps(observer)}, {"bob"})
+
+
+class ApartCase(WiredCase):
+    """Ada and bob have no way to each other; who is between them has one to both."""
+
+    names: tuple[str, ...] = NAMES
     config: dict[str, str] = {}  # noqa: RUF012 - never changed
     steady = STEADY
 
     def setUp(self) -> None:
-        """All have met and dialled each other."""
+        """All have met and dialled each other; what they tell from here on is kept."""
         super().setUp()
-        self.room = self.wire(*NAMES, **self.config)
-        self.told = Sightings(self.room, NAMES)
+        made(*self.names)
+        self.room = self.wire(*self.names, **self.config)
+        self.told = Sightings(self.room, self.names)
         self.waiting: list[tuple[str, str]] = []
 
     def sees_indirectly(self, observer: str, name: str) -> None:
@@ -110,35 +140,47 @@ class Apart(WiredCase):
 
         until(seen, f"{observer} sees {name} alive, indirectly")
 
-    def stays(self, *pairs: tuple[str, str]) -> None:
-        """For a while nothing changes at anybody: no flapping; then these are alive through others."""
-        quiet = Sightings(self.room, NAMES)
+    def see_each_other_indirectly(self) -> None:
+        """Wait until the pair does."""
+        for observer, name in (PAIR, PAIR[::-1]):
+            self.sees_indirectly(observer, name)
+
+    def stays(self) -> None:
+        """For a while nothing changes at anybody; then the pair is alive through others, as before."""
+        quiet = Sightings(self.room, self.names)
         pause(self.steady)
-        for observer in NAMES:
+        for observer in self.names:
             said = quiet.steps(observer)
             self.assertEqual(said, [], "".join(story(self.room[observer], one) for one, *_ in said))
-        for observer, name in pairs:
-            self.sees_indirectly(observer, name)
+        self.see_each_other_indirectly()
+
+    def one_doubt_at_most(self) -> None:
+        """No flapping, ever since all had met: each of the pair doubted the other once, or never."""
+        for observer, name in (PAIR, PAIR[::-1]):
+            said = self.told.of(observer, name)
+            self.assertIn(said, ([], ["suspect", "alive"]), story(self.room[observer], name))
+        for observer in set(self.names) - set(PAIR):
+            self.assertEqual(self.told.steps(observer), [], observer)
 
     def nobody_unreachable(self) -> None:
         """At no time did anybody call anybody unreachable."""
         for observer, whom in self.told.called("unreachable"):
             self.fail(story(self.room[observer], whom))
 
-    def talk_through_carol(self) -> None:
+    def talk_through_others(self) -> None:
         """
-        Posts of both reach everybody, and both recipients' word for it comes back through carol.
+        Posts of both reach everybody, and every recipient's word for it comes back.
 
         What is between the two alone waits for a way between them.
         """
-        room = self.room
+        room, others = self.room, len(self.names) - 1
         for name, other in (PAIR, PAIR[::-1]):
             post = room[name].ask("say", text=f"{name} in spite of it")["id"]
             self.waiting.append((name, room[name].ask("dm", to=other, text="for you alone")["id"]))
-            until(lambda n=name, p=post: acked(room, n, p) == 2, f"{post} is acked by both")  # type: ignore[misc]
-        for name in NAMES:
+            until(lambda n=name, p=post: acked(room, n, p) == others, f"{post} is acked by all")  # type: ignore[misc]
+        for name in self.names:
             room.shows(name, *(f"{one} in spite of it" for one in PAIR))
-        room.agree(*NAMES)
+        room.agree(*self.names)
 
     def heals(self) -> None:
         """Once the firewalls let all pass, the pair hears each other directly again."""
@@ -148,46 +190,53 @@ class Apart(WiredCase):
                 lambda o=observer, n=name: self.room[o].ask("who", name=n)["via"] == "direct",  # type: ignore[misc]
                 f"{observer} sees {name} directly",
             )
-        self.room.meet(*NAMES)
+        self.room.meet(*self.names)
         for name, letter in self.waiting:
             until(lambda n=name, m=letter: acked(self.room, n, m) == 1, f"{letter} is acked")  # type: ignore[misc]
+
+    def lives_with_it(self, *, talking: bool = True) -> None:
+        """The pair is alive to each other through others, steadily, until it is mended and after."""
+        self.see_each_other_indirectly()
+        if talking:
+            self.talk_through_others()
+        self.stays()
+        self.one_doubt_at_most()
+        self.heals()
+        self.nobody_unreachable()
+
+
+class Apart(ApartCase):
+    """What can stand between two, with one host between them."""
 
     def test_a_cut_between_two(self) -> None:
         """Alive through carol at both, steadily, and never unreachable; posts get through."""
         self.room.switch.cut(*PAIR)
-        self.sees_indirectly("ada", "bob")
-        self.sees_indirectly("bob", "ada")
-        self.talk_through_carol()
-        self.stays(PAIR, PAIR[::-1])
-        self.assertEqual(self.told.steps("carol"), [])
-        self.heals()
-        self.nobody_unreachable()
+        self.lives_with_it()
 
     def test_a_cut_in_one_direction(self) -> None:
         """Bob hears nothing of ada, she would hear him: each has the other alive through carol."""
         self.room.switch.drop("bob", "ada")
-        self.sees_indirectly("ada", "bob")
-        self.sees_indirectly("bob", "ada")
-        self.talk_through_carol()
-        self.stays(PAIR, PAIR[::-1])
-        self.assertEqual(self.told.steps("carol"), [])
-        self.heals()
-        self.nobody_unreachable()
-
-    def rejects(self, how: str) -> None:
-        """Bob's firewall refuses ada as if no process were there."""
-        self.room.switch.reject("bob", "ada", how)
-        self.sees_indirectly("ada", "bob")
-        self.sees_indirectly("bob", "ada")
-        self.stays(PAIR, PAIR[::-1])
-        self.assertEqual(self.told.steps("carol"), [])
-        self.heals()
-        self.nobody_unreachable()
+        self.lives_with_it()
 
     def test_a_firewall_that_resets(self) -> None:
         """The link is reset and every redial is refused, and still bob is never unreachable."""
-        self.rejects("reset")
+        self.room.switch.reject("bob", "ada", "reset")
+        self.lives_with_it(talking=False)
 
     def test_a_firewall_that_says_port_unreachable(self) -> None:
         """Every redial is refused, and still bob is never unreachable."""
-        self.rejects("icmp")
+        self.room.switch.reject("bob", "ada", "icmp")
+        self.lives_with_it(talking=False)
+
+
+class ApartOfFive(ApartCase):
+    """Two of five, with the preset of a network."""
+
+    names = FIVE
+    config = {"preset": LAN}  # noqa: RUF012 - never changed
+    steady = STEADY_LAN
+
+    def test_a_cut_between_two(self) -> None:
+        """Alive through the others at both, doubted at most once, and never unreachable."""
+        self.room.switch.cut(*PAIR)
+        self.lives_with_it()
