@@ -44,7 +44,7 @@ class Claim:
     closed: dict[Stream, tuple[Span, ...]] = field(factory=dict)
     floors: dict[MemberId, FloorEntry] = field(factory=dict)
     completed: float = -math.inf
-    """When the last of a full frontier was heard."""
+    """When the last of a full frontier was heard from him: one passed on may be from long ago."""
     _silent: set[Stream] = field(factory=set)
     """Streams that a full frontier names with nothing: it does not say what it has of them."""
     _said_at: dict[Stream, int] = field(factory=dict)
@@ -57,6 +57,8 @@ class Claim:
     """By which version it named more than is remembered."""
     _collecting: int = 0
     _parts: set[int] = field(factory=set)
+    _own_parts: set[int] = field(factory=set)
+    """Those that came on a link of his own."""
 
     def spans(self, stream: Stream) -> tuple[Span, ...]:
         """The ranges it has of a stream."""
@@ -103,7 +105,7 @@ class Claim:
         return Ranges.of(self.closed.get(stream, ())).covers(first, last)
 
     def take(
-        self, frontier: Frontier, mono: float, known: Callable[[MemberId], bool]
+        self, frontier: Frontier, direct: bool, mono: float, known: Callable[[MemberId], bool]
     ) -> list[Stream]:
         """A frontier of this process of his; the streams of which it says something else."""
         version = frontier.version
@@ -119,7 +121,7 @@ class Claim:
                 changed.append(entry.stream)
             if frontier.full and not entry.stored and not entry.closed:
                 self._silent.update({entry.stream} & self.streams.keys())
-        return changed + (self._completed(frontier, mono) if frontier.full else [])
+        return changed + (self._completed(frontier, direct, mono) if frontier.full else [])
 
     def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
         """Whether it may speak of this author."""
@@ -148,18 +150,22 @@ class Claim:
             self.closed.pop(stream, None)
         return changed
 
-    def _completed(self, frontier: Frontier, mono: float) -> list[Stream]:
+    def _completed(self, frontier: Frontier, direct: bool, mono: float) -> list[Stream]:
         """Once every part of a full frontier is here, what it does not name is not stored."""
         if frontier.version < max(self._collecting, self._whole_at):
             return []
         if frontier.version > self._collecting:
-            self._collecting, self._parts = frontier.version, set()
+            self._collecting, self._parts, self._own_parts = frontier.version, set(), set()
         self._parts.add(frontier.part)
+        if direct:
+            self._own_parts.add(frontier.part)
         if frontier.parts == MAX_ENTRIES:
             self._dropped_at = frontier.version
         if len(self._parts) < frontier.parts:
             return []
-        self.whole, self._whole_at, self.completed = True, frontier.version, mono
+        self.whole, self._whole_at = True, frontier.version
+        if len(self._own_parts) == frontier.parts:
+            self.completed = mono
         gone = [stream for stream, at in self._said_at.items() if at < frontier.version]
         for stream in gone:
             del self.streams[stream], self._said_at[stream]
@@ -205,7 +211,7 @@ class Claims:
             return []
         if frontier.version >= claim.version:
             self.named = tuple(entry.stream for entry in frontier.streams)
-        return claim.take(frontier, mono, self._known)
+        return claim.take(frontier, direct, mono, self._known)
 
     def equal(self, member: MemberId, mono: float) -> None:
         """A member's digest was equal to ours."""
@@ -213,8 +219,8 @@ class Claims:
 
     def shown_at(self, member: MemberId, stream: Stream, first: int) -> float:
         """
-        When it last showed all that it has of a stream from a post on: in a full frontier, or by a
-        digest equal to ours.
+        When it last showed us all that it has of a stream from a post on: in a full frontier on a link
+        of its own, or by a digest equal to ours.
         """
         claim = self._claims.get(member)
         said = claim is not None and first > claim.unsaid(stream)

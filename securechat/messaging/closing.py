@@ -11,6 +11,9 @@ of these, none of them heard before the gap was known:
 - its digest was equal to ours, and we have none of it either;
 - its frontier says that it has given the range up itself.
 
+A floor never falls, so it may come through others.  What else others pass on may be from long ago, when
+the posts were not yet said: of a member it counts only what came on a link of its own.
+
 Nothing is given up in the first period after it is known: who has just come, or lost its disk, meets
 the members one after the other, and the first that it meets are not all.
 
@@ -86,7 +89,8 @@ class Closing:
             return Why.PRUNED
         since = self._since.get(stream)
         shown = since is not None and self._claims.shown_at(member, stream, first) > since[1]
-        return Why.NEVER_HAD if shown or claim.gave_up(stream, first, last) else None
+        gave_up = member in self._peers.linked and claim.gave_up(stream, first, last)
+        return Why.NEVER_HAD if shown or gave_up else None
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream], mono: float) -> list[Effect]:
         """A member's frontier says something else of these streams: what it claims is open again."""
