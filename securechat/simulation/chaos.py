@@ -1,13 +1,12 @@
 """
 Carries out the faults of a plan on a world, and undoes them all at the end.
 
-A fault that finds nothing to strike (a process that is down already) passes without effect.  A forger
-is a member that runs another program: its frames go out on a true link of the member.
+A fault that finds nothing to strike (a process that is down already) passes without effect.  What comes
+again, and what is forged, comes from a member that runs another program (``impostor``).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from random import Random
 from typing import Any, Protocol
@@ -15,18 +14,13 @@ from typing import Any, Protocol
 from attrs import define, evolve, field
 from twisted.internet.defer import Deferred
 
-from securechat.inputs import Ending, Goodbye
-from securechat.messaging.messages import MESSAGES, Posts
-from securechat.messaging.statements import STATEMENTS, Envelope, attachment_of
-from securechat.objects import Purpose, Signed
+from securechat.inputs import Goodbye
 from securechat.settings import KIB
-from securechat.signing import object_hash
 from securechat.simulation.clock import SimClock
 from securechat.simulation.faults import COPY, Fault, Trouble
 from securechat.simulation.host import Host
+from securechat.simulation.impostor import Impostor
 from securechat.simulation.network import SimNetwork
-from securechat.simulation.streams import Phase, SimLink
-from securechat.wire import LENGTH, Codec, pack
 
 STEPS = 40
 """A crash comes within that many steps, or after this long at the latest:"""
@@ -35,13 +29,6 @@ GOODBYE = 2.0
 """Seconds that a goodbye gets to go out."""
 NOTICED = 3.0
 """Seconds in which a node has noticed that its disk takes something again."""
-KEPT = 24
-"""Frames kept for a replay, per direction."""
-FIRST_SPOKEN = min(MESSAGES)
-NONSENSE = 0.12
-"""Forgeries, of all, that are no message at all,"""
-ALTERED = 0.3
-"""and those up to which one is a post of somebody else, altered."""
 BOTH = 0.4
 """Firewalls, of all, that refuse both of a pair."""
 
@@ -61,10 +48,6 @@ class Around(Protocol):
         """Start a process if none runs."""
         ...
 
-    def replayed(self, host: Host, envelope: Envelope) -> None:
-        """Posts come once more, from a member that runs another program."""
-        ...
-
     def disk_replaced(self, host: Host, to: float | None) -> None:
         """Another disk is in: none, or that of then."""
         ...
@@ -76,12 +59,11 @@ class Chaos:
 
     _world: Around
     _rng: Random
+    _impostor: Impostor
     quiet: bool = False
     _copies: dict[int, tuple[float, bytes]] = field(factory=dict)
-    _frames: dict[tuple[int, int], list[bytes]] = field(factory=dict)
     _leaving: set[Host] = field(factory=set)
     """Said goodbye, and not yet gone."""
-    _codec: Codec = field(factory=lambda: Codec(MESSAGES, STATEMENTS))
     _kinds: dict[str, Callable[[Fault, Host, Host], None]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -99,8 +81,8 @@ class Chaos:
             Trouble.CLOCK: self._clock_step,
             Trouble.SLOW: self._slow,
             Trouble.DISK_FULL: self._disk_full,
-            Trouble.REPLAY: self._replay,
-            Trouble.FORGERY: self._forge,
+            Trouble.REPLAY: self._impostor.replay,
+            Trouble.FORGERY: self._impostor.forge,
             Trouble.LEAVE: self._leave,
             Trouble.REJECT: self._reject,
             Trouble.TWINS: self._twins,
@@ -130,17 +112,6 @@ class Chaos:
                 self._world.end(host)
             self._world.revive(host)
         self._world.network.flow()
-
-    def passed(self, source: Host, target: Host, data: bytes) -> None:
-        """Frames that a replay may bring again."""
-        kept = self._frames.setdefault((source.index, target.index), [])
-        start = 0
-        while start < len(data):
-            end = start + LENGTH + int.from_bytes(data[start : start + LENGTH], "big")
-            if data[start + LENGTH + 1] >= FIRST_SPOKEN:
-                kept.append(data[start:end])
-            start = end
-        del kept[:-KEPT]
 
     def _later(self, delay: float, act: Callable[[], object]) -> None:
         """Undo something, unless all was undone before."""
@@ -201,27 +172,19 @@ class Chaos:
         begin, end = (network.refuse, network.allow) if how else (network.reject, network.admit)
         for way in ways:
             begin(*way)
-        for ends in self._connections(who, other) if how == 1 else ():
+        for ends in self._world.network.between(who, other) if how == 1 else ():
             network.reset(ends, (fault.amount, fault.amount))
         self._later(fault.length, lambda: [end(*way) for way in ways])
 
     def _reset(self, fault: Fault, who: Host, other: Host) -> None:
-        for ends in self._connections(who, other):
+        for ends in self._world.network.between(who, other):
             self._world.network.reset(ends, (fault.amount, self._rng.random()))
 
     def _duplicate(self, fault: Fault, who: Host, other: Host) -> None:
         """What one side sent arrives, what answers it is lost, and the link breaks."""
-        for ends in self._connections(who, other):
+        for ends in self._world.network.between(who, other):
             keep = (1.0, 0.0) if fault.amount < 0.5 else (0.0, 1.0)
             self._world.network.reset(ends, keep)
-
-    def _connections(self, who: Host, other: Host) -> list[tuple[SimLink, SimLink]]:
-        pair = {who, other}
-        return [
-            ends
-            for ends in self._world.network.connections
-            if {ends[0].machine, ends[1].machine} == pair
-        ]
 
     # Processes and disks.
 
@@ -324,70 +287,3 @@ class Chaos:
         self._later(GOODBYE, stop)
         self._later(GOODBYE + 0.5, gone)
         self._later(GOODBYE + 1.0 + fault.length, lambda: self._world.revive(who))
-
-    # A member that runs another program.
-
-    def _replay(self, fault: Fault, who: Host, other: Host) -> None:
-        frames = list(self._frames.get((who.index, other.index), ()))
-        self._rng.shuffle(frames)
-        for frame in frames:
-            message = self._codec.message(frame[LENGTH:])
-            for signed in message.objects if isinstance(message, Posts) else ():
-                envelope = self._codec.statement(signed.purpose, signed.statement)
-                self._world.replayed(other, envelope)
-        self._inject(who, other, b"".join(frames))
-
-    def _forge(self, fault: Fault, who: Host, other: Host) -> None:
-        """Words put into somebody's mouth: an altered post, or one more in his stream; or nonsense."""
-        if fault.amount < NONSENSE:
-            self._inject(who, other, self._cut_short(who, other))
-            return
-        said = [
-            signed
-            for frames in self._frames.values()
-            for frame in frames
-            for signed in getattr(self._codec.message(frame[LENGTH:]), "objects", ())
-            if signed.purpose is Purpose.ENVELOPE
-            and signed.attachment
-            and self._codec.statement(signed.purpose, signed.statement).author != who.member
-        ]
-        if said:
-            make = self._altered if fault.amount < ALTERED else self._one_more
-            forged = make(self._rng.choice(said), who)
-            self._inject(who, other, self._codec.frame(Posts((forged,))))
-
-    def _cut_short(self, who: Host, other: Host) -> bytes:
-        """A frame whose last byte is missing, and whose length says so."""
-        frames = self._frames.get((who.index, other.index), [])
-        body = frames[-1][LENGTH:-1] if frames else b"?"
-        return len(body).to_bytes(LENGTH, "big") + body
-
-    def _altered(self, signed: Signed, who: Host) -> Signed:
-        where = self._rng.choice(("statement", "attachment", "signature"))
-        content = bytearray(getattr(signed, where))
-        content[-1] ^= 1
-        altered: Signed = evolve(signed, **{where: bytes(content)})  # type: ignore[arg-type]
-        return altered
-
-    def _one_more(self, signed: Signed, who: Host) -> Signed:
-        """Everything is right but for the signature, which is the forger's own."""
-        signer = who.person.signer
-        envelope = self._codec.statement(signed.purpose, signed.statement)
-        texts = attachment_of((f"forged by {who.name}, {self._rng.random()}",))
-        more = evolve(
-            envelope,
-            first=envelope.last + 1,
-            count=1,
-            previous=object_hash(signer.room, signed),
-            hlc=envelope.hlc + 1,
-            body=hashlib.sha256(texts).digest(),
-            opening=None,
-        )
-        return signer.sign(Purpose.ENVELOPE, pack(more), texts)
-
-    def _inject(self, who: Host, other: Host, frames: bytes) -> None:
-        for ends in self._connections(who, other):
-            for end in ends:
-                open_ = end.phase is Phase.OPEN and Ending.FIN not in end.pipe.items
-                if frames and open_ and end.machine is who and end.heard:
-                    self._world.network.inject(end, frames)

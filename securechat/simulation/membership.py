@@ -39,6 +39,7 @@ from securechat.membership.messages import (
     Vouch,
 )
 from securechat.messaging.messages import Backfill, Posts
+from securechat.messaging.statements import Envelope
 from securechat.node.handshake import MESSAGES as HANDSHAKE
 from securechat.node.handshake import Hello
 from securechat.notices import Liveness, MemberChanged, PostShown, Via
@@ -116,9 +117,12 @@ class Judge:
             if code in READ:
                 self._wrote(site, to, self._message(body))
 
-    def brought(self, to: Site, stream: Stream, first: int, last: int) -> None:
-        """Posts are given to a node by a member that runs another program (P6)."""
-        self._given.add(to, stream, first, last)
+    def brought(self, to: Site, said: Envelope | Alive) -> None:
+        """Something is given to a node once more, by a member that runs another program (P6, P7)."""
+        if isinstance(said, Alive):
+            self._past(to).told.setdefault(said.author, {})[said.boot] = said.epoch
+        else:
+            self._given.add(to, said.stream, said.first, said.last)
 
     def _message(self, body: bytes) -> Any:
         found = self._read.get(body)
@@ -282,9 +286,7 @@ class Judge:
         lines = {(row.member, line) for row in view.members for line in confirming(row.evidence)}
         for member, line in lines - past.lines:
             if line.by not in alive | past.alive and (line.by, line.at) not in raised:
-                text = (
-                    f"{member[:8]}: counts a word of {line.by[:8]}, which is not alive: {line.what}"
-                )
+                text = f"{member[:8]}: counts {line.by[:8]}, which is not alive: {line.what}"
                 self._report("P18", site.name, text)
         for row in view.members:
             if lost := confirmers(row.evidence) - alive:

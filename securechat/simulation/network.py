@@ -212,6 +212,11 @@ class SimNetwork:
         alone = weather.refuses[way] > 0 and self.reachable(one, other)
         return alone or self.rejects(one, other)
 
+    def between(self, one: Any, other: Any) -> list[tuple[SimLink, SimLink]]:
+        """The connections of two machines."""
+        pair = {one, other}
+        return [ends for ends in self.connections if {end.machine for end in ends} == pair]
+
     def latency(self, one: Machine, other: Machine) -> float:
         """Seconds that a packet takes just now."""
         lag = self.weather.lag.get((one.index, other.index), 0.0)

@@ -117,7 +117,7 @@ class Liar:
         for who in to:
             for one in objects:
                 envelope = self.codec.statement(one.purpose, one.statement)
-                self.stage.replayed(self.stage.hosts[who], envelope)
+                self.stage.judge.brought(self.stage.hosts[who], envelope)
             self._speak(who, Posts(objects))
 
     def claim(self, entry: StreamEntry, *to: int) -> None:

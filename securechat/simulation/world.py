@@ -21,7 +21,6 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from securechat.ids import MemberId
-from securechat.messaging.statements import Envelope
 from securechat.notices import DeliveryChanged, GapChanged, LinkChanged, PostShown
 from securechat.settings import Settings
 from securechat.simulation import faults, marks, workload
@@ -35,6 +34,7 @@ from securechat.simulation.clock import SimClock
 from securechat.simulation.complaints import Complaints
 from securechat.simulation.crowd import Crowd
 from securechat.simulation.host import Host
+from securechat.simulation.impostor import Impostor
 from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
@@ -98,6 +98,7 @@ class World:
     chatter: Chatter = field(init=False)
     crowd: Crowd = field(init=False)
     chaos: Chaos = field(init=False)
+    impostor: Impostor = field(init=False)
     calm: Calm = field(init=False)
     bounds: Bounds = field(init=False)
     judge: Judge = field(init=False)
@@ -158,7 +159,9 @@ class World:
         self.chatter = Chatter(self.checker.report)
         self.crowd = Crowd(self.hosts, self.checker, self.marks, self.trace)
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
-        self.chaos = Chaos(self, self._rng("chaos"))
+        rng = self._rng("chaos")
+        self.impostor = Impostor(self, rng, self._rng("gossip"))
+        self.chaos = Chaos(self, rng, self.impostor)
         self.calm = Calm(self.clock, self.network, self.hosts)
         self.bounds = Bounds(self.network, self.hosts, self.checker.report)
         self.judge = Judge(
@@ -280,10 +283,6 @@ class World:
                 self.checker.begins(host, host.view())
             self.network.flow()
 
-    def replayed(self, host: Host, envelope: Envelope) -> None:
-        """Posts of whenever come once more, as if they were new."""
-        self.judge.brought(host, envelope.stream, envelope.first, envelope.last)
-
     def disk_replaced(self, host: Host, to: float | None) -> None:
         """Another disk is in: none, or that of then."""
         self.checker.set_back(host, to)
@@ -305,7 +304,7 @@ class World:
         self.checker.witness.written(source, target.member, data)
         self.chatter.written(source.name, data)
         self.judge.written(source, target, data)
-        self.chaos.passed(source, target, data)
+        self.impostor.passed(source, target, data)
 
     # What is looked at.
 

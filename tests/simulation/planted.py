@@ -230,7 +230,7 @@ SHOWN_BY = {
     "recovered posts not told": 7,
     "tail gaps hidden": 23,
     "heads ignored": 23,
-    "silence taken as a denial": 2,
+    "silence taken as a denial": 14,
     "gaps below what comes after them": 7,
     "late marks forgotten over a restart": 2,
     "nonces forgotten over a restart": 4,
