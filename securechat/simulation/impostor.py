@@ -16,11 +16,11 @@ from attrs import define, evolve, field
 
 from securechat.ids import MemberId
 from securechat.inputs import Ending
-from securechat.membership import messages as membership
 from securechat.membership.messages import Alive, Observation, Rows
 from securechat.membership.presence import MembershipView
 from securechat.messaging.messages import MESSAGES, Posts
-from securechat.messaging.statements import STATEMENTS, Envelope, attachment_of
+from securechat.messaging.statements import Envelope, attachment_of
+from securechat.node.dispatch import codec
 from securechat.node.node import Person
 from securechat.objects import Purpose, Signed
 from securechat.signing import object_hash
@@ -94,11 +94,7 @@ class Impostor:
     _frames: dict[tuple[int, int], list[bytes]] = field(factory=dict)
     _gossip: dict[tuple[int, int], list[bytes]] = field(factory=dict)
     """The same, of membership."""
-    _codec: Codec = field(
-        factory=lambda: Codec(
-            {**membership.MESSAGES, **MESSAGES}, {**membership.STATEMENTS, **STATEMENTS}
-        )
-    )
+    _codec: Codec = field(factory=codec)
 
     def passed(self, source: Site, target: Site, data: bytes) -> None:
         """Frames that a replay may bring again."""
