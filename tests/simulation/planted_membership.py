@@ -113,9 +113,9 @@ def _nacks_of_all() -> Patch:
     return mock.patch.object(Verdicts, "retime", retime)
 
 
-def _rows_of_all(self: Any, peer: Any, health: int, row: Any) -> str:
+def _rows_of_all(self: Any, peer: Any, health: int) -> str:
     """An observer that is dead, or ill, is believed as well."""
-    return "" if row.version == self._ledger.version(row.subject) else "of another version"
+    return ""
 
 
 @contextmanager
@@ -335,7 +335,7 @@ BUGS: tuple[Planted, ...] = (
     ),
     Planted(
         "rows of the dead count", ("P18",), "accusers that die",
-        _swap(Observers, "_void", _rows_of_all),
+        _swap(Observers, "_unfit", _rows_of_all),
     ),
     Planted(
         "nacks of the dead count", ("P18",), "accusers that die", _nacks_of_all,
