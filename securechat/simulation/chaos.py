@@ -8,6 +8,7 @@ again, and what is forged, comes from a member that runs another program (``impo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -31,6 +32,12 @@ NOTICED = 3.0
 """Seconds in which a node has noticed that its disk takes something again."""
 BOTH = 0.4
 """Firewalls, of all, that refuse both of a pair."""
+UNDER_WAY = 1.5
+"""Seconds that last words take, and in which they are said."""
+GLANCE = 0.0005
+"""Seconds between two looks at a connection that is being made,"""
+DIALLED = 5.0
+"""for so many."""
 
 
 class Around(Protocol):
@@ -86,6 +93,7 @@ class Chaos:
             Trouble.LEAVE: self._leave,
             Trouble.REJECT: self._reject,
             Trouble.TWINS: self._twins,
+            Trouble.LAST_WORDS: self._last_words,
             COPY: self._copy,
         }
 
@@ -189,6 +197,10 @@ class Chaos:
     # Processes and disks.
 
     def _pause(self, fault: Fault, who: Host, other: Host) -> None:
+        self._stop(who, fault.length)
+
+    def _stop(self, who: Host, length: float, newest_first: bool = False) -> None:
+        """SIGSTOP for a while; then everything that came meanwhile is there at once."""
         if not who.up or who.clock.paused:
             return
         clock = who.clock
@@ -197,9 +209,9 @@ class Chaos:
         def go_on() -> None:
             if clock.paused:
                 clock.go_on()
-                self._world.network.flow()
+                self._world.network.flow(newest_first)
 
-        self._later(fault.length, go_on)
+        self._later(length, go_on)
 
     def _crash(self, fault: Fault, who: Host, other: Host) -> None:
         """Kill it between two steps of a turn, or here if it does not come to any; then restart."""
@@ -215,6 +227,31 @@ class Chaos:
         self._later(CRASH_WITHIN, at_last)
         self._later(CRASH_WITHIN + fault.length, lambda: self._world.revive(who))
         self._later(fault.length, lambda: self._world.revive(who))
+
+    def _last_words(self, fault: Fault, who: Host, other: Host) -> None:
+        """Who stood still finds a greeting, and what the process before that one had said."""
+        lag, way = self._world.network.weather.lag, (who.index, other.index)
+        if not who.up or who.clock.paused:
+            return
+        lag[way] = UNDER_WAY
+
+        def restart() -> None:
+            lag.pop(way, None)
+            if who.up and not who.clock.paused:
+                self._world.end(who)
+                self._later(0.0, lambda: self._world.revive(who))
+                self._later(GLANCE, partial(self._stop_once_dialled, fault, who, other))
+
+        self._later(UNDER_WAY, restart)
+
+    def _stop_once_dialled(self, fault: Fault, who: Host, other: Host, since: float = 0.0) -> None:
+        """Stop the reader once the process that runs there now has a connection to it."""
+        between = self._world.network.between(who, other)
+        if any(end.clock is who.clock for ends in between for end in ends):
+            self._stop(other, max(fault.length, 2 * UNDER_WAY), newest_first=True)
+        elif since < DIALLED:
+            again = partial(self._stop_once_dialled, fault, who, other, since + GLANCE)
+            self._later(GLANCE, again)
 
     def _disk_loss(self, fault: Fault, who: Host, other: Host) -> None:
         self._replace(fault, who, b"", None)

@@ -35,6 +35,7 @@ class Trouble(StrEnum):
     LEAVE = "goodbye and return"
     REJECT = "a firewall that refuses"
     TWINS = "two processes of one disk, one for each half of the room"
+    LAST_WORDS = "last words, read beside the greeting of the next process"
 
 
 COPY = "copy of the disk"
@@ -59,10 +60,11 @@ MOST: dict[Trouble, int] = {
     Trouble.LEAVE: 3,
     Trouble.REJECT: 4,
     Trouble.TWINS: 2,
+    Trouble.LAST_WORDS: 3,
 }
 """How often each kind strikes in one world at most."""
 
-YOUNGEST = (Trouble.REJECT, Trouble.TWINS)
+YOUNGEST = (Trouble.REJECT, Trouble.TWINS, Trouble.LAST_WORDS)
 """Drawn last, in this order: to all older kinds a seed means what it always did."""
 ON = 0.45
 """The part of all worlds in which a kind is on."""
@@ -81,6 +83,7 @@ LONGEST: dict[Trouble, float] = {
     Trouble.LEAVE: 15.0,
     Trouble.REJECT: 30.0,
     Trouble.TWINS: 30.0,
+    Trouble.LAST_WORDS: 10.0,
 }
 """Seconds that one lasts at most."""
 

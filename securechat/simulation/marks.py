@@ -71,7 +71,7 @@ SOMETIMES = frozenset(
         "a link ended as superseded", "a link ended as duplicate",
         "a conflict was noticed", "a clock was found to be off", "a nonce was known",
         "a command was answered 420", "a command was answered 421", "a command was answered 520",
-        "a world of short histories", "a world with a slow reader",
+        "a world of short histories", "a world of short turns", "a world with a slow reader",
         *(f"a message was {state} when somebody asked to cancel it"
           for state in ("sent", "unknown", "acked", "expired")),
         *(f"a message was {state} when somebody asked to try it again"

@@ -159,9 +159,9 @@ class SimNetwork:
         """One of these less."""
         self.weather.refuses[source, target] -= 1
 
-    def flow(self) -> None:
-        """Something was mended: what waited arrives."""
-        for ends in list(self.connections):
+    def flow(self, newest_first: bool = False) -> None:
+        """Something was mended: what waited arrives; connections know no order among them."""
+        for ends in self.connections[:: -1 if newest_first else 1]:
             for end in ends:
                 pipe = end.pipe
                 if pipe.waiting and self.passes(pipe):

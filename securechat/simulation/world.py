@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 from securechat.ids import MemberId
 from securechat.notices import DeliveryChanged, GapChanged, LinkChanged, PostShown
 from securechat.settings import Settings
-from securechat.simulation import faults, marks, workload
+from securechat.simulation import faults, knobs, marks, workload
 from securechat.simulation.arrivals import Lasting
 from securechat.simulation.bounds import Bounds
 from securechat.simulation.calm import Calm
@@ -44,10 +44,8 @@ from securechat.simulation.workload import Act
 
 SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal, not judged where there are fewer."""
-SHORT_HISTORIES = 0.15
-"""The part of all worlds in which posts are pruned."""
 SLOW_READER = 0.5
-"""The part in which one node is given more posts than it takes."""
+"""The part of all worlds in which one node is given more posts than it takes."""
 LOOK = 5.0
 """Seconds between looks at what each node shows,"""
 SOON = 0.3
@@ -145,10 +143,10 @@ class World:
 
     def _prepare(self) -> tuple[faults.Fault, ...]:
         people = self._rng("people")
-        if people.random() < SHORT_HISTORIES:
-            self.prunes = True
-            self.settings = evolve(self.settings, history_posts=people.randint(15, 50))
-            self.marks["a world of short histories"] += 1
+        usual = self.settings
+        self.settings = knobs.histories(people, usual, self.marks)
+        self.prunes |= self.settings is not usual
+        self.settings = knobs.turns(self._rng("turns"), self.settings, self.marks)
         knows = workload.acquaintances(people, self.nodes)
         for index in range(self.nodes):
             peers = tuple(f"10.0.0.{known + 1}:{PORT}" for known in knows[index])

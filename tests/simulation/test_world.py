@@ -17,6 +17,7 @@ from securechat.node.node import Node
 from securechat.node.perform import Perform
 from securechat.node.turn import Turn
 from securechat.node.wires import Wire
+from securechat.settings import Settings
 from securechat.simulation.faults import COPY, Fault, Trouble
 from securechat.simulation.host import Killed
 from securechat.simulation.streams import SimLink
@@ -78,13 +79,13 @@ class SameSeed(SynchronousTestCase):
 class EachTrouble(SynchronousTestCase):
     """One kind of fault at a time, several times, in a small room."""
 
-    def world(self, kind: Trouble) -> World:
+    def world(self, kind: Trouble, settings: Settings | None = None) -> World:
         """A world of this kind of fault only."""
         script = [Fault(1.5 + who, COPY, who, 0, 0.0, 0.0) for who in range(3)]
         for number in range(8):
             at, who = 5.0 + 5 * number, number % 3
             script.append(Fault(at, kind, who, (who + 1) % 3, 4.0, (number * 0.37) % 1))
-        world = World(100, 3, 90.0, script=tuple(script))
+        world = World(100, 3, 90.0, script=tuple(script), settings=settings or Settings())
         outcome = world.run()
         self.assertEqual([str(violation) for violation in outcome.violations], [], kind)
         self.assertIsNotNone(outcome.healed, kind)
@@ -132,6 +133,11 @@ class EachTrouble(SynchronousTestCase):
     def test_twins(self) -> None:
         """Two processes that began from one disk are found out when the halves of a room meet."""
         self.assertGreater(self.world(Trouble.TWINS).marks["a conflict was noticed"], 4)
+
+    def test_last_words(self) -> None:
+        """What a process had said is refused once its successor was greeted, though it came (G5)."""
+        marks = self.world(Trouble.LAST_WORDS, Settings(turn_inputs=1)).marks
+        self.assertGreater(marks["frames of a replaced link were refused"], 0)
 
     def test_clocks(self) -> None:
         """Clocks on the wall that step, monotonic ones that drift."""
