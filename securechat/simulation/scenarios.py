@@ -49,6 +49,7 @@ def perform(scenario: Scenario, seed: int) -> list[Violation]:
 
 
 LOCAL = Settings(preset="local")
+LONG_HISTORY = Settings(history_posts=1000)
 DAY_APART = partial(days.day_apart, seconds=DAY + 3600)
 LONG_SEEDS = 3
 """Of the seeds that are asked for, so many are enough for a script that takes long."""
@@ -90,6 +91,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("a fork, and one away", ("G4", "G7"), 5, authors.forked_away),
     Scenario("a framed author", ("G2", "G4", "G9"), 5, authors.framed),
     Scenario("numbers left out", ("G2", "G9"), 5, authors.skipped),
+    Scenario(
+        "more holes than are told", ("G2", "G7", "G9"), 5, authors.riddled, settings=LONG_HISTORY
+    ),
     Scenario("a chain that never was", ("G4", "G7"), 5, authors.unchained),
     Scenario("false ends", ("G2", "G7"), 5, authors.restarted),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.messaging import streams
 from securechat.messaging.announcing import Announcing
+from securechat.messaging.claims import Claim
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.sources import Source
 from securechat.messaging.taking import Taking
@@ -58,6 +59,13 @@ class Broken(SynchronousTestCase):
         self.patch(Recovery, "_missing", _every_part(Recovery._missing))
         found = self.broken("a framed author")
         self.assertTrue(any(text.startswith("G9: wants") for text in found), found)
+
+    def test_silence_about_the_unnamed(self) -> None:
+        """Who takes it for a denial that a frontier ends never asks for what lies below."""
+        self.patch(Claim, "unsaid", lambda *what: 0)
+        found = self.broken("more holes than are told")
+        self.assertTrue(any(text.startswith("G7: digests") for text in found), found)
+        self.assertTrue(any("does not show ['between holes" in text for text in found), found)
 
 
 def _every_part(missing: Any) -> Any:
