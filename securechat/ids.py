@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NewType
 
-from attrs import frozen
+from attrs import field, frozen
 
 MemberId = NewType("MemberId", str)
 """Base32, lower case, no padding, of SHA-256 over the tagged public key: 52 characters."""
@@ -69,6 +69,11 @@ class MessageId:
     stream: Stream
     seq: int
     kind: Kind = Kind.POST
+    side: str = field(default="", eq=False)
+    """
+    Which post, where the author signed two for this place: the first digits of its envelope's hash.
+    Only what is shown and asked for by people tells them apart; the place is one.
+    """
 
     @property
     def author(self) -> MemberId:
@@ -91,11 +96,12 @@ class MessageId:
     def shown(self, name: str, twin: bool = False) -> str:
         """
         The form for people, ``ada/3/17`` or ``ada/3/d17``; with ``twin``, where the author has two
-        streams of one epoch, ``ada/3~9f/17``.
+        streams of one epoch, ``ada/3~9f/17``; of two posts for one place ``ada/3/17~7282240dbd090a5d``.
         """
         mark = f"~{self.stream.boot[:2]}" if twin else ""
         direct = "d" if self.kind is Kind.DIRECT else ""
-        return f"{name}/{self.stream.epoch}{mark}/{direct}{self.seq}"
+        side = f"~{self.side}" if self.side else ""
+        return f"{name}/{self.stream.epoch}{mark}/{direct}{self.seq}{side}"
 
 
 def member_named(name: str, member: MemberId, ambiguous: bool) -> str:

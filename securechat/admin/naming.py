@@ -3,7 +3,8 @@ How members, streams and messages are called on the admin port, and what a perso
 
 Names come from the keyring; a name that two members share prints as ``NAME#first8ofid``.  A message
 is ``NAME/EPOCH/SEQ`` or ``NAME/EPOCH/dSEQ``; where an author has two streams of one epoch, the first
-digits of the boot id stand behind the epoch: ``ada/3~9f/17`` (DESIGN 6).
+digits of the boot id stand behind the epoch: ``ada/3~9f/17`` (DESIGN 6); where an author signed two
+posts for one place, the first digits of the hash behind the seq: ``ada/3/17~7282240dbd090a5d``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from securechat.keyring import Keyring
 
 ID = re.compile(
     r"(?P<who>[^/]+)/(?P<epoch>\d{1,19})(?:~(?P<boot>[0-9a-f]{1,32}))?/(?P<d>d?)(?P<seq>\d{1,19})"
+    r"(?:~(?P<side>[0-9a-f]{1,64}))?"
 )
 MEMBER = re.compile(r"\{([a-z2-7]{52})\}")
 
@@ -40,7 +42,9 @@ class Known(Protocol):
         """Whether an author has two streams of one epoch."""
         ...
 
-    def find(self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind) -> MessageId:
+    def find(
+        self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind, side: str = ""
+    ) -> MessageId:
         """The kept message of these numbers; LocalError 520 or 521."""
         ...
 
@@ -54,6 +58,7 @@ class Written:
     boot: str
     seq: int
     kind: Kind
+    side: str = ""
 
 
 @frozen
@@ -87,13 +92,14 @@ class Names:
             raise LocalError(503, f"{word[:80]!r} is no id; ids look like ada/3/17 or ada/3/d17")
         kind = Kind.DIRECT if found["d"] else Kind.POST
         author = self.find_member(found["who"])
-        return Written(author, int(found["epoch"]), found["boot"] or "", int(found["seq"]), kind)
+        boot, side = found["boot"] or "", found["side"] or ""
+        return Written(author, int(found["epoch"]), boot, int(found["seq"]), kind, side)
 
     def find_message(self, word: str) -> MessageId:
         """Which message a person means; LocalError 503, 520 or 521."""
         id_ = self.read_id(word)
         try:
-            return self.known.find(id_.author, id_.epoch, id_.boot, id_.seq, id_.kind)
+            return self.known.find(id_.author, id_.epoch, id_.boot, id_.seq, id_.kind, id_.side)
         except LocalError as problem:
             if problem.code != 521:
                 raise LocalError(

@@ -21,6 +21,9 @@ from securechat.messaging.ranges import Ranges, Span
 Order = tuple[int, str, int, str, int, bytes]
 """HLC, author, epoch, boot id, seq: the order of the transcript on every node; a hash parts twins."""
 
+SIDE = 16
+"""Digits of a hash that part the posts of one place: those by which evidence names an envelope."""
+
 
 @define(eq=False)
 class Held:
@@ -167,6 +170,11 @@ class StreamState:
         start = bisect_left(self._firsts, first - self._reach + 1)
         end = bisect_right(self._firsts, last)
         return [held for held in self.envelopes[start:end] if held.first + held.count > first]
+
+    def name(self, seq: int, hash: Hash) -> MessageId:
+        """The id of a post of that envelope, which need not be here yet."""
+        alone = all(held.hash == hash for held in self.around(seq, seq))
+        return MessageId(self.stream, seq, side="" if alone else hash.hex()[:SIDE])
 
     def ending(self, last: int) -> Held | None:
         """The envelope that ends at this post."""

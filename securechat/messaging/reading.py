@@ -244,13 +244,15 @@ class Reading:
         boots |= self._book.letters.boots(author, epoch)
         return len(boots) > 1
 
-    def find(self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind) -> MessageId:
+    def find(
+        self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind, side: str = ""
+    ) -> MessageId:
         """The message that a printed id means; LocalError 520 or 521."""
         found = self._book.streams.authors.get(author)
         boots = {b for number, b in found.streams if number == epoch} if found else set()
         boots |= self._book.letters.boots(author, epoch)
         ids = [
-            MessageId(Stream(author, epoch, BootId(b)), seq, kind)
+            MessageId(Stream(author, epoch, BootId(b)), seq, kind, side)
             for b in sorted(boots)
             if b.startswith(boot)
         ]
@@ -333,7 +335,8 @@ class Reading:
 
     def _held(self, wanted: MessageId) -> Held | None:
         state = self._book.streams.get(wanted.stream)
-        found = state.around(wanted.seq, wanted.seq) if state is not None else []
+        around = state.around(wanted.seq, wanted.seq) if state is not None else []
+        found = [held for held in around if held.hash.hex().startswith(wanted.side)]
         return next((held for held in found if held.audience), found[0] if found else None)
 
 

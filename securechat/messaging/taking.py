@@ -161,7 +161,8 @@ class Taking:
             # No frontier says that it goes on.
             self._announcing.head(stream)
         for post in () if shown else fact.posts():
-            effects.append(Notify(PostShown(post, late, recovered)))
+            named = state.name(post.seq, found.hash) if state is not None else post
+            effects.append(Notify(PostShown(named, late, recovered)))
         if recovered:
             effects.append(Notify(Recovered(stream, fact.first, fact.last, peer)))
             self._book.counters["recovered"] += header.count

@@ -111,6 +111,7 @@ class Transcript:
                 return
             start = bisect_left(self._items, item.order, key=_order)
             skipped = after
+        # The item itself stands first: a hash parts even twins.
         for item in self._items[start:]:
             for line in self._lines(item, gap):
                 if skipped is None:
@@ -141,7 +142,8 @@ class Transcript:
             return self._letters.by_id(wanted)
         state = self._streams.get(wanted.stream)
         found = state.around(wanted.seq, wanted.seq) if state else []
-        return min(found, key=_order, default=None)
+        sides = [held for held in found if held.hash.hex().startswith(wanted.side)]
+        return min(sides, key=_order, default=None)
 
     def _lines(self, item: Item, gap: Gap) -> Iterable[Line]:
         if isinstance(item, Letter):
@@ -172,7 +174,9 @@ class Transcript:
     # Lines.
 
     def _post(self, held: Held, index: int) -> PostLine:
-        wanted = MessageId(held.stream, held.first + index)
+        seq = held.first + index
+        stream = self._streams.get(held.stream)
+        wanted = stream.name(seq, held.hash) if stream else MessageId(held.stream, seq)
         state: Delivery | None = None
         acked = of = None
         if held.audience:

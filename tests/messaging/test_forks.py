@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import BootId, Hash, MemberId
+from securechat.ids import BootId, Hash, MemberId, MessageId
 from securechat.messaging.hlc import stamp_of
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
 from securechat.messaging.statements import (
@@ -18,6 +19,8 @@ from securechat.messaging.statements import (
     StreamEntry,
     attachment_of,
 )
+from securechat.messaging.views import PostLine
+from securechat.notices import PostShown
 from securechat.objects import Signed
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, sign
@@ -52,6 +55,17 @@ def chain(
 def name(signed: Signed) -> Hash:
     """The hash of an envelope."""
     return admit(signed).hash
+
+
+def pages(member: Member, limit: int) -> Iterator[Any]:
+    """All lines, so many a page; each page begins after the last line of the one before."""
+    after: MessageId | str = ""
+    while True:
+        page = member.core.transcript(after=after, limit=limit)
+        yield from page.lines
+        if not page.more:
+            return
+        after = page.lines[-1].id  # type: ignore[union-attr]
 
 
 def wants(members: Sequence[Member]) -> list[Want]:
@@ -129,6 +143,40 @@ class Liars(SynchronousTestCase):
             self.assertEqual(forked, 2)
             self.assertLessEqual({"0 to 1", "0 to 2"}, self.marked(member))
         self.assertLess(len(wants(self.honest)), 60)
+
+    def test_pages(self) -> None:
+        """Who reads page by page is shown both posts of a place once, each by an id of its own."""
+        for number in range(5):
+            self.ada.say(f"before, {number}")
+            self.room.wait(1)
+        self.ada.receive(self.mallory.id, Posts(tuple(chain(self.room, self.mallory, ["to ada"]))))
+        self.room.wait(2)
+        self.carol.say("in between")
+        (late,) = chain(self.room, self.mallory, ["to bob, later"])
+        self.bob.receive(self.mallory.id, Posts((late,)))
+        self.room.wait(40, 0.1)
+        for member in self.honest:
+            lines = member.core.transcript(after="", limit=100).lines
+            whole = [line for line in lines if isinstance(line, PostLine)]
+            self.assertEqual(len(whole), len(lines))
+            ids = [line.id.shown(line.author) for line in whole]
+            self.assertEqual(len(set(ids)), len(whole))
+            self.assertIn(f"{self.mallory.id}/{EPOCH}/1~{name(late).hex()[:16]}", ids)
+            for limit in (1, 2, 3):
+                self.assertEqual(list(pages(member, limit)), whole)
+            back = member.core.transcript(before=whole[-1].id, limit=100).lines
+            self.assertEqual(list(back), whole[:-1])
+            for line in whole:
+                self.assertEqual(member.core.line(line.id), line)
+
+    def test_event_of_a_twin(self) -> None:
+        """What is told of a further post of a place names that one."""
+        for number in range(5):
+            (post,) = chain(self.room, self.mallory, [f"{number} of a place"])
+            self.ada.notices.clear()
+            self.ada.receive(self.mallory.id, Posts((post,)))
+            (event,) = [told for told in self.ada.notices if isinstance(told, PostShown)]
+            self.assertEqual(self.ada.core.line(event.id).hash, name(post))
 
     def test_who_was_away(self) -> None:
         """Who was away while the others found a fork is shown its proof."""
