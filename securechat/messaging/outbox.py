@@ -23,6 +23,7 @@ from securechat.inputs import Asked, Instant, LinkUp, Tell
 from securechat.messaging import delivery
 from securechat.messaging.book import Book
 from securechat.messaging.delivery import CLOSING, News
+from securechat.messaging.expiry import Expiry
 from securechat.messaging.facts import Begun, DirectHeld, DirectState, NonceUsed, ReceiptHeld
 from securechat.messaging.letters import Letter
 from securechat.messaging.messages import Directs
@@ -42,8 +43,8 @@ BATCH = 48 * KIB
 """Bytes of direct messages in one frame."""
 NOT_YET = "not taken yet: "
 """Before the reason of a recipient that put a message off."""
-EXPIRY_PAUSE = 1.0
-"""Seconds between looks for messages that were kept long enough."""
+LOOK_PAUSE = 1.0
+"""Seconds between looks for messages that rested, or were kept, long enough."""
 
 
 @define(eq=False)
@@ -64,12 +65,12 @@ class Outbox:
     """The newest process of ours that the disk knew of at the start."""
     _past: dict[Stream, int] = field(factory=dict)
     """How far our earlier streams went by what this disk holds of them."""
-    _expiry: dict[Hash, float] = field(factory=dict)
-    """Those that are offered still, in order of time."""
-    _next_expiry: float = 0.0
+    _expiry: Expiry = field(init=False)
+    _next_look: float = 0.0
 
     def __attrs_post_init__(self) -> None:
         self._window = Window(self._book.settings.direct_deadline)
+        self._expiry = Expiry(self._book.settings.keep_hours * 3600)
 
     def start(self, now: Instant) -> None:
         """Deadlines of what earlier processes sent, clipped to their full length."""
@@ -77,13 +78,11 @@ class Outbox:
         author = self._book.streams.authors.get(self._book.me)
         if author is not None:
             self._past = {state.stream: state.known for state in author.streams.values()}
-        deadline = self._book.settings.direct_deadline
-        keep = self._book.settings.keep_hours * 3600
-        letters = [letter for row in self._book.letters.open.values() for letter in row.values()]
-        for letter in sorted(letters, key=lambda letter: letter.at):
-            age = (now.wall_ms - letter.at) / 1000
-            self._expiry[letter.hash] = now.mono + min(keep, max(0.0, keep - age))
-        waiting = [letter for letter in letters if letter.state is Delivery.SENT]
+        deadline, letters = self._book.settings.direct_deadline, self._book.letters
+        own = [x for to in letters.parties for x in letters.with_party(to) if letters.own(x)]
+        self._expiry.start((letter for letter in own if letter.open), now)
+        # Also of what was cancelled: it is not offered, but what is known of it does not stay either.
+        waiting = [letter for letter in own if letter.state is Delivery.SENT]
         for letter in sorted(waiting, key=lambda letter: letter.since):
             left = deadline - (now.wall_ms - letter.since) / 1000
             self._window.wait(letter.hash, now.mono + min(deadline, max(0.0, left)))
@@ -119,7 +118,7 @@ class Outbox:
             effects.append(Record(NonceUsed(command.nonce, str(direct.id), digest, now.wall_ms)))
         effects.append(Notify(DirectShown(direct.id, command.to)))
         self._answers[name] = asked.ticket
-        self._keep(name, now)
+        self._expiry.keep(name, now.mono)
         self._pump[command.to] = None
         return effects
 
@@ -190,7 +189,7 @@ class Outbox:
 
     def cancel(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
         """No more tries; what is known of a settled one stays, and so does when it became known."""
-        self._expiry.pop(letter.hash, None)
+        self._expiry.drop(letter.hash)
         self._lost.get(letter.to, {}).pop(letter.hash, None)
         never = letter.state is Delivery.QUEUED
         why = "cancelled" if never else "cancelled: not offered again; what was sent may arrive"
@@ -212,7 +211,7 @@ class Outbox:
             why = "to be tried again"
             fact = DirectState(letter.hash, str(letter.id), letter.state, why, letter.since)
             effects.append(Record(fact))
-            self._keep(letter.hash, now)
+            self._expiry.keep(letter.hash, now.mono)
         self._again(letter)
         return letter.state, effects
 
@@ -228,7 +227,7 @@ class Outbox:
     def due(self, mono: float) -> bool:
         """Whether a deadline passed, or it is time to look for what rested or expires."""
         kept = bool(self._expiry) or self._window.resting
-        return self._window.due(mono) or (kept and mono >= self._next_expiry)
+        return self._window.due(mono) or (kept and mono >= self._next_look)
 
     def tick(self, now: Instant) -> list[Effect]:
         """Deadlines, second offers and expiry."""
@@ -238,8 +237,8 @@ class Outbox:
             if self._offered(letter):
                 self._window.rest(letter, now.mono)
             effects += self._news(letter, News.DEADLINE, _still(News.DEADLINE, letter), now)
-        if now.mono >= self._next_expiry:
-            self._next_expiry = now.mono + EXPIRY_PAUSE
+        if now.mono >= self._next_look:
+            self._next_look = now.mono + LOOK_PAUSE
             for letter in self._known(self._window.reoffers(now.mono)):
                 if self._offered(letter):
                     self._again(letter)
@@ -334,15 +333,10 @@ class Outbox:
 
     def _settled(self, letter: Letter) -> None:
         """Its recipient answered for good: neither offered nor kept for an expiry."""
-        self._expiry.pop(letter.hash, None)
+        self._expiry.drop(letter.hash)
         self._lost.get(letter.to, {}).pop(letter.hash, None)
         if self._window.settled(letter):
             self._pump[letter.to] = None
-
-    def _keep(self, name: Hash, now: Instant) -> None:
-        """From now on for the whole time; in order of time, so one that was there moves to the end."""
-        self._expiry.pop(name, None)
-        self._expiry[name] = now.mono + self._book.settings.keep_hours * 3600
 
     def _again(self, letter: Letter) -> None:
         self._window.again(letter)
@@ -350,18 +344,13 @@ class Outbox:
 
     def _expire(self, now: Instant) -> list[Effect]:
         effects: list[Effect] = []
-        while self._expiry:
-            name, until = next(iter(self._expiry.items()))
-            if until > now.mono:
-                break
-            del self._expiry[name]
-            for letter in self._known([name]):
-                never = letter.state is Delivery.QUEUED
-                hours = f"{self._book.settings.keep_hours:g} h"
-                late = _still(f"no evidence in the {hours} in which it was offered", letter)
-                why = "this disk has no record of sending it" if never else late
-                if letter.open:
-                    effects += self._news(letter, News.KEPT, why, now)
+        for letter in self._known(self._expiry.take(now)):
+            never = letter.state is Delivery.QUEUED
+            hours = f"{self._book.settings.keep_hours:g} h"
+            late = _still(f"no evidence in the {hours} in which it was offered", letter)
+            why = "this disk has no record of sending it" if never else late
+            if letter.open:
+                effects += self._news(letter, News.KEPT, why, now)
         return effects
 
     def _set_back(self, link: LinkUp) -> bool:

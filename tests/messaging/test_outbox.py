@@ -177,6 +177,75 @@ class Lives(SynchronousTestCase):
         room.wait(5 * HOUR, 600)
         self.assertEqual(state(ada, told.id), Delivery.EXPIRED)
 
+    def test_a_clock_ahead_expires_nothing(self) -> None:
+        """At a start, or stepped before a rebuild or while it runs: what waits is kept, and arrives."""
+        for then in ("start", "rebuild", "steps"):
+            room, ada, bob, _ = three()
+            room.cut(ada, bob)
+            told = ada.tell(bob, "hello").id
+            room.wait(5)
+            if then == "steps":
+                ada.restart()
+                room.seat(ada, *room.members.values())
+                room.wait(1.5 * HOUR, 30)
+            ada.skew_ms = 48 * 3_600_000
+            room.wait(2)
+            if then != "steps":
+                ada.begin(fresh=False) if then == "rebuild" else ada.restart()
+                room.seat(ada, *room.members.values())
+            room.wait(0.9 * HOUR, 30)
+            self.assertEqual(state(ada, told), Delivery.QUEUED, then)
+            ada.skew_ms = 0
+            room.wait(0.5 * HOUR, 30)
+            room.link(ada, bob)
+            room.run()
+            self.assertEqual((state(ada, told), bob.texts()), (Delivery.ACKED, ["hello"]), then)
+
+    def test_peers_tell_that_the_clock_is_ahead(self) -> None:
+        """Linked to two who know the time, a node with a wrong clock expires nothing too early."""
+        room, ada, bob, carol = three()
+        dave = room.member(4)
+        room.roster()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "hello").id
+        room.cut(ada, carol)
+        ada.skew_ms = 48 * 3_600_000
+        ada.restart()
+        room.roster()
+        room.mesh(ada, carol, dave)
+        room.wait(1.5 * HOUR, 0.5)
+        self.assertEqual(state(ada, told), Delivery.QUEUED)
+        room.cut(ada, carol)
+        room.cut(ada, dave)
+        room.wait(24 * HOUR, 600)
+        self.assertEqual(state(ada, told), Delivery.EXPIRED)
+
+    def test_too_old_at_a_start(self) -> None:
+        """Two days old at a start, by a clock that nobody contradicts for an hour: expired then."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "late").id
+        room.mono += 48 * HOUR
+        room.wall_ms += 48 * 3_600_000
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        room.wait(0.9 * HOUR, 30)
+        self.assertEqual(state(ada, told), Delivery.QUEUED)
+        room.wait(0.2 * HOUR, 30)
+        self.assertEqual(state(ada, told), Delivery.EXPIRED)
+
+    def test_a_clock_behind_keeps_nothing_for_ever(self) -> None:
+        """After a start with a clock from before it was told, it is offered for one whole time more."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        told = ada.tell(bob, "late").id
+        ada.skew_ms = -48 * 3_600_000
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        for hours, wanted in ((23.5, Delivery.QUEUED), (1, Delivery.EXPIRED)):
+            room.wait(hours * HOUR, 600)
+            self.assertEqual(state(ada, told), wanted)
+
     def test_retry_holds_up_no_expiry(self) -> None:
         """A message that was cancelled and tried again is kept longer; the others expire in time."""
         room = Room()
@@ -388,6 +457,23 @@ class Lives(SynchronousTestCase):
         room.wait(12)
         self.assertEqual(bob.texts(), [])
         self.assertEqual(state(ada, sent.id), Delivery.UNKNOWN)
+
+    def test_cancelled_ones_are_waited_for(self) -> None:
+        """Sent, then cancelled: unknown after the deadline, the same in the next process as in this."""
+        for rebuilt in (None, True, False):
+            room, ada, bob, _ = three()
+            bob.frozen = True
+            told = ada.tell(bob, "two").id
+            room.wait(1)
+            self.assertEqual(ada.ask(Cancel(told)).state, Delivery.SENT)
+            if rebuilt is not None:
+                ada.begin(fresh=False) if rebuilt else ada.restart()
+                room.seat(ada, *room.members.values())
+            room.wait(8.5)
+            self.assertEqual(state(ada, told), Delivery.SENT)
+            room.wait(1)
+            self.assertEqual(state(ada, told), Delivery.UNKNOWN, rebuilt)
+            self.assertEqual(ada.core.outbox(), ())
 
     def test_set_back(self) -> None:
         """A disk set back may have sent what it says is queued: then that is unknown."""
