@@ -17,6 +17,7 @@ from securechat.simulation import scenes_authors as authors
 from securechat.simulation import scenes_days as days
 from securechat.simulation import scenes_life as life
 from securechat.simulation import scenes_network as network
+from securechat.simulation import scenes_slow as slow
 from securechat.simulation.observed import Violation
 from securechat.simulation.run import TOLD, spread
 from securechat.simulation.scenes import DAY
@@ -50,6 +51,7 @@ def perform(scenario: Scenario, seed: int) -> list[Violation]:
 
 LOCAL = Settings(preset="local")
 LONG_HISTORY = Settings(history_posts=1000)
+TALKATIVE = Settings(history_posts=5000, posts_per_second=100.0, burst=200.0)
 DAY_APART = partial(days.day_apart, seconds=DAY + 3600)
 LONG_SEEDS = 3
 """Of the seeds that are asked for, so many are enough for a script that takes long."""
@@ -96,6 +98,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("a chain that never was", ("G4", "G7"), 5, authors.unchained),
     Scenario("false ends", ("G2", "G7"), 5, authors.restarted),
+    Scenario("a slow link, overrun", ("G2", "G9", "P7"), 2, slow.overrun, settings=TALKATIVE),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
     Scenario("a day apart", ("P13",), 5, DAY_APART, long=True),
     Scenario("a day apart, many", ("P13",), 14, DAY_APART, long=True, settings=days.Unhurried()),
