@@ -148,7 +148,7 @@ def restore(home: Path, copy: Path) -> None:
 
 @define
 class Stopwatch:
-    """How long something took: told in the log of the tests, never judged."""
+    """How long something took: told in the log of the tests, judged where a bound is promised."""
 
     what: str
     _start: float = field(factory=monotonic)

@@ -44,6 +44,8 @@ MANY = 1000
 MOST_TRIES = 400
 """Posts after which a disk without space must have said so."""
 PAGE = 4096
+RESUMED = 5.0
+"""Seconds in which a node whose disk has space again takes posts (issue 4)."""
 
 
 class DiskFull(OwnRoomCase):
@@ -103,7 +105,8 @@ class DiskFull(OwnRoomCase):
         until(lambda: not self.bob.ask("status")["read_only"], "bob can record", PATIENCE)
         watch.tell("until it can record")
         self.assertEqual(self.bob.ask("say", text="space again")["code"], 252)
-        watch.tell("until it speaks")
+        took = watch.tell("until it speaks")
+        self.assertLessEqual(took, RESUMED, f"it speaks after {took:.1f} s of space")
         self.room.shows("bob", "said meanwhile")
         until(lambda: self.acked(letter), "the letter is acked", PATIENCE)
         watch.tell("until the letter is acked")
