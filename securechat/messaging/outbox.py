@@ -191,6 +191,7 @@ class Outbox:
         """No more tries; what is known of a settled one stays, and so does when it became known."""
         self._expiry.drop(letter.hash)
         self._lost.get(letter.to, {}).pop(letter.hash, None)
+        self._window.closed(letter)
         never = letter.state is Delivery.QUEUED
         why = "cancelled" if never else "cancelled: not offered again; what was sent may arrive"
         why = letter.why if letter.state is Delivery.ACKED else why
@@ -350,6 +351,7 @@ class Outbox:
             late = _still(f"no evidence in the {hours} in which it was offered", letter)
             why = "this disk has no record of sending it" if never else late
             if letter.open:
+                self._window.closed(letter)
                 effects += self._news(letter, News.KEPT, why, now)
         return effects
 

@@ -91,10 +91,15 @@ class Window:
         return self._flight.get(letter.to, {}).pop(letter.hash, None) is not None
 
     def settled(self, letter: Letter) -> bool:
-        """It is not offered any more, so nothing of it is kept here; whether that made room."""
-        self._offered.get(letter.to, {}).pop(letter.hash, None)
-        self._resting.pop(letter.hash, None)
+        """Its recipient answered, so nothing of it is kept here; whether that made room."""
+        self.closed(letter)
         return self.landed(letter)
+
+    def closed(self, letter: Letter) -> None:
+        """It is not offered any more; what is on its way may still be answered."""
+        self._offered.get(letter.to, {}).pop(letter.hash, None)
+        self._rested.discard(letter.hash)
+        self._resting.pop(letter.hash, None)
 
     def again(self, letter: Letter) -> None:
         """It may be sent once more on the present link."""

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Hash, Kind, MessageId
-from securechat.inputs import Cancel, Retry, StreamEnd
+from securechat.inputs import Cancel, Ending, LinkDown, Retry, StreamEnd
 from securechat.membership.messages import Alive
 from securechat.messaging.messages import Directs, Receipts, Rejected
 from securechat.messaging.statements import Receipt
@@ -305,6 +305,34 @@ class Lives(SynchronousTestCase):
         self.assertFalse(outbox.due(room.mono + 12 * HOUR))
         self.assertEqual(outbox._window._offered, {bob.id: {}, room_id(room, 3): {}})
         self.assertEqual(outbox._window._flight[bob.id], {})
+
+    def test_closed_ones_cost_nothing(self) -> None:
+        """What is cancelled, or offered no more, is not kept in the window while the link lives."""
+        room = Room()
+        ada, bob = room.member(1, settings=Settings(keep_hours=0.01)), room.member(2)
+        room.roster()
+        room.mesh()
+        bob.frozen = True
+        cancelled = [ada.tell(bob, text).id for text in ("sent", "rests", "to be sent again")]
+        ada.ask(Cancel(cancelled[0]))
+        room.wait(12)
+        window = ada.core.parts.outbox._window
+        self.assertEqual(len(window._resting), 2)
+        ada.ask(Cancel(cancelled[1]))
+        self.assertEqual(len(window._resting), 1)
+        room.unplug(ada, bob)
+        ada.core.link_down(LinkDown(bob.id, 1, Ending.RST, "", None, False), ada.now)
+        ada.ask(Retry(cancelled[2]))
+        ada.ask(Cancel(cancelled[2]))
+        room.link(ada, bob)
+        ada.tell(bob, "kept as long as it is kept")
+        room.wait(60)
+        self.assertEqual((window._offered, window._flight), ({bob.id: {}}, {bob.id: {}}))
+        self.assertEqual((window._rested, window._resting, window._deadlines), (set(), {}, {}))
+        ada.ask(Retry(cancelled[0]))
+        bob.frozen = False
+        room.run()
+        self.assertEqual(state(ada, cancelled[0]), Delivery.ACKED)
 
     def test_rejected(self) -> None:
         """The recipient says no: final, unless its signed receipt turns up."""
