@@ -2,7 +2,7 @@
 When a gap is given up, and when it opens again (DESIGN 6, recovery).
 
 A missing range closes once every member of the roster has shown that it does not have it, each by one
-of these, none of them heard before the gap was known:
+of these, or by several that cover the range together, none of them heard before the gap was known:
 
 - it was asked and answered ``pruned`` or ``never had``;
 - a whole frontier of it names none of the range; but of a stream with many holes it names the newest
@@ -25,22 +25,23 @@ is then unlike ours, or that of who passes it on.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from enum import StrEnum
 
 from attrs import define, field
 
 from securechat.effects import Effect, Forget, Notify, Record
-from securechat.ids import MemberId, Stream
+from securechat.ids import MAX_INT, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
-from securechat.messaging.claims import Claims
+from securechat.messaging.claims import Claim, Claims
 from securechat.messaging.facts import GapClosed
 from securechat.messaging.held import StreamState
 from securechat.messaging.messages import Why
 from securechat.messaging.peers import Peers
-from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.statements import MAX_RANGES
 from securechat.notices import GapChanged
@@ -71,26 +72,23 @@ class Closing:
     _claims: Claims
     _recovery: Recovery
     _announcing: Announcing
-    _since: dict[Stream, tuple[Ranges, float]] = field(factory=dict)
-    """What is missing of each stream, and since when some of it is known to be."""
+    _since: dict[Stream, tuple[list[Span], list[float]]] = field(factory=dict)
+    """What is missing of each stream, and since when each of these ranges is known to be."""
     _later: dict[tuple[MemberId, Stream], None] = field(factory=dict)
     """Claims of who is not asked now: what it claimed last it did not have."""
     _next: float = 0.0
 
     def denial(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
-        """How a member has shown that it has none of a range, if it has."""
-        said = self._recovery.refused(member, stream, first, last)
-        if said is not None:
-            return said
-        claim = self._claims.get(member)
-        if claim is None or claim.has(stream, first, last):
+        """How a member has shown that it has none of a range, by all that it said; None if not."""
+        source, claim = self._recovery.sources.get(member), self._claims.get(member)
+        left = source.unsaid(stream, first, last) if source is not None else [(first, last)]
+        floor = claim.floor(stream) if claim is not None else 0
+        pruned = source is not None and source.pruned(stream, first, last)
+        pruned = pruned or any(a <= floor for a, _ in left)
+        left = [(max(a, floor + 1), b) for a, b in left if b > floor]
+        if left and not self._lacks(member, claim, stream, left):
             return None
-        if claim.pruned(stream, last):
-            return Why.PRUNED
-        since = self._since.get(stream)
-        shown = since is not None and self._claims.shown_at(member, stream, first) > since[1]
-        gave_up = member in self._peers.linked and claim.gave_up(stream, first, last)
-        return Why.NEVER_HAD if shown or gave_up else None
+        return Why.PRUNED if pruned else Why.NEVER_HAD
 
     def claimed(self, holder: MemberId, streams: Iterable[Stream], mono: float) -> list[Effect]:
         """A member's frontier says something else of these streams: what it claims is open again."""
@@ -108,9 +106,9 @@ class Closing:
             self._next = now.mono + self._book.settings.period
             for holder, stream in list(self._later):
                 effects += self._reopen(holder, stream, now.mono)
-            for stream, (_, since) in self._since.items():
+            for stream in self._since:
                 state = self._book.streams.get(stream)
-                if state is not None and since + self._book.settings.period <= now.mono:
+                if state is not None:
                     effects += self._judge(state, now)
         return effects
 
@@ -127,14 +125,33 @@ class Closing:
         self._later.pop((holder, stream), None)
         return [e for fact in found for e in _reopened(fact, f"{{{holder}}} claims it")]
 
+    def _lacks(
+        self, member: MemberId, claim: Claim | None, stream: Stream, left: list[Span]
+    ) -> bool:
+        """Whether a member's own frontiers and digest show that it has nothing of these."""
+        if claim is None or any(claim.has(stream, *span) for span in left):
+            return False
+        if member in self._peers.linked:
+            left = minus(left, Ranges.of(claim.closed.get(stream, ())))
+        if not left:
+            return True
+        since = self._known_since(stream, left[0][0], left[-1][1])
+        return since is not None and self._claims.shown_at(member, stream, left[0][0]) > since
+
     def _watch(self, stream: Stream, state: StreamState | None, mono: float) -> None:
+        """What is missing of a stream, each range since all of it is known."""
         gaps = self._book.streams.wanted(state) if state is not None else []
-        if not gaps:
+        found = [self._known_since(stream, *span) for span in gaps]
+        if gaps:
+            self._since[stream] = (gaps, [mono if since is None else since for since in found])
+        else:
             self._since.pop(stream, None)
-            return
-        before, since = self._since.get(stream, (Ranges(), mono))
-        more = any(before.missing(*span) for span in gaps)
-        self._since[stream] = (Ranges.of(gaps), mono if more else since)
+
+    def _known_since(self, stream: Stream, first: int, last: int) -> float | None:
+        """Since when all of a range is known to be missing; None if it is not."""
+        spans, since = self._since.get(stream, ([], []))
+        at = bisect_right(spans, (first, MAX_INT)) - 1
+        return since[at] if at >= 0 and last <= spans[at][1] else None
 
     def _tidy(self, state: StreamState) -> list[Effect]:
         """What was given up and is here now; what retention passes, it forgets itself."""
@@ -146,9 +163,12 @@ class Closing:
 
     def _judge(self, state: StreamState, now: Instant) -> list[Effect]:
         gaps = self._book.streams.wanted(state)[-MAX_RANGES:]
+        before = now.mono - self._book.settings.period
         effects: list[Effect] = []
         for first, last in gaps:
-            if state.closing(first, last) is None:
+            since = self._known_since(state.stream, first, last)
+            old = since is not None and since <= before
+            if old and state.closing(first, last) is None:
                 effects += self._close(state.stream, (first, last), now)
         if effects:
             self._announcing.recovered(state.stream)

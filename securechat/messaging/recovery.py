@@ -36,7 +36,7 @@ from securechat.ids import MAX_INT, MemberId, Stream
 from securechat.inputs import Instant, LinkDown
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
-from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want, Why
+from securechat.messaging.messages import MAX_WANTED, Absent, Backfill, Want
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.messaging.shares import Shares
@@ -65,11 +65,6 @@ class Recovery:
     def wake(self) -> float | None:
         """When it looks again by itself, on the monotonic clock."""
         return self._wake
-
-    def refused(self, member: MemberId, stream: Stream, first: int, last: int) -> Why | None:
-        """What a member answered when it was asked, if it has none of a range."""
-        source = self.sources.get(member)
-        return source.denied(stream, first, last) if source is not None else None
 
     def failed(self, member: MemberId, stream: Stream, first: int, last: int) -> str:
         """Why asking a member for some of a range brought nothing; empty if it did not happen."""

@@ -21,12 +21,10 @@ from attrs import define, field
 
 from securechat.ids import MAX_INT, Stream
 from securechat.messaging.messages import Why
-from securechat.messaging.ranges import Ranges, Span
+from securechat.messaging.ranges import Ranges, Span, minus
 
 NO_ANSWER = "no answer"
 BAD_ANSWER = "bad answer"
-NO = frozenset(Why)
-"""Answers by which a peer says that it does not have a range."""
 LAG_MAX = 60.0
 PACE_MIN = 0.1
 PACE_MAX = 5.0
@@ -195,13 +193,17 @@ class Source:
         self.strikes += 1
         self._failed(BAD_ANSWER)
 
-    def denied(self, stream: Stream, first: int, last: int) -> Why | None:
-        """What it answered, if it has none of a range."""
+    def unsaid(self, stream: Stream, first: int, last: int) -> list[Span]:
+        """What of a range it has not answered that it does not have."""
         rows = self.answers.get(stream, {})
-        no = Ranges.of(span for why in NO & rows.keys() for span in rows[why].spans)
-        if not no.covers(first, last):
-            return None
-        return Why.PRUNED if _touch(rows.get(Why.PRUNED), first, last) else Why.NEVER_HAD
+        left = [(first, last)]
+        for why in Why:
+            left = minus(left, rows[why]) if why in rows else left
+        return left
+
+    def pruned(self, stream: Stream, first: int, last: int) -> bool:
+        """Whether it answered of some of a range that it has pruned it."""
+        return _touch(self.answers.get(stream, {}).get(Why.PRUNED), first, last)
 
     def failed(self, stream: Stream, first: int, last: int) -> str:
         """Why asking it for some of a range brought nothing; empty if it did not happen."""

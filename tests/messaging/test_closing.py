@@ -181,10 +181,60 @@ class Closes(SynchronousTestCase):
         closing = carol.core.parts.closing
         stream = ada.lines()[0].id.stream
         carol.receive(bob.id, whole(bob, ada, 10**13, (3, 3)))
-        closing._since[stream] = (closing._since[stream][0], room.mono + 1)
+        closing._since[stream] = (closing._since[stream][0], [room.mono + 1])
         self.assertIsNone(closing.denial(bob.id, stream, 1, 2))
         carol.core.parts.claims.equal(bob.id, room.mono + 2)
         self.assertEqual(closing.denial(bob.id, stream, 1, 2), Why.NEVER_HAD)
+
+    def test_pruned_since_it_said_so(self) -> None:
+        """A member's floor and its answer close together what neither covers alone."""
+        settings = evolve(FAST, history_posts=30)
+        room = Room()
+        ada, bob = room.member(1, settings=settings), room.member(2, settings=FAST)
+        room.roster()
+        for number in range(53):
+            ada.say(str(number))
+        room.tick()
+        room.link(ada, bob)
+        # She has said "floor 23, I have 24-53", and forgets ten more before she is asked for them.
+        ada.say_all([f"more {number}" for number in range(10)])
+        room.wait(5)
+        line = gap(bob)
+        self.assertEqual((line.first, line.last, line.not_asked), (1, 33, ()))
+        self.assertEqual(line.verdict, f"closed: {Cause.PRUNED}")
+        self.assertEqual([answer.answer for answer in line.asked], ["pruned"])
+
+    def test_floor_and_silence(self) -> None:
+        """What lies below a member's floor and what its frontier does not name close together."""
+        room, ada, bob, carol = hole(4)
+        room.told(carol, bob)
+        room.told(carol, ada)
+        carol.receive(ada.id, whole(ada, ada, 10**13, (4, 4), floor=2))
+        stream = ada.lines()[0].id.stream
+        denial = carol.core.parts.closing.denial
+        self.assertEqual(denial(ada.id, stream, 1, 3), Why.PRUNED)
+        self.assertEqual(denial(ada.id, stream, 3, 3), Why.NEVER_HAD)
+        carol.receive(ada.id, whole(ada, ada, 10**13 + 1, (3, 4), floor=2))
+        self.assertIsNone(denial(ada.id, stream, 1, 3))
+
+    def test_while_others_come(self) -> None:
+        """Holes that come and go in the same stream do not keep an old one open."""
+        room = Room()
+        ada, bob, eve = (room.member(number, settings=FAST) for number in (1, 2, 3))
+        room.roster(ada, bob)
+        room.link(ada, bob)
+        objects = chain(4, 1, [1] * 50, 0)
+        for member in (ada, bob):
+            member.receive(eve.id, Posts((objects[5],)))
+        for place in range(7, 47, 2):
+            ada.receive(eve.id, Posts((objects[place],)))
+            room.wait(0.5)
+            ada.receive(eve.id, Posts((objects[place - 1],)))
+            bob.receive(eve.id, Posts((objects[place - 1], objects[place])))
+            room.tick()
+        line = gap(ada)
+        self.assertEqual((line.first, line.last), (1, 5))
+        self.assertEqual(line.verdict, f"closed: {Cause.NEVER_HAD}")
 
     def test_who_is_away(self) -> None:
         """

@@ -223,8 +223,9 @@ class Remembered(SynchronousTestCase):
         found = {why: ranges.spans for why, ranges in source.answers[LIVE].items()}
         self.assertEqual(found, {NO_ANSWER: ((1, 99), (301, 25_344)), Why.PRUNED: ((100, 300),)})
         self.assertEqual(source.refused[LIVE].spans, ((1, 25_344),))
-        self.assertEqual(source.denied(LIVE, 100, 200), Why.PRUNED)
-        self.assertIsNone(source.denied(LIVE, 99, 200))
+        self.assertEqual(source.unsaid(LIVE, 100, 200), [])
+        self.assertTrue(source.pruned(LIVE, 100, 200))
+        self.assertEqual(source.unsaid(LIVE, 99, 200), [(99, 99)])
         self.assertEqual([source.failed(LIVE, n, n) for n in (99, 100)], [NO_ANSWER, ""])
 
     def test_bounded(self) -> None:
