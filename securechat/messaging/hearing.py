@@ -7,20 +7,21 @@ and nothing was changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define
 
-from securechat.effects import Effect
+from securechat.effects import Effect, Record
 from securechat.errors import RemoteError
-from securechat.ids import MemberId
+from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import Instant, Received
 from securechat.messaging.acks import Acks
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
 from securechat.messaging.closing import Closing
+from securechat.messaging.facts import EnvelopeHeld
 from securechat.messaging.inbox import Inbox
 from securechat.messaging.losses import Losses
 from securechat.messaging.messages import (
@@ -38,6 +39,7 @@ from securechat.messaging.messages import (
 from securechat.messaging.offsets import Offsets
 from securechat.messaging.outbox import Outbox
 from securechat.messaging.peers import Peers
+from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.relaying import Relaying
 from securechat.messaging.serving import Serving
@@ -158,11 +160,30 @@ class Hearing:
         message: Backfill = received.message
         source = self._recovery.sources.get(received.peer)
         asked = source.asked(message.stream, message.first, message.last) if source else None
-        effects = self._taking.backfill(received.admitted, received.peer, now, asked)
+        names = self._filling(received.admitted, asked)
+        wanted = [found for found in received.admitted if found.hash in names]
+        others = [found for found in received.admitted if found.hash not in names]
+        effects = self._taking.backfill(wanted, received.peer, now, asked)
+        fills = any(isinstance(x, Record) and isinstance(x.fact, EnvelopeHeld) for x in effects)
+        effects += self._taking.live(others, received.peer, now)
         span = (message.first, message.last)
         brought = any(within(x.statement, message.stream, span) for x in received.admitted)
-        self._recovery.backfill(received.peer, message, now.mono, brought)
+        self._recovery.backfill(received.peer, message, now.mono, brought, fills)
         return effects
+
+    def _filling(
+        self, objects: Iterable[Admitted[Any]], asked: tuple[Stream, Span] | None
+    ) -> set[Hash]:
+        """What of an answer may fill a part of the want; anything else in it comes as if pushed."""
+        names: set[Hash] = set()
+        left = Ranges.of(self._book.streams.missing(asked[0], *asked[1]) if asked else ())
+        for found in objects:
+            header: Envelope = found.statement
+            span = (header.first, header.last)
+            if asked and header.stream == asked[0] and left.missing(*span) != [span]:
+                left.remove(*span)
+                names.add(found.hash)
+        return names
 
     def _absent(self, received: Received, now: Instant) -> list[Effect]:
         self._recovery.absent(received.peer, received.message)

@@ -151,10 +151,12 @@ class Recovery:
                 source.lacking[stream] = None
                 self._look = True
 
-    def backfill(self, peer: MemberId, message: Backfill, mono: float, brought: bool) -> None:
+    def backfill(
+        self, peer: MemberId, message: Backfill, mono: float, brought: bool, fills: bool
+    ) -> None:
         """
         A batch of an answer; what it leaves open is seen once its facts are applied.  ``brought``:
-        there are posts of the want in it.
+        there are posts of the want in it; ``fills``: some of them were missing, so it gets on.
         """
         want = self._want(peer, message.stream)
         if want is not None:
@@ -163,7 +165,7 @@ class Recovery:
             if want.first <= message.first and message.last == want.last:
                 want.finished = (message.first, message.last)
                 self._look = True
-        elif want is not None and message.objects:
+        elif want is not None and fills:
             want.progress(mono, self._book.settings.want_timeout)
 
     def absent(self, peer: MemberId, message: Absent) -> None:
