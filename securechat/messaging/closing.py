@@ -141,11 +141,15 @@ class Closing:
     def _watch(self, stream: Stream, state: StreamState | None, mono: float) -> None:
         """What is missing of a stream, each range since all of it is known."""
         gaps = self._book.streams.wanted(state) if state is not None else []
-        found = [self._known_since(stream, *span) for span in gaps]
-        if gaps:
-            self._since[stream] = (gaps, [mono if since is None else since for since in found])
-        else:
+        if not gaps:
             self._since.pop(stream, None)
+            return
+        before = dict(zip(*self._since.get(stream, ([], [])), strict=True))
+        news = [span for span in gaps if span not in before]
+        for span in news:
+            since = self._known_since(stream, *span)
+            before[span] = mono if since is None else since
+        self._since[stream] = (gaps, [before[span] for span in gaps])
 
     def _known_since(self, stream: Stream, first: int, last: int) -> float | None:
         """Since when all of a range is known to be missing; None if it is not."""

@@ -87,11 +87,12 @@ class Gaps:
             before = self._told.get(stream, ())
             if now == before:
                 continue
-            # Only what is new or gone is told, not every range of a stream with many.
-            effects += [_new(stream, state, span) for span in now if span not in before]
-            left = Ranges.of(now)
-            floor = self._book.streams.floor(stream)
-            gone = [span for span in before if left.missing(*span) == [span]]
+            # Only what is new or gone is looked at, not every range of a stream with many.
+            was, here = set(before), set(now)
+            effects += [_new(stream, state, span) for span in now if span not in was]
+            away = [span for span in before if span not in here]
+            left, floor = Ranges.of(now if away else ()), self._book.streams.floor(stream)
+            gone = [span for span in away if left.missing(*span) == [span]]
             effects += [
                 _told(stream, span, "pruned" if span[1] <= floor else "filled") for span in gone
             ]

@@ -85,9 +85,8 @@ class Ranges:
         if not self._spans or first > self._spans[-1][1]:
             return [(first, last)] if first <= last else []
         found = []
-        for start, end in self._spans[bisect_left(self._spans, first, key=_last) :]:
-            if start > last:
-                break
+        begin = bisect_left(self._spans, first, key=_last)
+        for start, end in self._spans[begin : bisect_right(self._spans, last, key=_first)]:
             if start > first:
                 found.append((first, start - 1))
             first = end + 1
