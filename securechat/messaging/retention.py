@@ -172,7 +172,7 @@ class Retention:
         return None
 
     def _forget(self, gone: list[Held]) -> list[Effect]:
-        """An author's oldest envelopes go, and its floor rises to the last of them."""
+        """An author's oldest envelopes go, and its floor rises to the last of them, if it is lower."""
         top = gone[-1]
         author = self._book.streams.authors[top.stream.author]
         place = (top.stream.epoch, top.stream.boot)
@@ -191,7 +191,9 @@ class Retention:
         s = top.stream
         floor = Floor(s.author, s.epoch, s.boot, top.last, top.hash, top.hlc)
         # The floor first: an envelope that names a stream below it must not bring that back.
-        return [Record(floor), Record(Forget(tuple(dict.fromkeys(keys))))]
+        rises = top.last > self._book.streams.floor(s)
+        risen: list[Effect] = [Record(floor)] if rises else []
+        return [*risen, Record(Forget(tuple(dict.fromkeys(keys))))]
 
     def _keys_of(self, state: StreamState) -> list[str]:
         """Everything kept of a stream that falls wholly below the floor."""

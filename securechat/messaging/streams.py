@@ -208,9 +208,12 @@ class Streams:
             self._touch(stream)
 
     def raise_floor(self, fact: Floor) -> None:
-        """Everything of an author up to here is pruned."""
+        """Everything of an author up to here is pruned; a lower one than there is says nothing."""
         author = self.authors.setdefault(fact.author, AuthorState())
+        if author.floor is not None and _end(fact) < _end(author.floor):
+            return
         author.floor = fact
+        self._touch(fact.stream)
         for place in [place for place in author.streams if place < (fact.epoch, fact.boot)]:
             if not author.streams[place].envelopes:
                 self._touch(author.streams.pop(place).stream)
@@ -236,6 +239,10 @@ class Streams:
     def _touch(self, stream: Stream) -> None:
         self.changed[stream] = self._unsummed[stream] = None
         self.revision += 1
+
+
+def _end(floor: Floor) -> tuple[int, str, int]:
+    return (floor.epoch, floor.boot, floor.seq)
 
 
 def _row(state: StreamState | None) -> bytes:
