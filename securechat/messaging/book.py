@@ -52,7 +52,7 @@ class Book:
     _receipts: dict[Hash, Hash] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
-        self.letters = Letters(self.me)
+        self.letters = Letters(self.me, self.streams.boots)
         self.transcript = Transcript(self.me, self.streams, self.letters, self.evidence)
         self.clock = Clock(self.settings.skew_noticed)
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from attrs import define, field
 
-from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.ids import Hash, Kind, MemberId, MessageId, Stream
+from securechat.messaging.boots import Boots
 from securechat.messaging.facts import DirectHeld, DirectState, ReceiptGiven, ReceiptHeld
 from securechat.messaging.held import Order
 from securechat.notices import Delivery
@@ -60,6 +61,8 @@ class Letters:
     """All direct messages of this node."""
 
     me: MemberId
+    boots: Boots = field(factory=Boots)
+    """The index shared with the posts."""
     given: dict[Hash, ReceiptGiven] = field(factory=dict)
     """Our receipts, by the direct message they are for."""
     open: dict[MemberId, dict[Hash, Letter]] = field(factory=dict)
@@ -113,11 +116,6 @@ class Letters:
         """The last number that a process of ours used."""
         return self._dseqs.get(mine, 0)
 
-    def boots(self, author: MemberId, epoch: int) -> set[BootId]:
-        """The processes of an author's epoch of which a letter is kept."""
-        streams = {wanted.stream for wanted in self._ids}
-        return {s.boot for s in streams if (s.author, s.epoch) == (author, epoch)}
-
     # Facts.
 
     def hold(self, fact: DirectHeld) -> Letter:
@@ -128,6 +126,7 @@ class Letters:
         )  # fmt: skip
         self._letters[fact.hash] = letter
         self._ids[letter.id] = letter
+        self.boots.add(fact.stream)
         party = self.party(letter)
         self._rows.setdefault(party, {})[letter.hash] = letter
         self.parties[party] = self.parties.get(party, 0) + letter.size
@@ -167,6 +166,7 @@ class Letters:
             return None
         self._unfile(letter)
         self._ids.pop(letter.id, None)
+        self.boots.take(letter.id.stream)
         party = self.party(letter)
         self.parties[party] -= letter.size
         self._rows[party].pop(name, None)

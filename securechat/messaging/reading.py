@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from securechat.errors import LocalError
-from securechat.ids import MAX_INT, BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.ids import MAX_INT, Hash, Kind, MemberId, MessageId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
@@ -239,21 +239,15 @@ class Reading:
 
     def twins(self, author: MemberId, epoch: int) -> bool:
         """Whether an author has two streams of one epoch, so that ids must say which."""
-        found = self._book.streams.authors.get(author)
-        boots = {boot for number, boot in found.streams if number == epoch} if found else set()
-        boots |= self._book.letters.boots(author, epoch)
-        return len(boots) > 1
+        return len(self._book.streams.boots.of(author, epoch)) > 1
 
     def find(
         self, author: MemberId, epoch: int, boot: str, seq: int, kind: Kind, side: str = ""
     ) -> MessageId:
         """The message that a printed id means; LocalError 520 or 521."""
-        found = self._book.streams.authors.get(author)
-        boots = {b for number, b in found.streams if number == epoch} if found else set()
-        boots |= self._book.letters.boots(author, epoch)
         ids = [
-            MessageId(Stream(author, epoch, BootId(b)), seq, kind, side)
-            for b in sorted(boots)
+            MessageId(Stream(author, epoch, b), seq, kind, side)
+            for b in sorted(self._book.streams.boots.of(author, epoch))
             if b.startswith(boot)
         ]
         kept = [wanted for wanted in ids if self._book.transcript.line(wanted) is not None]

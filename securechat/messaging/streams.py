@@ -17,6 +17,7 @@ from attrs import define, field
 
 from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import StreamEnd
+from securechat.messaging.boots import Boots
 from securechat.messaging.digest import Sums
 from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, GapClosed, HeadKnown
 from securechat.messaging.held import Breach, Held, StreamState
@@ -45,6 +46,8 @@ class Streams:
     """The index of all posts."""
 
     authors: dict[MemberId, AuthorState] = field(factory=dict)
+    boots: Boots = field(factory=Boots)
+    """Of which processes something is kept: these streams, and whatever else counts there."""
     posts: int = 0
     size: int = 0
     changed: dict[Stream, None] = field(factory=dict)
@@ -216,7 +219,9 @@ class Streams:
         self._touch(fact.stream)
         for place in [place for place in author.streams if place < (fact.epoch, fact.boot)]:
             if not author.streams[place].envelopes:
-                self._touch(author.streams.pop(place).stream)
+                state = author.streams.pop(place)
+                self.boots.take(state.stream)
+                self._touch(state.stream)
         self.revision += 1
 
     # Inside.
@@ -229,12 +234,15 @@ class Streams:
         state = author.streams.get(place)
         if state is None:
             state = author.streams[place] = StreamState(stream)
+            self.boots.add(stream)
         return state
 
     def _tidy(self, state: StreamState) -> None:
         s = state.stream
         if state.empty or (not state.envelopes and self.floor(s) == MAX_INT):
-            self.authors[s.author].streams.pop((s.epoch, s.boot), None)
+            gone = self.authors[s.author].streams.pop((s.epoch, s.boot), None)
+            if gone is not None:
+                self.boots.take(s)
 
     def _touch(self, stream: Stream) -> None:
         self.changed[stream] = self._unsummed[stream] = None

@@ -6,11 +6,13 @@ from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.admin import views
-from securechat.ids import MemberId
+from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
+from securechat.messaging.facts import DirectHeld
 from securechat.node.wires import LinkView
-from securechat.notices import LinkChanged
+from securechat.notices import DirectShown, LinkChanged
 from securechat.simulation.people import person
 from tests.admin.real import Alone
+from tests.steps import steps
 
 BOB: MemberId = person(1).signer.member
 
@@ -42,3 +44,29 @@ class Links(SynchronousTestCase):
         self.assertEqual(views.refusal(detail), "refused by the peer: something new [other]")
         self.assertEqual(views.refusal("key-mismatch: not bob"), "key-mismatch: not bob")
         self.assertIsNone(views.refusal(None))
+
+
+class Work(SynchronousTestCase):
+    """What it costs to show something, counted: the node stands still meanwhile."""
+
+    def costs(self, letters: int) -> list[int]:
+        """With so many direct messages kept: the event of one, a page of five, a snapshot with five."""
+        alone = Alone(knows=(1,))
+        stream = Stream(BOB, 1, BootId("1" * 32))
+        for number in range(1, letters + 1):
+            name = Hash(number.to_bytes(32, "big"))
+            fact = DirectHeld(
+                BOB, 1, stream.boot, number, alone.node.me, number * 65536, name, 300, 1
+            )
+            alone.node.cores.apply(fact)
+        shown = DirectShown(MessageId(stream, letters, Kind.DIRECT), alone.node.me)
+        return [
+            steps(lambda: alone.node.tell(shown)),
+            steps(lambda: alone.reply("messages", limit=5)),
+            steps(lambda: alone.reply("snapshot", limit=5)),
+        ]
+
+    def test_it_does_not_grow_with_the_direct_messages_kept(self) -> None:
+        """Three thousand of them cost no more than thirty, whoever sent them and how fast."""
+        for few, many in zip(self.costs(30), self.costs(3000), strict=True):
+            self.assertLess(many, few * 1.05)
