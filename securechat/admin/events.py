@@ -2,8 +2,11 @@
 The newest events, so that a watcher who was away misses none that are kept.
 
 A cursor is ``BOOT:N``: the first four digits of the process's boot id and the number of an event;
-to watch from it means to get every event after it.  The ring keeps the last 10,000 events or 8 MiB;
-a cursor of another boot, of the future, or older than what is kept is refused with 450 and
+to watch from it means to get every event after it.  The ring keeps the last 10,000 events or 8 MiB
+of JSON, in the words of their time: what is worded when it is read would tell of other states and
+names, and of texts that are forgotten.  Lines are written only for who reads them.
+
+A cursor of another boot, of the future, or older than what is kept is refused with 450 and
 ``first``, the oldest cursor that still serves, and the watcher takes a ``snapshot``.
 """
 
@@ -33,7 +36,7 @@ TYPES = (
 
 @frozen
 class Kept:
-    """An event, its number and its size in JSON."""
+    """An event, its number and its bytes in JSON."""
 
     number: int
     event: Event
@@ -70,7 +73,7 @@ class EventRing:
     def add(self, kind: str, fields: Mapping[str, Any]) -> Event:
         """Something happened; ValueError if it cannot be said."""
         event = Event(self.at(self.number + 1), kind, fields)
-        kept = Kept(self.number + 1, event, len(jsonl.event(event)))
+        kept = Kept(self.number + 1, event, jsonl.size(event))
         self.number = kept.number
         self._kept.append(kept)
         self.bytes += kept.size

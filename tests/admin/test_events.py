@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.admin.events import EventRing, Kept
+from securechat.admin.grammar import jsonl
 from securechat.admin.registry import RefusalError
+from securechat.admin.sanitise import json_safe
 from securechat.ids import BootId
 
 BOOT = BootId("7f3a" + "0" * 28)
@@ -60,6 +64,32 @@ class Ring(SynchronousTestCase):
         ring.add("post", {"text": "x" * 2000})
         self.assertEqual((ring.bytes, ring.floor), (0, 7))
         self.assertIsNone(ring.after(7))
+
+    def test_bytes_are_bytes(self) -> None:
+        """What is counted is what a watcher would be sent as JSON, whatever alphabet it is in."""
+        ring = EventRing(BOOT, max_events=3)
+        texts = ("x", "é" * 20, "語" * 30, "\x1b\u202e" * 10, '"\\' * 5, "👩\u200d👧")
+        for text in texts:
+            ring.add("post", {"text": text, "seq": 7, "late": False, "mark": None})
+        kept = [ring.after(number) for number in range(ring.floor, ring.number)]
+        lines = "".join(jsonl.event(one.event) for one in kept if one is not None)
+        self.assertEqual(len(kept), 3)
+        self.assertEqual(ring.bytes, len(lines.encode("utf-8")))
+
+    def test_nothing_is_written_while_nobody_watches(self) -> None:
+        """An event of plain words is counted and kept; its line is made for whoever reads it."""
+        ring, written = EventRing(BOOT), 0
+        ring.add("post", {"text": "x", "seq": 1, "late": False, "mark": None})
+
+        def counted(value: Any) -> str:
+            nonlocal written
+            written += 1
+            return json_safe(value)
+
+        self.patch(jsonl, "json_safe", counted)
+        for number in range(100):
+            ring.add("post", {"text": f"post {number}", "seq": number, "late": True, "mark": None})
+        self.assertEqual(written, 0)
 
     def test_cursors_of_elsewhere_are_refused(self) -> None:
         """Another process's, a future one, and what is no cursor."""

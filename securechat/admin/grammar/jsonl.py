@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from securechat.admin.grammar.values import (
@@ -20,6 +21,7 @@ from securechat.admin.grammar.values import (
     Request,
     checked_event,
     checked_reply,
+    plain,
 )
 from securechat.admin.sanitise import json_safe
 
@@ -61,6 +63,32 @@ def event(happened: Event) -> str:
     """``{"event": .., "cursor": .., ...}``."""
     fields = checked_event(happened)
     return json_safe({"event": happened.type, "cursor": happened.cursor, **fields}) + "\n"
+
+
+def size(happened: Event) -> int:
+    """
+    The bytes of such a line, without writing it; ValueError or TypeError if its fields cannot be said.
+    """
+    head = _head(happened.type, tuple(happened.fields))
+    return head + len(happened.cursor) + sum(map(_size, happened.fields.values()))
+
+
+@lru_cache(maxsize=256)
+def _head(kind: str, names: tuple[str, ...]) -> int:
+    """The bytes of an event of these fields, but for the values; events have few shapes."""
+    line = event(Event("-", kind, dict.fromkeys(names, 0)))
+    return len(line) - 1 - len(names)
+
+
+def _size(value: Any) -> int:
+    """The bytes of a value.  Most are plain words and numbers; what may be escaped is written."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return len(value) + 2 + value.count('"') + value.count("\\")
+    if value is None or isinstance(value, bool):
+        return 5 if value is False else 4
+    if type(value) is int:
+        return len(repr(value))
+    return len(json_safe(plain(value)).encode("utf-8"))
 
 
 def read(line: str) -> Reply | Event:

@@ -81,6 +81,19 @@ class Jsonl(SynchronousTestCase):
         self.assertTrue(is_safe(line[:-1]))
         self.assertEqual(jsonl.read(line), event)
 
+    @given(strategies.events)
+    def test_an_event_is_measured_without_being_written(self, event: Event) -> None:
+        """To the byte, whatever stands in it; and what cannot be said cannot be measured."""
+        self.assertEqual(jsonl.size(event), len(jsonl.event(event).encode("utf-8")))
+
+    def test_what_cannot_be_said_cannot_be_measured(self) -> None:
+        """A name that the grammar owns or cannot write, a value that JSON does not know."""
+        for fields in ({"cursor": 1}, {"code": 1}, {"a b": 1}):
+            for _ in range(2):
+                self.assertRaises(ValueError, jsonl.size, Event("7f3a:1", "post", fields))
+        self.assertRaises(TypeError, jsonl.size, Event("7f3a:1", "post", {"x": object()}))
+        self.assertRaises(ValueError, jsonl.size, Event("7f3a:1", "no type", {}))
+
     def test_other_servers_are_refused(self) -> None:
         """What is no reply of ours is an error."""
         for line in ('{"a":1}', '{"event":1}', '{"event":"a"}', '{"code":true}', '{"code":"250"}',
