@@ -172,9 +172,9 @@ def receipt(desk: Desk, args: Args, session: Any) -> Reply:
 
 def snapshot(desk: Desk, args: Args, session: Any) -> Reply:
     """Everything a client needs to start, at one moment."""
-    names, view = desk.names, desk.view()
+    names, texts, view = desk.names, desk.texts, desk.view()
     page = desk.read.transcript(limit=args["limit"])
-    rows = [views.line(names, desk.texts, row) for row in page.lines]
+    rows = [views.line(names, texts, row) for row in page.lines]
     reply = ok(
         cursor=desk.ring.cursor,
         status=views.status(view),

@@ -20,6 +20,9 @@ from securechat.messaging.reading import Reading
 from securechat.node.node import Node, NodeView
 from securechat.notices import Delivery, DeliveryChanged, DirectShown, Event, PostShown
 
+SHOWN = (PostShown, DirectShown)
+"""Events that bring the whole message; a tuple, since it is asked of every event."""
+
 
 class Stop(Protocol):
     """Stops the service soon."""
@@ -39,8 +42,11 @@ class Desk:
     """Stop the service, once the reply is on its way."""
     _goodbye: bool | None = field(default=None, init=False)
     """How the node is being stopped, once somebody has asked for it."""
+    _told: views.Texts = field(init=False)
+    """Texts of what happens: the posts of an envelope are told one after another."""
 
     def __attrs_post_init__(self) -> None:
+        self._told = self.texts
         self.node.watchers.append(self._happened)
 
     @property
@@ -84,10 +90,6 @@ class Desk:
             self.stop(goodbye=goodbye)
         return first, self._goodbye
 
-    def said(self, event: PostShown | DirectShown) -> views.Fields:
-        """The message that an event is about, as ``messages`` has it."""
-        return views.line(self.names, self.texts, self.read.line(event.id))
-
     def _counts(self, event: DeliveryChanged) -> views.Fields:
         """The message as a whole, so that a client need not ask: its state, and k of n."""
         found = self.read.line(event.id)
@@ -95,13 +97,15 @@ class Desk:
         return {"state": state, "acked": found.acked, "of": found.of}
 
     def _happened(self, event: Event) -> None:
-        fields = views.event(self.names, event)
-        if isinstance(event, PostShown | DirectShown):
-            fields = {**self.said(event), **fields}
-        elif isinstance(event, DeliveryChanged):
+        names, fields = self.names, {}
+        if isinstance(event, SHOWN):
+            fields = views.said(names, self._told, self.read.line(event.id))
+            del fields["kind"]
+        fields.update(views.event(names, event))
+        if isinstance(event, DeliveryChanged):
             fields.update(self._counts(event))
         fields.update(_of_direct(event, fields))
-        self.ring.add(event.event, {k: v for k, v in fields.items() if k != "kind"})
+        self.ring.add(event.event, fields)
 
 
 def _of_direct(event: Event, fields: views.Fields) -> views.Fields:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
-from attrs import frozen
+from attrs import define
 
 import securechat
 from securechat.admin.naming import Names, time_of
@@ -174,19 +174,27 @@ def refusal(why: str | None) -> str | None:
     return f"refused by the peer: {said} [{reason}]"
 
 
-@frozen
+@define
 class Texts:
-    """The texts of stored objects, read back and checked."""
+    """The texts of stored objects, read back and checked; posts of one envelope with one reading."""
 
     fetch: Callable[[Hash], Signed | None]
+    _name: Hash | None = None
+    """The envelope that was read last: what could not be read is tried again."""
+    _texts: tuple[str, ...] = ()
 
     def __call__(self, name: Hash, index: int) -> str:
         """One text; damaged bytes are never shown."""
-        signed = self.fetch(name)
-        try:
-            return UNREADABLE if signed is None else texts_of(signed)[index]
-        except (RemoteError, IndexError):
-            return UNREADABLE
+        if name != self._name:
+            signed = self.fetch(name)
+            try:
+                texts = () if signed is None else texts_of(signed)
+            except RemoteError:
+                texts = ()
+            if not texts:
+                return UNREADABLE
+            self._name, self._texts = name, texts
+        return self._texts[index] if index < len(self._texts) else UNREADABLE
 
 
 def line(names: Names, texts: Texts, found: Line) -> Fields:
