@@ -7,7 +7,9 @@ names.  It is replaced, never changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 
 from attrs import field, frozen
 
@@ -43,8 +45,7 @@ class Keyring:
         key = self.keys.get(member)
         if key is None:
             return f"#{member[:8]}"
-        twins = sum(1 for other in self.keys.values() if other.name == key.name)
-        return member_named(key.name, member, ambiguous=twins > 1)
+        return member_named(key.name, member, ambiguous=self._namesakes[key.name] > 1)
 
     def find(self, word: str) -> MemberId:
         """
@@ -70,3 +71,8 @@ class Keyring:
             candidates = tuple(member_named(self.keys[m].name, m, True) for m in found)
             raise LocalError(521, f"{word[:64]!r} is more than one member", candidates)
         return found[0]
+
+    @cached_property
+    def _namesakes(self) -> Counter[str]:
+        """How many members have each name: it is asked for every member that is shown."""
+        return Counter(key.name for key in self.keys.values())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.errors import LocalError
 from securechat.ids import BootId, Kind, MemberId, MessageId, Stream, Version
 from securechat.keyring import Key, Keyring
+from tests.steps import steps
 
 ADA, BOB, TWIN = MemberId("a" * 52), MemberId("b" * 52), MemberId("c" * 52)
 
@@ -26,6 +29,15 @@ class KeyringTests(SynchronousTestCase):
         self.assertEqual(keys.named(BOB), "bob#bbbbbbbb")
         self.assertEqual(keys.named(MemberId("z" * 52)), "#zzzzzzzz")
         self.assertIsNone(keys.get(MemberId("z" * 52)))
+
+    def test_a_name_costs_the_same_in_every_room(self) -> None:
+        """Whoever is shown is not sought among all others, again and again."""
+        costs = []
+        for size in (2, 1000):
+            keys = ring((ADA, "ada"), *((MemberId(f"{n:052}"), f"n{n}") for n in range(size)))
+            self.assertEqual(keys.named(ADA), "ada")
+            costs.append(steps(partial(keys.named, ADA)))
+        self.assertEqual(costs[0], costs[1])
 
     def test_find(self) -> None:
         """A name, a name with the start of the id, the start alone and the id all find a member."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 from attrs import frozen
@@ -29,10 +30,15 @@ MEMBER = re.compile(r"\{([a-z2-7]{52})\}")
 def time_of(wall_ms: int) -> str:
     """RFC 3339, UTC, milliseconds."""
     try:
-        moment = datetime.fromtimestamp(wall_ms / 1000, UTC)
+        return f"{_second(wall_ms // 1000)}.{wall_ms % 1000:03d}Z"
     except (OverflowError, ValueError, OSError):
         return f"{wall_ms}ms"
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{wall_ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(wall: int) -> str:
+    """Most of what is shown together happened in few seconds."""
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 class Known(Protocol):
