@@ -60,13 +60,23 @@ class Evidence:
 
     def state(self, held: Held, member: MemberId) -> Delivery:
         """What is known of an own envelope at one recipient."""
-        return self.states_at((held.stream, member), [held])[0]
+        row = (held.stream, member)
+        stored = self._stored.get(row)
+        if stored is not None and stored.covers(held.first, held.last):
+            return Delivery.ACKED
+        _, sent, overdue = self.offered(row)
+        return _state(held, member, sent, overdue)
 
     def states_at(self, row: Row, envelopes: Iterable[Held]) -> list[Delivery]:
         """What is known of own envelopes of one stream at one recipient."""
         stored = self.stored(row)
         _, sent, overdue = self.offered(row)
-        return [_state(held, row[1], stored, sent, overdue) for held in envelopes]
+        return [
+            Delivery.ACKED
+            if stored.covers(held.first, held.last)
+            else _state(held, row[1], sent, overdue)
+            for held in envelopes
+        ]
 
     def states(self, held: Held) -> list[Delivery]:
         """The same at all recipients."""
@@ -246,9 +256,8 @@ class Evidence:
             self.open.pop(held.stream, None)
 
 
-def _state(held: Held, member: MemberId, stored: Ranges, sent: Ranges, overdue: Ranges) -> Delivery:
-    if stored.covers(held.first, held.last):
-        return Delivery.ACKED
+def _state(held: Held, member: MemberId, sent: Ranges, overdue: Ranges) -> Delivery:
+    """Of one that is not acknowledged."""
     if overdue.covers(held.first, held.last):
         return Delivery.UNKNOWN
     if member not in held.unsent or sent.covers(held.first, held.last):
