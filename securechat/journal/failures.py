@@ -25,13 +25,17 @@ OUTSIDE = frozenset(REASONS.values()) - {DAMAGE}
 """Reasons for which a file is not to blame."""
 
 
+NO_TEXT = "Could not decode to UTF-8"
+"""How Python begins, without a code of SQLite's, where a text of the file is none."""
+
+
 class DamageError(Exception):
     """What is in the file cannot be trusted."""
 
 
 def reason(problem: Exception) -> str:
     """What went wrong, for people."""
-    if isinstance(problem, UnicodeDecodeError):
+    if isinstance(problem, UnicodeDecodeError) or str(problem).startswith(NO_TEXT):
         return DAMAGE
     name = str(getattr(problem, "sqlite_errorname", ""))
     for start, words in REASONS.items():

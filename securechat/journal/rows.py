@@ -53,7 +53,11 @@ DROP_OBJECTS = "DELETE FROM objects WHERE id BETWEEN ? AND ?"
 MOVE_OBJECTS = "UPDATE objects SET id = id - ?1 + ?3 WHERE id BETWEEN ?1 AND ?2"
 OBJECT = """SELECT purpose, statement, signature, attachment, objects.crc, key
     FROM objects LEFT JOIN facts ON seq = id >> 16 WHERE name = ?"""
-NEXT_OBJECTS = """SELECT purpose, statement, signature, attachment, objects.crc, key, name, id
+# A row that the index has lost can be read here, and is found by nobody who asks for it.
+NEXT_OBJECTS = """SELECT purpose, statement, signature, attachment, objects.crc, key, name,
+        EXISTS (SELECT 1 FROM objects AS found INDEXED BY objects_by_name
+            WHERE found.name = objects.name AND found.id = objects.id),
+        id
     FROM objects LEFT JOIN facts ON seq = id >> 16 WHERE id > ? ORDER BY id LIMIT ?"""
 
 # A record that reached the disk although its commit was reported as failed may come again.

@@ -52,14 +52,6 @@ class StoreError(SecurechatError):
     """The journal failed; of a commit, nothing is on disk.  The reason is one line."""
 
 
-@contextmanager
-def _reading() -> Iterator[None]:
-    try:
-        yield
-    except FAILURES as problem:
-        raise StoreError(reason(problem)) from None
-
-
 @define(eq=False)
 class Store:
     """One open journal."""
@@ -75,6 +67,8 @@ class Store:
     """Told each step of a commit before it is taken; may raise, as a fault or as a crash."""
     noticed: Callable[[str], None] = lambda owner: None
     """Told the key of each fact of which an object was read that is not what was written."""
+    broken: Callable[[str], None] = lambda reason: None
+    """Told when SQLite finds the file damaged: it is for the next opening to set it aside."""
     commits: int = field(default=0, init=False)
     damaged: int = field(default=0, init=False)
     """Rows left out because they are not what was written."""
@@ -86,8 +80,8 @@ class Store:
     """The number of the last fact, unless a commit failed that may be on disk all the same."""
     _first: list[Fact] | None = field(default=None, init=False)
     """The facts as read when the file was checked, for the first replay."""
-    erased: bool = field(default=False, init=False)
-    """Whether the WAL may still hold what was deleted."""
+    erased: bool = field(default=True, init=False)
+    """Whether the WAL may still hold what was deleted, if only by a process that was killed."""
 
     # Opening.
 
@@ -185,7 +179,7 @@ class Store:
         except RemoteError as problem:
             raise StoreError(f"a fact cannot be stored: {problem.detail}") from None
         except FAILURES as problem:
-            raise StoreError(reason(problem)) from None
+            raise self._failure(reason(problem)) from None
         self._first = None
         try:
             self._write(batch)
@@ -193,7 +187,7 @@ class Store:
             self._rollback()
             # What is reported as failed may be on disk all the same.
             self._turn_bytes = self._seq = None
-            raise StoreError(reason(problem)) from None
+            raise self._failure(reason(problem)) from None
         except BaseException:
             self._rollback()
             raise
@@ -240,14 +234,15 @@ class Store:
                 with transaction(self._connection):
                     self._connection.execute(META, ("probe", value))
         except FAILURES as problem:
-            raise StoreError(reason(problem)) from None
+            raise self._failure(reason(problem)) from None
 
     def prune(self, now_ms: int, days: float, limit: int) -> int:
         """
         Drop some turn records: those older than ``days``, and the oldest above ``limit`` bytes.
 
         One short step, to be asked for again until it gives 0: how many it dropped, or 1 if it gave
-        free space back.  The last one wipes what was deleted, facts included, from the WAL as well.
+        free space back.  The last one wipes what was deleted, facts included, from the WAL as well,
+        unless somebody reads the file just then: it stays ``erased``.
         """
         try:
             if self._turn_bytes is None:
@@ -258,26 +253,39 @@ class Store:
                 drop(self._connection, cut)
                 self._turn_bytes -= cut.bytes
                 self.erased = True
-            given = not cut.rows and give_back(self._connection)
+            given, busy = not cut.rows and give_back(self._connection), False
             if cut.last and (self.erased or given) and self.path is not None:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                wiped = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                busy = wiped.fetchone()[0] != 0
         except FAILURES as problem:
             self._turn_bytes = None
-            raise StoreError(reason(problem)) from None
-        self.erased = self.erased and not cut.last
+            raise self._failure(reason(problem)) from None
+        self.erased = busy if cut.last else self.erased
         return cut.rows or int(given)
 
     # Reading.
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except FAILURES as problem:
+            raise self._failure(reason(problem)) from None
+
+    def _failure(self, words: str) -> StoreError:
+        if words.startswith(DAMAGE):
+            self.broken(words)
+        return StoreError(words)
 
     def replay(self) -> Iterator[Fact]:
         """All facts in commit order, all read before the first is given; StoreError if damaged."""
         facts, self._first = self._first, None
         if facts is None:
             try:
-                with _reading():
+                with self._reading():
                     facts = [stored.fact for stored in self._facts()]
             except RemoteError as problem:
-                raise StoreError(f"{DAMAGE} ({problem.detail})") from None
+                raise self._failure(f"{DAMAGE} ({problem.detail})") from None
         return iter(facts)
 
     def _facts(self) -> Iterator[StoredFact]:
@@ -286,7 +294,7 @@ class Store:
 
     def last_turn(self) -> int:
         """The highest turn number on disk; 0 in a new journal."""
-        with _reading():
+        with self._reading():
             return max(number(self._connection, query) for query in rows.LAST_TURN)
 
     def object(self, name: Hash) -> Signed | None:
@@ -296,16 +304,19 @@ class Store:
                 with suppress(RemoteError):
                     return signed_of(row, name, self.room)
                 self._damaged(row)
-        except FAILURES:
+        except FAILURES as problem:
             self.damaged += 1
+            self._failure(reason(problem))
         return None
 
     def check_objects(self, after: int) -> int:
         """Read the next objects after one, ``noticed`` hears of damage; the last read, 0 at the end."""
-        with _reading():
+        with self._reading():
             found = self._connection.execute(rows.NEXT_OBJECTS, (after, CHUNK)).fetchall()
         for row in (row for row in found if not rows.sound(row, self.room)):
             self._damaged(row)
+        if not all(row[7] for row in found):
+            raise self._failure(f"{DAMAGE} (an object is not found by its name)")
         return found[-1][-1] if len(found) == CHUNK else 0
 
     def _damaged(self, row: Row) -> None:
@@ -315,7 +326,7 @@ class Store:
 
     def facts_about(self, name: str) -> tuple[StoredFact, ...]:
         """The facts kept that are part of the story of an id, in commit order."""
-        with _reading():
+        with self._reading():
             found = self._connection.execute(rows.FACTS_ABOUT, (tag(name),)).fetchall()
         facts = self._sound(lambda row: fact_of(row, self._codec), found)
         return tuple(stored for stored in facts if name in stored.fact.about)
@@ -323,7 +334,7 @@ class Store:
     def turns(self, last: int | None = None, about: str | None = None) -> tuple[TurnRecord, ...]:
         """The latest turn records, oldest first; with ``about``, those that speak of an id."""
         limit = -1 if last is None else last
-        with _reading():
+        with self._reading():
             if about is None:
                 found = self._connection.execute(rows.LAST_TURNS, (limit,)).fetchall()
             else:
@@ -335,7 +346,7 @@ class Store:
     def export(self, after: int = -1) -> Iterator[TurnRecord]:
         """All turn records after a turn, oldest first; commits may go on meanwhile."""
         while True:
-            with _reading():
+            with self._reading():
                 found = self._connection.execute(rows.NEXT_TURNS, (after, CHUNK)).fetchall()
             if not found:
                 return
@@ -354,7 +365,7 @@ class Store:
         """Bytes on disk, the write-ahead log included."""
         if self.path is not None:
             return size_of(self.path)
-        with _reading():
+        with self._reading():
             pages = number(self._connection, "PRAGMA page_count")
             return pages * number(self._connection, "PRAGMA page_size")
 
@@ -362,7 +373,7 @@ class Store:
 
     def serialize(self) -> bytes:
         """A copy of what is committed, for ``deserialize``; not to be asked for inside a commit."""
-        with _reading():
+        with self._reading():
             if self._connection.in_transaction:
                 raise StoreError("a copy was asked for inside a commit")
             return self._connection.serialize()

@@ -168,6 +168,7 @@ class Node:
         """Replay the journal, raise the epoch and commit it; StoreError if that cannot be done."""
         self._started = self._clock.seconds()
         self._turn.start()
+        self.store.broken = self._turn.damaged
         note("node-started", name=self.person.name, epoch=self.cores.membership.epoch)
 
     def tick(self) -> None:

@@ -2,9 +2,10 @@
 When the journal is pruned: every ten minutes, when much was written, and soon after an erasure.
 
 What was deleted is gone from the WAL with the last step only, so that a text that was forgotten is off
-the disk within half a minute (DESIGN 6, retention).  Turn records come as fast as the node turns, so a
-limit in bytes is looked after by bytes.  The node stands still during a step of the store; a long way
-back within the limits is many short steps.
+the disk within half a minute (DESIGN 6, retention); if somebody reads the file just then, with a later
+one.  What a process that was killed has left there goes with the first steps of the next.  Turn records
+come as fast as the node turns, so a limit in bytes is looked after by bytes.  The node stands still
+during a step of the store; a long way back within the limits is many short steps.
 """
 
 from __future__ import annotations

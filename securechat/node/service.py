@@ -17,12 +17,14 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from random import SystemRandom
 from typing import Any, NoReturn
 
 from attrs import define, field
 from twisted.application.service import Service
 from twisted.internet.defer import TimeoutError, inlineCallbacks
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IListeningPort, IReactorTCP, IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel
@@ -185,12 +187,13 @@ class NodeService(Service):
 
     def _fatal(self, reason: str) -> None:
         """The journal is gone under us: stop, wordless, with an exit status that says so."""
-        to_terminal(f"{reason}; stopping")
+        to_terminal(f"stopping: {reason}")
         self.wordless = True
         reactor: Any = self._reactor
         # twistd gives no other way to an exit status of our own.
         reactor.addSystemEventTrigger("after", "shutdown", os._exit, 1)
-        reactor.stop()
+        # The file may be found damaged before the reactor runs, and while it is being stopped.
+        reactor.callWhenRunning(_stop, reactor)
 
     def release(self) -> None:
         """Let go of the ports that are held, of the journal and of the home."""
@@ -201,6 +204,11 @@ class NodeService(Service):
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+
+def _stop(reactor: Any) -> None:
+    with suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def to_terminal(line: str) -> None:

@@ -9,7 +9,8 @@ no byte leaves before its fact is on disk (G6).  Notices become the first inputs
 If the commit fails, or a core has a bug, nothing of the turn leaves: its commands are answered with
 the reason and the cores are rebuilt by replay, which is the code of every start.  After a failed
 commit the node is read-only (an input that would record is dropped whole) and tries a write each
-second.
+second.  If it is the file that is damaged, whoever finds it so, the node ends with the reason: a start
+checks the file, sets it aside and begins a new epoch with what the others hold.
 
 A turn that changes nothing but counters leaves no record; the record of one without facts waits for
 the next commit, at most a second, so that an idle room costs no disk.
@@ -72,7 +73,7 @@ class Turn:
     _watch: Callable[[Any], None]
     """Told each event after its commit."""
     _fatal: Callable[[str], None]
-    """Told why the node cannot go on: its journal cannot be read any more."""
+    """Told why the node cannot go on: its journal is damaged, or cannot be read any more."""
     cores: Cores = field(init=False)
     links: Links = field(init=False)
     perform: Performs = field(init=False)
@@ -122,12 +123,14 @@ class Turn:
         self.put(Asked(self._tickets, command))
         return answer
 
+    def damaged(self, reason: str) -> None:
+        """The file itself is to blame, and no probe would tell."""
+        self._give_up(f"{reason}: the next start checks it, and sets it aside")
+        self._enter_read_only(reason)
+
     def stop(self) -> None:
         """Take no more inputs; write what waits in memory; answer whoever still waits."""
-        self.stopped = True
-        for call in (self._scheduled, self._record_call, self._probe_call):
-            if call is not None and call.active():
-                call.cancel()
+        self._rest()
         if not self.read_only:
             self._write_records()
         for ticket in list(self._asked):
@@ -329,6 +332,8 @@ class Turn:
 
     def _rebuild(self) -> None:
         """The code of every start, without a new epoch; live links are told again."""
+        if self.stopped:
+            return
         batch = Batch(self._instant(), ["rebuild"])
         try:
             self.cores = self._replayed()
@@ -350,9 +355,17 @@ class Turn:
         self._commit(batch)
 
     def _give_up(self, reason: str) -> None:
+        if self.stopped:
+            return
         note("fault", what="cannot-go-on", reason=reason)
-        self.stopped = True
+        self._rest()
         self._fatal(reason)
+
+    def _rest(self) -> None:
+        self.stopped = True
+        for call in (self._scheduled, self._record_call, self._probe_call):
+            if call is not None and call.active():
+                call.cancel()
 
     def _replayed(self) -> Cores:
         cores = self._make_cores()
@@ -364,11 +377,11 @@ class Turn:
         return LocalError(420, f"cannot record: {self.read_only}; reading goes on")
 
     def _enter_read_only(self, reason: str) -> None:
-        if not self.read_only:
+        news, self.read_only = not self.read_only, reason
+        if news:
             note("fault", what="read-only", reason=reason)
             self._watch(FaultNoticed(f"read-only: {reason}"))
-        self.read_only = reason
-        if self._probe_call is None:
+        if self._probe_call is None and not self.stopped:
             self._probe_call = self._clock.callLater(PROBE_WAIT, self._probe)
 
     def _probe(self) -> None:

@@ -26,6 +26,7 @@ class Ill(Enum):
     FAILING = "disk error for a while"
     LOCKED = "locked by another program"
     CORRUPT = "damaged"
+    ROTTEN = "damaged for good"
     LATE = "committed, and told as failed"
 
 
@@ -47,6 +48,14 @@ def _begins(sql: str) -> bool:
     return sql.startswith("BEGIN")
 
 
+CHECK = "PRAGMA integrity_check"
+
+
+def _of_facts(sql: str) -> bool:
+    """As where the index of facts is damaged: who reads them in a row, or probes, sees nothing."""
+    return sql.startswith((CHECK, "INSERT INTO facts ", "DELETE FROM facts "))
+
+
 def _none(sql: str) -> bool:
     return False
 
@@ -61,6 +70,7 @@ TOLD: dict[Ill, Told] = {
     Ill.FAILING: Told("SQLITE_IOERR_READ", "disk I/O error", _all),
     Ill.LOCKED: Told("SQLITE_BUSY", "database is locked", _begins),
     Ill.CORRUPT: Told("SQLITE_CORRUPT", "database disk image is malformed", _none),
+    Ill.ROTTEN: Told("SQLITE_CORRUPT", "database disk image is malformed", _of_facts),
     Ill.LATE: Told("SQLITE_IOERR_FSYNC", "disk I/O error", _none),
 }
 

@@ -8,13 +8,15 @@ each of them: at that place, and there only, something befalls the node whose pl
   (before it begins, between its statements, before and after it is done) and before all that it
   writes to a link, the process ends; it starts again after a while.
 - store: that statement of the journal fails (``ill``), and for a while others that would fail with it.
-  The node must say that it is read-only, or end with a reason, and it must take posts again soon.
+  The node must say that it is read-only, or end with a reason, and it must take posts again soon.  A
+  file that is damaged for good is so until a start finds it out: the node must end, and begin anew.
 
 At the end all is mended; the judges of every world look on throughout, and all must become equal.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +28,7 @@ from securechat.simulation import run
 from securechat.simulation.chaos import NOTICED
 from securechat.simulation.faults import Trouble
 from securechat.simulation.host import CALL, RETRY_START, Host, Killed
-from securechat.simulation.ill import TOLD, WRITES, Ill, failing
+from securechat.simulation.ill import CHECK, TOLD, WRITES, Ill, failing
 from securechat.simulation.observed import Violation
 from securechat.simulation.stage import Stage
 from securechat.simulation.stories import STORIES, Story
@@ -143,12 +145,23 @@ class Failing(Swept):
             self._fail(host, ill)
             return ill
         if host is self.struck and ill is not None and self.now < self.until:
-            return ill if TOLD[ill].lasts(sql) else None
+            return self._lasting(ill, sql)
         return None
+
+    def _lasting(self, ill: Ill, sql: str) -> Ill | None:
+        if not TOLD[ill].lasts(sql):
+            return None
+        if sql.startswith(CHECK):
+            # The file is set aside: the new one is sound.
+            self.until = self.now
+        return ill
 
     def _fail(self, host: Host, ill: Ill) -> None:
         self.struck, self.until = host, self.now + LASTS
         host.full_until = self.until + NOTICED
+        if ill is Ill.ROTTEN:
+            # Struck while it is opened, it is set aside at once.
+            self.until = self.now if host.store is None else math.inf
         self.checker.missed(host)
         self.marks[f"a store call failed: {ill.value}"] += 1
         self._disturb(host)
@@ -171,13 +184,15 @@ class Failing(Swept):
 
     def _must_say(self, host: Host, starts: int) -> None:
         """R8: a commit that failed makes a node read-only, with a reason, or ends it."""
-        ended = not host.up or host.starts > starts
+        ended = host.gave_up or not host.up or host.starts > starts
         if not ended and "read-only" not in self.said:
             self.checker.report(R8, host.name, f"a commit failed, and it says {self.said!r}")
 
     def _must_resume(self, host: Host) -> None:
-        """R8: it records again."""
-        if host.node is not None and host.node.snapshot().read_only:
+        """R8: it records again, and on no file that is damaged."""
+        if host.up and math.isinf(self.until):
+            self.checker.report(R8, host.name, f"it goes on with a damaged file: {self.said[:200]}")
+        elif host.node is not None and host.node.snapshot().read_only:
             self.checker.report(R8, host.name, "its disk is well, and it is still read-only")
 
     def gave_up(self, host: Host, reason: str) -> None:
@@ -237,7 +252,7 @@ def _ills(sql: str) -> list[Ill]:
     """How such a statement can fail."""
     first = sql.split()[-1]
     found = [Ill.ERROR, Ill.FAILING, Ill.CORRUPT]
-    found.append(Ill.FULL if first in WRITES else Ill.LOCKED)
+    found += [Ill.FULL, Ill.ROTTEN] if first in WRITES else [Ill.LOCKED]
     return [*found, Ill.LATE] if first == "COMMIT" else found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from os import SEEK_END
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
@@ -46,6 +47,8 @@ MOST_TRIES = 400
 PAGE = 4096
 RESUMED = 5.0
 """Seconds in which a node whose disk has space again takes posts (issue 4)."""
+LARGE = 3 * 1024 * 1024
+"""Bytes of a journal of which SQLite keeps no more than a part in memory."""
 
 
 class DiskFull(OwnRoomCase):
@@ -275,6 +278,35 @@ class Damaged(OwnRoomCase):
         for post, text in found - said:
             self.assertEqual(text, UNREADABLE, post)
         return "set aside" if list(bob.home.glob("journal.db.damaged-*")) else "used"
+
+    def test_damage_under_a_running_node_ends_it_and_the_next_start_begins_anew(self) -> None:
+        """Bob says why and exits with 1, no traceback; started again, he has all from the others."""
+        self.room = self.make(*NAMES, **FAST)
+        self.room.start(*NAMES)
+        self.room.meet(*NAMES)
+        # More than SQLite keeps in memory: the rest is read from the disk.
+        say_many(self.room["ada"], (f"{n} " + "x" * 8000 for n in range(900)))
+        said, bob = agreed(self.room, *NAMES), self.room["bob"]
+        with (bob.home / "journal.db").open("r+b") as file:
+            size = file.seek(0, SEEK_END)
+            self.assertGreater(size, LARGE)
+            for page in range(PAGE, size, PAGE):
+                file.seek(page)
+                file.write(b"\xff" * 64)
+        until(lambda: not bob.running or not posts(bob), "bob has ended", PATIENCE)
+        bob.hang_up()
+        assert bob.process is not None
+        self.assertEqual(bob.process.wait(PATIENCE), 1)
+        log = bob.log.read_text()
+        self.assertIn("\nsecurechat: stopping: the journal is damaged: the next start", log)
+        self.assertNotIn("Traceback", log)
+        self.assertNotIn("writable again", log)
+        self.room.sees("ada", "unreachable", "bob")
+        bob.process = None
+        self.room.start("bob")
+        self.assertTrue((bob.home / "journal.db.damaged-1").exists())
+        self.room.meet(*NAMES)
+        self.assertEqual(agreed(self.room, *NAMES), said)
 
     def test_a_text_that_was_changed_on_disk_is_neither_shown_nor_served(self) -> None:
         """Bob alone has it, damaged: it is a gap, claimed no more; it comes from ada's disk again."""

@@ -13,7 +13,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.errors import HomeError
+from securechat.ids import Hash
 from securechat.journal import schema
+from securechat.journal.failures import DAMAGE
 from securechat.journal.store import Store, StoreError
 from securechat.signing import object_hash
 from securechat.wire import pack
@@ -360,6 +362,67 @@ class DamageTests(OpeningTestCase):
         self.assertEqual(store.damaged, 5)
         problem = self.assertRaises(StoreError, store.replay)
         self.assertIn("damaged", str(problem))
+
+    def live(self) -> tuple[Store, list[Hash], list[str]]:
+        """A journal that is in use, the names of its objects, and what it tells of damage."""
+        store, told = self.opened(), list[str]()
+        items = [signed(b"%d" % n * 99) for n in range(2000)]
+        store.commit([record(f"n{n}", n, item) for n, item in enumerate(items)], [])
+        store._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        store.broken = told.append
+        return store, [object_hash(ROOM, item) for item in items], told
+
+    def spoil(self, store: Store, name: str) -> None:
+        """Overwrite the root of a table or an index on the disk."""
+        row = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+        (page,) = store._connection.execute(row, (name,)).fetchone()
+        with self.path.open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xff" * 64)
+        store._connection.execute("PRAGMA shrink_memory")
+
+    def test_an_index_that_is_damaged_while_it_runs(self) -> None:
+        """Whoever comes upon it, the store tells of it; the next opening sets the file aside."""
+        for number, index in enumerate(("sqlite_autoindex_facts_1", "objects_by_name"), 1):
+            store, names, told = self.live()
+            self.spoil(store, index)
+            failed = self.assertRaises(
+                StoreError, store.commit, [record("n1", 2, signed(b"x"))], []
+            )
+            self.assertEqual((told, str(failed)), ([DAMAGE], DAMAGE))
+            store.probe()
+            if index == "objects_by_name":
+                self.assertIsNone(store.object(names[0]))
+                self.assertRaises(StoreError, store.check_objects, 0)
+                self.assertEqual(told, [DAMAGE] * 3)
+            store.close()
+            self.assertIn(f"damaged-{number}", self.opened().set_aside)
+
+    def test_an_index_that_lost_a_row(self) -> None:
+        """An object that can be read and not be found is found out by the check."""
+        store = Store.deserialize(b"", FACTS, ROOM)
+        told = list[str]()
+        store.broken = told.append
+        store.commit([record("a", 1, signed(b"one"))], [])
+        self.assertEqual((store.check_objects(0), told), (0, []))
+        (made,) = store._connection.execute(
+            "SELECT sql FROM sqlite_schema WHERE name = 'objects_by_name'"
+        ).fetchone()
+        self.index(store, f"{made} WHERE id < 0")
+        store.commit([record("b", 1, signed(b"two"))], [])
+        self.index(store, made)
+        self.assertIsNone(store.object(object_hash(ROOM, signed(b"two"))))
+        self.assertEqual(told, [])
+        failed = self.assertRaises(StoreError, store.check_objects, 0)
+        self.assertEqual(told, [str(failed)])
+        self.assertTrue(told[0].startswith(DAMAGE), told)
+
+    def index(self, store: Store, sql: str) -> None:
+        """What SQLite takes the index of names for."""
+        store._connection.execute("PRAGMA writable_schema = ON")
+        alter = "UPDATE sqlite_schema SET sql = ? WHERE name = 'objects_by_name'"
+        store._connection.execute(alter, (sql,))
+        store._connection.execute("PRAGMA writable_schema = RESET")
 
     def test_checked_while_it_runs(self) -> None:
         """A check reads every object in steps, and tells whose are damaged."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
+import signal
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +18,7 @@ from securechat.effects import Fact, Forget, Record
 from securechat.errors import HomeError
 from securechat.ids import Hash
 from securechat.journal import rows
-from securechat.journal.failures import reason
+from securechat.journal.failures import DAMAGE, reason
 from securechat.journal.store import Store, StoreError
 from securechat.objects import Signed
 from securechat.signing import object_hash
@@ -543,6 +546,42 @@ class PruneTests(SynchronousTestCase):
         # Only the record of the forgetting still names the first keys.
         self.assertEqual(len(list(store.replay())), 1)
 
+    def test_deleted_content_of_a_process_that_was_killed(self) -> None:
+        """What it deleted and did not wipe is wiped by the first prune of the next one."""
+        path = Path(self.mktemp())
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(Exception):
+                store = Store.open(path, FACTS, ROOM)
+                store.commit([record("a", 1, signed(b"canary-object" * 40))], [turn(1)])
+                store.commit([Record(Forget(("held/a",)))], [turn(2)])
+            os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(child, 0)
+        store = Store.open(path, FACTS, ROOM)
+        self.addCleanup(store.close)
+        self.assertEqual((list(store.replay()), store.erased), ([], True))
+        self.assertIn(b"canary-object", self.bytes_of(path))
+        store.prune(0, 1, 10**9)
+        self.assertNotIn(b"canary-object", self.bytes_of(path))
+        self.assertFalse(store.erased)
+
+    def test_deleted_content_while_somebody_reads(self) -> None:
+        """A reader, as a backup is, keeps it on the disk; it is wiped once he has gone."""
+        path = Path(self.mktemp())
+        store = Store.open(path, FACTS, ROOM)
+        self.addCleanup(store.close)
+        store.commit([record("a", 1, signed(b"canary-object" * 40))], [turn(1)])
+        with contextlib.closing(sqlite3.connect(path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM facts").fetchone()
+            store.commit([Record(Forget(("held/a",)))], [turn(2)])
+            self.assertEqual(store.prune(0, 1, 10**9), 0)
+            self.assertIn(b"canary-object", self.bytes_of(path))
+            self.assertTrue(store.erased)
+        store.prune(0, 1, 10**9)
+        self.assertNotIn(b"canary-object", self.bytes_of(path))
+        self.assertFalse(store.erased)
+
     def test_replaced_objects_leave_the_disk(self) -> None:
         """Objects that others took the place of are wiped by the next prune as well."""
         path = Path(self.mktemp())
@@ -597,6 +636,13 @@ class ReasonTests(SynchronousTestCase):
         self.assertEqual(reason(problem), "the journal failed: odd thing")
         problem.sqlite_errorname = "SQLITE_IOERR_WRITE"
         self.assertEqual(reason(problem), "disk error")
+
+    def test_a_text_that_is_none(self) -> None:
+        """Bytes where a text should be are damage, and are not repeated in the reason."""
+        connection = sqlite3.connect(":memory:")
+        with self.assertRaises(sqlite3.OperationalError) as raised:
+            connection.execute("SELECT CAST(x'ff61' AS TEXT)").fetchone()
+        self.assertEqual(reason(raised.exception), DAMAGE)
 
     def test_no_connection_is_a_home_error(self) -> None:
         """If SQLite cannot open at all, that is said in one line."""

@@ -23,12 +23,12 @@ DAY_MS = 86_400_000
 class Watched(Store):
     """A journal that keeps what each step of pruning gave, and may fail."""
 
-    broken: bool = False
+    failing: bool = False
     steps: list[int] = field(factory=list)
 
     def prune(self, now_ms: int, days: float, limit: int) -> int:
         """One step."""
-        if self.broken:
+        if self.failing:
             raise StoreError("disk error")
         self.steps.append(super().prune(now_ms, days, limit))
         return self.steps[-1]
@@ -123,10 +123,10 @@ class PruningTests(SynchronousTestCase):
 
     def test_failing_disk(self) -> None:
         """A disk that fails is told, and tried again later."""
-        self.busy.store.broken = True
+        self.busy.store.failing = True
         self.busy.write(2000)
         self.busy.clock.advance(1)
-        self.busy.store.broken = False
+        self.busy.store.failing = False
         self.busy.clock.pump([1] * 601)
         self.busy.clock.pump([0.05] * 20)
         self.assertLess(self.busy.kept(), 700)

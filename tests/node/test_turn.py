@@ -16,6 +16,7 @@ from securechat.effects import Answer, Effect, Fact, Hangup, Notify, Record, Sen
 from securechat.errors import LocalError, RemoteError
 from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import Disturb, Greeted, Heal, Instant, LinkUp, Received, Say, Tick
+from securechat.journal.failures import DAMAGE
 from securechat.journal.store import Store, StoreError
 from securechat.node import dispatch, door, links
 from securechat.node.faults import Cable, Fault, told
@@ -24,6 +25,7 @@ from securechat.node.wires import Arrived
 from securechat.notices import FaultNoticed, Roster
 from securechat.objects import Admitted, Purpose, Signed
 from securechat.settings import Settings
+from securechat.simulation.ill import TOLD, Connection, Ill
 
 ROOM = "r" * 52
 BOB = MemberId("b" * 52)
@@ -599,6 +601,31 @@ class TurnTests(SynchronousTestCase):
         self.turn.put("x")
         self.clock.advance(0)
         self.assertEqual(self.fatal, ["the journal is damaged"])
+
+    def test_damage_that_no_probe_finds(self) -> None:
+        """A commit or a reading that finds the file damaged ends the node at once, for good."""
+        self.store.broken = self.turn.damaged
+        self.rule = lambda cores, item, now: [[Record(Noted("new")), Send(BOB, "new")]]
+        self.links.ups = (LinkUp(BOB, 1, 1, BootId("0" * 32), "x:1", None, "y:1", HELLO),)
+        rotten = Connection(
+            self.store._connection, lambda sql: Ill.ROTTEN if TOLD[Ill.ROTTEN].lasts(sql) else None
+        )
+        self.store._connection = cast(Any, rotten)
+        answer = self.turn.ask(Say("hi"))
+        self.clock.advance(0)
+        problem = self.failureResultOf(answer, LocalError).value
+        self.assertEqual((problem.code, problem.text), (420, f"cannot record: {DAMAGE}"))
+        words = f"{DAMAGE}: the next start checks it, and sets it aside"
+        self.assertEqual((self.fatal, self.performed), ([words], []))
+        for _ in range(5):
+            self.turn.put("x")
+            self.turn.damaged(DAMAGE)
+            self.clock.advance(1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual((self.turn.read_only, self.links.ended), (DAMAGE, []))
+        told = [FaultNoticed(f"read-only: {DAMAGE}"), FaultNoticed(DAMAGE)]
+        self.assertEqual((self.events, len(self.fatal)), (told, 1))
+        self.store.probe()
 
     def test_stop(self) -> None:
         """Stopping writes what waited in memory, answers who waits, and takes nothing more."""

@@ -22,6 +22,7 @@ WORDS = {
     Ill.FAILING: "disk error",
     Ill.LOCKED: "the journal is locked by another program",
     Ill.CORRUPT: DAMAGE,
+    Ill.ROTTEN: DAMAGE,
     Ill.LATE: "disk error",
 }
 

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Answer
 from securechat.journal.store import Store, StoreError
+from securechat.node.turn import Turn
 from securechat.simulation import run, sweeps
 from securechat.simulation.ill import Ill
 from securechat.simulation.stories import STORIES
@@ -125,6 +126,13 @@ class PlantedTests(SynchronousTestCase):
         bug = early(lambda effect: isinstance(effect, Answer))
         found = [Place("first words", SEED, CRASH, at) for at in begins]
         self.assertIn("I9", self.rules(bug, found))
+
+    def test_damage_ignored(self) -> None:
+        """A node that goes on with a journal to which no fact can be added any more is seen."""
+        bug = mock.patch.object(Turn, "damaged")
+        ill = Ill.ROTTEN
+        found = [place for place in places(STORY["letters"], SEED, STORE) if place.ill is ill]
+        self.assertIn("R8", self.rules(bug, found[160::60]))
 
     def test_failure_ignored(self) -> None:
         """A commit that fails and is taken for done is seen at once."""
