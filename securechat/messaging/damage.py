@@ -8,10 +8,13 @@ so the hole stays a gap, and none of our own numbers is used twice.  Recovery as
 gap; where nobody has it, the gap closes with that cause.  What comes again is the same envelope: it
 stands where it stood, with the audience it had, and is not told as new.
 
-What lies beyond a fork is in no frontier, and is left as it is: shown as damaged.
+What lies beyond a fork is in no frontier, and is left as it is: shown as damaged.  A receipt that we
+gave is signed again, else a sender that never got it would ask for it for ever.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from attrs import define, evolve
 
@@ -32,10 +35,14 @@ class Damage:
     _book: Book
     _recovery: Recovery
     _announcing: Announcing
+    _receipt_again: Callable[[Hash], list[Effect]]
+    """Signs the receipt for a direct message again (``Inbox``)."""
 
     def noticed(self, item: Damaged, now: Instant) -> list[Effect]:
         """The object that a fact of ours owns is damaged."""
         word, _, rest = item.owner.partition("/")
+        if word == "given":
+            return self._receipt_again(_name(rest))
         held = self._book.streams.by_hash(_name(rest)) if word == "held" else None
         state = self._book.streams.get(held.stream) if held is not None else None
         if held is None or state is None or held.last > state.sound:

@@ -2,7 +2,8 @@
 Direct messages to us: taken from their author only, committed, then receipted (DESIGN 6).
 
 The receipt is made in the turn of the commit and leaves after it, so it never claims what is not on
-disk (G1).  A duplicate gets the same receipt, also when the text is long gone.
+disk (G1).  A duplicate gets the same receipt, also when the text is long gone.  One that is damaged on
+our disk is signed again, for the same storing.
 
 One peer's letters are taken at a bounded rate (G9): at once as many as an honest author can have
 waiting, then as many a second as posts.  What is above it is dropped and counted and gets no receipt,
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from securechat.effects import Effect, Notify, Record, Send
 from securechat.errors import RemoteError
@@ -82,6 +83,16 @@ class Inbox:
             effects.append(Send(peer, Receipts(), tuple(dict.fromkeys(again))))
         return effects
 
+    def signed_again(self, name: Hash) -> list[Effect]:
+        """The receipt that we gave for a message is damaged on our disk; whoever lacks it gets it."""
+        given = self._book.letters.given.get(name)
+        if given is None or self._peers.epoch is None:
+            return []
+        wanted = MessageId.parse(given.id)
+        receipt = self._receipt(wanted, name, given.at)
+        fact = evolve(given, hash=object_hash(self._signer.room, receipt))
+        return [Record(fact, (receipt,)), Send(wanted.author, Receipts((receipt,)))]
+
     def _check(self, direct: Direct, peer: MemberId) -> None:
         if direct.author != peer:
             raise RemoteError(
@@ -120,7 +131,7 @@ class Inbox:
             found.hash, found.signed.size, now.wall_ms, late,
             ahead=skew > self._book.settings.skew_noticed,
         )  # fmt: skip
-        receipt = self._receipt(direct, found.hash, now)
+        receipt = self._receipt(direct.id, found.hash, now.wall_ms)
         fresh[found.hash] = receipt
         name = object_hash(self._signer.room, receipt)
         given = ReceiptGiven(found.hash, str(direct.id), name, now.wall_ms)
@@ -134,15 +145,9 @@ class Inbox:
             effects.append(Notify(ClockNoticed(direct.author, what)))
         return effects
 
-    def _receipt(self, direct: Direct, name: Hash, now: Instant) -> Signed:
+    def _receipt(self, wanted: MessageId, name: Hash, at: int) -> Signed:
+        s = wanted.stream
         statement = Receipt(
-            self._book.me,
-            self._peers.epoch or 0,
-            direct.author,
-            direct.epoch,
-            direct.boot,
-            direct.dseq,
-            name,
-            now.wall_ms,
+            self._book.me, self._peers.epoch or 0, s.author, s.epoch, s.boot, wanted.seq, name, at
         )
         return self._signer.sign(Purpose.RECEIPT, pack(statement))

@@ -90,7 +90,7 @@ class Parts:
             taking=taking,
             outbox=outbox,
             losses=losses,
-            damage=Damage(book, recovery, announcing),
+            damage=Damage(book, recovery, announcing, inbox.signed_again),
             offsets=offsets,
             trying=Trying(book, peers, outbox, acks),
             retention=Retention(book, peers),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import MessageId
 from securechat.inputs import Damaged
 from securechat.messaging.facts import EnvelopeHeld, TextDamaged
-from securechat.messaging.messages import Want
+from securechat.messaging.messages import Directs, Want
 from securechat.messaging.statements import Frontier, StreamEntry
 from securechat.notices import Delivery, GapChanged, PostShown
 from securechat.settings import Settings
 from securechat.wire import unpack
 from tests.messaging.chaos import shown
-from tests.messaging.room import Member, Room, code_of, three
+from tests.messaging.room import Member, Room, admit, code_of, three
 
 
 def spoil(member: Member, wanted: MessageId) -> None:
@@ -56,6 +57,52 @@ def talked() -> tuple[Room, Member, Member, Member, list[MessageId]]:
 
 
 ALL = ["0", "1", "2", "3", "4"]
+
+
+class GivenReceipts(SynchronousTestCase):
+    """A receipt that we gave and can read no more."""
+
+    def given(self) -> tuple[Room, Member, Member, str]:
+        """Bob has a letter of ada's and signed for it, unheard; where his receipt lies."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        wanted = ada.tell(bob, "hi").id
+        letter = ada.core.parts.book.letters.by_id(wanted)
+        assert letter is not None
+        bob.receive(ada.id, Directs((ada.disk.object(letter.hash),)))
+        return room, ada, bob, f"given/{letter.hash.hex()}"
+
+    def test_signed_again(self) -> None:
+        """It says the same, in the epoch of now; the duplicate gets it, and its author knows."""
+        room, ada, bob, owner = self.given()
+        (before,) = bob.disk.objects[owner].values()
+        bob.disk.objects[owner].clear()
+        bob.restart()
+        room.seat(bob, ada)
+        room.wall_ms += 60_000
+        bob.turn(bob.core.damaged(Damaged(owner), bob.now))
+        (after,) = bob.disk.objects[owner].values()
+        self.assertEqual(admit(after).statement, evolve(admit(before).statement, epoch=2))
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual([line.state for line in ada.lines()], [Delivery.ACKED])
+        self.assertEqual((bob.texts(), ada.errors + bob.errors), (["hi"], []))
+
+    def test_sent_at_once(self) -> None:
+        """Found damaged when a duplicate asked for it, it follows on the same link."""
+        room, ada, bob, owner = self.given()
+        bob.disk.objects[owner].clear()
+        room.links.add(frozenset((ada.id, bob.id)))
+        bob.turn(bob.core.damaged(Damaged(owner), bob.now))
+        room.run()
+        self.assertEqual([line.state for line in ada.lines()], [Delivery.ACKED])
+
+    def test_unknown(self) -> None:
+        """Of one that retention has forgotten meanwhile nothing is signed."""
+        _, ada, bob, owner = self.given()
+        for name in ("00" * 32, "no name"):
+            self.assertEqual(bob.turn(bob.core.damaged(Damaged(f"given/{name}"), bob.now)), [])
+        self.assertEqual(ada.turn(ada.core.damaged(Damaged(owner), ada.now)), [])
 
 
 class FetchedAgain(SynchronousTestCase):
