@@ -11,6 +11,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.simulation import run
+from securechat.simulation.marks import SOMETIMES
 from securechat.simulation.observed import Violation
 from securechat.simulation.run import Job, nodes_of, replay, results, simulate
 from securechat.simulation.world import Outcome, World
@@ -54,13 +55,23 @@ class RunTests(SynchronousTestCase):
         self.assertIn("0.2 virtual hours: 2 of 3 nodes, 3 of 4 nodes, 2 of 5 nodes", self.lines)
 
     def test_seldom(self) -> None:
-        """After 500 worlds it is told what came up too seldom in them; after fewer it is not."""
-        self.simulate(None, range(499))
+        """500 worlds in which something came up too seldom have failed and say so; fewer have not."""
+        self.assertEqual(self.simulate(None, range(499)), 0)
         self.assertNotIn("too seldom", "\n".join(self.lines))
-        self.simulate(None, range(500))
+        self.assertEqual(self.simulate(None, range(500)), 1)
         (line,) = [line for line in self.lines if line.startswith("too seldom: ")]
         self.assertIn("fault: partition 0", line)
         self.assertNotIn("fault: pause", line)
+        self.assertEqual(
+            self.lines[-1], f"500 seeds, 0 failed, {len(SOMETIMES) - 1} marks too seldom"
+        )
+
+    def test_often(self) -> None:
+        """500 worlds in which everything came up often enough have not failed."""
+        self.patch(run, "missed", lambda marks, worlds: [])
+        self.assertEqual(self.simulate(None, range(500)), 0)
+        self.assertIn("too seldom: nothing", self.lines)
+        self.assertEqual(self.lines[-1], "500 seeds, 0 failed")
 
     def test_failure(self) -> None:
         """A failing seed tells what broke, and the one command that runs it again."""
