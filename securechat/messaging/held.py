@@ -177,7 +177,7 @@ class StreamState:
 
     def name(self, seq: int, hash: Hash) -> MessageId:
         """The id of a post of that envelope, which need not be here yet."""
-        alone = all(held.hash == hash for held in self.around(seq, seq))
+        alone = all(held.hash == hash for held in self._near(seq, seq))
         return MessageId(self.stream, seq, side="" if alone else hash.hex()[:SIDE])
 
     def ending(self, last: int) -> Held | None:
