@@ -202,7 +202,9 @@ class Arrivals:
         elif isinstance(statement, Frontier):
             for entry in statement.streams:
                 if entry.author == site.member != statement.author:
+                    # A range whose end is not here, on a disk that was set back, names nothing.
                     news.acks += [
                         (entry.stream, statement.author, first, last)
-                        for first, last, _ in entry.stored
+                        for first, last, head in entry.stored
+                        if site.on_disk(head) is not None
                     ]

@@ -70,6 +70,10 @@ class ArrivalsTests(SynchronousTestCase):
         self.wrote(self.ada, Posts((post(1), post(2))))
         claim = Frontiers((frontier((1, 1, object_hash(ROOM, post(1)))),))
         self.assertNotIn((POST, BOB.member), self.hears(self.carol, claim))
+        self.assertNotIn(
+            (POST, BOB.member), self.hears(self.ada, claim), "set back: it is not here"
+        )
+        self.ada.keep(post(1))
         known = self.hears(self.ada, claim)
         self.assertIn((POST, BOB.member), known)
         self.assertNotIn((POST, CAROL.member), known)
