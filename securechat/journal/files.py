@@ -2,19 +2,25 @@
 The files of a journal: its owner's alone, copied before a change, set aside when damaged.
 
 SQLite keeps a second and a third file beside the first (``-wal``, ``-shm``); a damaged journal moves
-with them, so that whoever wants to look at it finds it whole.  Nothing is ever overwritten: a name
-that is taken gets the next number.
+with them, so that whoever wants to look at it finds it whole.  Nothing is ever overwritten: each gets
+the next number.  They hold texts that the journal forgets, and disks are finite: of each kind the two
+newest stay.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from securechat.errors import HomeError
 
 BESIDE = ("-wal", "-shm", "-journal")
+KEPT = 2
+"""Journals that stay of those that were set aside, and of the copies."""
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 def make_file(path: Path) -> int:
@@ -49,8 +55,8 @@ def _check_private(path: Path) -> None:
 
 
 def move_aside(path: Path) -> Path:
-    """Rename a damaged journal to the next free ``.damaged-N``; where it is now."""
-    place = _free(path, "damaged")
+    """Rename a damaged journal to the next ``.damaged-N``; where it is now."""
+    place = _next(path, "damaged")
     try:
         for end in BESIDE:
             if os.path.lexists(f"{path}{end}"):
@@ -59,21 +65,22 @@ def move_aside(path: Path) -> Path:
     except OSError as problem:
         text = f"{path.name} is damaged and cannot be set aside: {_words(problem)}"
         raise HomeError(text) from None
+    _drop_older(path, "damaged")
     _sync_folder(path.parent)
     return place
 
 
 def write_copy(path: Path, content: bytes) -> Path:
-    """Keep these bytes as the next free ``.bak-N``; where they are."""
-    place = _free(path, "bak")
+    """Keep these bytes as the next ``.bak-N``, or as the newest if it is that; where they are."""
+    place = _next(path, "bak")
     try:
-        handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        for _, newest in _numbered(path, "bak")[-1:]:
+            if newest.read_bytes() == content:
+                return newest
+        _write(place, content)
     except OSError as problem:
         raise HomeError(f"{path.name} cannot be copied: {_words(problem)}") from None
+    _drop_older(path, "bak")
     _sync_folder(path.parent)
     return place
 
@@ -83,11 +90,39 @@ def size_of(path: Path) -> int:
     return sum(os.path.getsize(part) for part in (str(path), f"{path}-wal") if os.path.exists(part))
 
 
-def _free(path: Path, word: str) -> Path:
-    number = 1
-    while os.path.lexists(place := path.with_name(f"{path.name}.{word}-{number}")):
-        number += 1
-    return place
+def _write(place: Path, content: bytes) -> None:
+    """All of it, or nothing stays."""
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            place.unlink()
+        raise
+
+
+def _numbered(path: Path, word: str) -> list[tuple[int, Path]]:
+    """All of a kind, oldest first."""
+    start = f"{path.name}.{word}-"
+    names = [name for name in os.listdir(path.parent) if name.startswith(start)]
+    numbers = [name.removeprefix(start) for name in names]
+    return sorted((int(n), path.with_name(start + n)) for n in numbers if NUMBER.fullmatch(n))
+
+
+def _next(path: Path, word: str) -> Path:
+    last = max((number for number, _ in _numbered(path, word)), default=0)
+    return path.with_name(f"{path.name}.{word}-{last + 1}")
+
+
+def _drop_older(path: Path, word: str) -> None:
+    """What cannot be removed stays: it is no reason not to start."""
+    for _, place in _numbered(path, word)[:-KEPT]:
+        for end in (*BESIDE, ""):
+            with suppress(OSError):
+                os.unlink(f"{place}{end}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -273,6 +273,23 @@ class DamageTests(OpeningTestCase):
         self.assertIn("journal.db.damaged-2", again.set_aside)
         self.assertEqual((self.folder / "journal.db.damaged-1").read_bytes(), content)
 
+    def test_the_newest_stay(self) -> None:
+        """Of journals that are set aside the two newest stay, with what SQLite keeps beside them."""
+        (self.folder / "journal.db.damaged-0x").write_bytes(b"somebody's own")
+        (self.folder / "journal.db.damaged-2").mkdir()
+        for number in range(1, 16):
+            self.path.write_bytes(b"too short")
+            for end in ("-wal", "-shm"):
+                Path(f"{self.path}{end}").write_bytes(b"%d" % number)
+            store = Store.open(self.path, FACTS, ROOM)
+            store.close()
+            self.assertIn(f"journal.db.damaged-{number + 2},", store.set_aside)
+        # The folder is none of ours, and is no reason not to start.
+        left = ["0x", "16", "16-shm", "16-wal", "17", "17-shm", "17-wal", "2"]
+        found = sorted(part.name for part in self.folder.iterdir())
+        self.assertEqual(found, ["journal.db", *(f"journal.db.damaged-{end}" for end in left)])
+        self.assertEqual((self.folder / "journal.db.damaged-17-wal").read_bytes(), b"15")
+
     def test_an_altered_fact_is_damage(self) -> None:
         """A fact altered within itself, which SQLite cannot notice, is noticed."""
         self.filled()
@@ -552,8 +569,27 @@ class MigrationTests(OpeningTestCase):
 
         patched = self.patch(os, "fsync", full)
         self.assertIn("no space left", self.refused())
+        self.assertEqual([part.name for part in self.folder.iterdir()], ["journal.db"])
         patched.restore()
         self.assertEqual(len(list(self.opened().replay())), 3)
+
+    def test_copies_are_bounded(self) -> None:
+        """A way that fails at each start leaves one copy, not one a start; the two newest stay."""
+        for number in range(1, 4):
+            self.filled(number)
+            before = self.older()
+
+            def fails(connection: schema.Connection) -> None:
+                raise ZeroDivisionError
+
+            self.patch(schema, "MIGRATIONS", {OLDER: fails})
+            for _ in range(3):
+                self.assertIn(f"a copy is journal.db.bak-{number}", self.refused())
+            copy = self.folder / f"journal.db.bak-{number}"
+            self.assertEqual(len(before), copy.stat().st_size)
+            self.path.unlink()
+        left = sorted(part.name for part in self.folder.glob("*.bak-*"))
+        self.assertEqual(left, ["journal.db.bak-2", "journal.db.bak-3"])
 
     def test_in_memory(self) -> None:
         """A copy in memory of an older journal is migrated as well."""
