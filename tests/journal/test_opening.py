@@ -17,6 +17,7 @@ from securechat.ids import Hash
 from securechat.journal import schema
 from securechat.journal.failures import DAMAGE
 from securechat.journal.store import Store, StoreError
+from securechat.objects import Signed
 from securechat.signing import object_hash
 from securechat.wire import pack
 from tests.journal.kinds import FACTS, ROOM, Count, Held, record, signed, turn
@@ -498,6 +499,94 @@ class DamageTests(OpeningTestCase):
         self.assertGreater(outcomes["set aside"], 100, outcomes)
         self.assertGreater(outcomes["left out"], 50, outcomes)
         self.assertEqual(outcomes["refused"], 0, outcomes)
+
+    def killed(self) -> tuple[list[Held], dict[str, bytes]]:
+        """The facts of a journal, and the files that a kill leaves: half of them is in the log."""
+        facts = self.filled(60)
+        store = Store.open(self.path, FACTS, ROOM)
+        for number in range(60, 120):
+            made = record(f"n{number}", number, signed(b"%d" % number * 300, b"%d" % number * 99))
+            store.commit([made], [turn(number + 1, made)])
+            assert isinstance(made.fact, Held)
+            facts.append(made.fact)
+        left = {end: Path(f"{self.path}{end}").read_bytes() for end in ("", "-wal")}
+        store.close()
+        return facts, left
+
+    def leave(self, files: dict[str, bytes]) -> None:
+        """Nothing but these is there."""
+        for part in self.folder.iterdir():
+            part.unlink()
+        for end, content in files.items():
+            Path(f"{self.path}{end}").write_bytes(content)
+
+    def test_random_overwrites_of_what_a_kill_leaves(self) -> None:
+        """The same with the log, and with damage in it: at most the last commits are gone."""
+        facts, left = self.killed()
+        items = [signed(b"%d" % n * 300, b"%d" % n * 99) for n in range(120)]
+        rng, outcomes = random.Random(10), dict.fromkeys(("set aside", "whole", "shorter"), 0)
+        for _ in range(300):
+            end = rng.choice(("", "-wal"))
+            content, size = left[end], rng.choice((1, 16, 512))
+            place = rng.randrange(len(content) - size)
+            spoilt = content[:place] + rng.randbytes(size) + content[place + size :]
+            self.leave({**left, end: spoilt})
+            store = Store.open(self.path, FACTS, ROOM)
+            found = list(store.replay())
+            if store.set_aside:
+                self.assertEqual(found, [])
+            else:
+                self.assertEqual(found, facts[: len(found)])
+                self.assertGreaterEqual(len(found), 60 if end else 120)
+            for item in items:
+                self.assertIn(store.object(object_hash(ROOM, item)), (item, None))
+            shorter = "shorter" if len(found) < len(facts) else "whole"
+            outcomes["set aside" if store.set_aside else shorter] += 1
+            store.close()
+        self.assertGreater(min(outcomes.values()), 20, outcomes)
+
+    def test_random_overwrites_while_it_runs(self) -> None:
+        """In a file that is in use what is read is what was written, or a reading fails."""
+        facts = self.filled(120)
+        content = self.path.read_bytes()
+        items = [signed(b"%d" % n * 300, b"%d" % n * 99) for n in range(120)]
+        rng, outcomes = random.Random(11), {"told": 0, "noticed": 0, "nothing": 0}
+        for _ in range(200):
+            self.leave({"": content})
+            store, told, noticed = Store.open(self.path, FACTS, ROOM), list[str](), list[str]()
+            store.broken, store.noticed = told.append, noticed.append
+            with self.path.open("r+b") as file:
+                file.seek(rng.randrange(len(content) - 512))
+                file.write(rng.randbytes(512))
+            store._connection.execute("PRAGMA shrink_memory")
+            failed = self.used(store, facts, items)
+            self.assertLessEqual(failed, set(told))
+            outcomes["told" if told else "noticed" if noticed else "nothing"] += 1
+            store.close()
+        self.assertGreater(min(outcomes.values()), 15, outcomes)
+
+    def used(self, store: Store, facts: list[Held], items: list[Signed]) -> set[str]:
+        """Whatever a node asks of its journal; with which words it failed."""
+        failed = set[str]()
+        # The first one is what was read when it was opened.
+        self.assertEqual(list(store.replay()), facts)
+        for item in items:
+            self.assertIn(store.object(object_hash(ROOM, item)), (item, None))
+        for do in (
+            lambda: self.assertEqual(list(store.replay()), facts),
+            lambda: store.commit([record("n7", 8)], [turn(999)]),
+            lambda: store.check_objects(0),
+            lambda: store.facts_about("x"),
+            lambda: store.turns(),
+            lambda: list(store.export()),
+            lambda: store.prune(0, 1, 0),
+            store.probe,
+        ):
+            try:
+                do()
+            except StoreError as problem:
+                failed.add(str(problem))
+        return failed
 
 
 class MigrationTests(OpeningTestCase):
