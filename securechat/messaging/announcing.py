@@ -8,9 +8,10 @@ Who is told what we have, and when (DESIGN 6, frontier).
   room to some in turn (``settings.digests``), so that each hears it within eight.
 - What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
   author that is not linked is told to everybody, since only they can pass it on.
-- A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has our newest
-  post; if its word for it has not come within a further digest, the post is given again, with the same
-  back-off, and the duplicate is answered with a frontier.
+- A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has all our posts;
+  if its word for the last of one of our streams has not come within a further digest, that post is
+  given again, with the same back-off, and the duplicate is answered with a frontier.  Who has pruned it
+  owes no word for it; so of a stream before our newest it is asked a few times on a link, and no more.
 - What is signed here says what is on this disk.  So all of it is said at the end of a turn, when it is
   certain what the commit of that turn leaves there.
 - The two envelopes that prove a fork: a peer whose frontier shows that it does not know of it, and one
@@ -20,6 +21,9 @@ Who is told what we have, and when (DESIGN 6, frontier).
 from __future__ import annotations
 
 from bisect import bisect
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 from attrs import define, field
 
@@ -28,6 +32,7 @@ from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.acks import Acks
 from securechat.messaging.book import Book
+from securechat.messaging.claims import Claims
 from securechat.messaging.frontier import OwnFrontier
 from securechat.messaging.heads import Heads
 from securechat.messaging.held import Held, StreamState
@@ -42,6 +47,13 @@ PROOFS = 32
 """Forks of which a peer is told at a time, so that it takes them as pushed (``taking``),"""
 PROOF_BYTES = 256 * KIB
 """and about how many bytes at most."""
+ASKED = 8
+"""Streams of ours of which a peer's word is asked for at a time,"""
+TRIES = 8
+"""and how often on one link, but for the newest."""
+LOOKED_AT = 16
+"""Posts of a stream without all evidence of which it is looked up whether a peer's word is missing:
+its word for one is also that for those before."""
 
 
 @define(eq=False)
@@ -53,10 +65,12 @@ class Compared:
     pause: float = 0.0
     proofs: dict[Stream, int] = field(factory=dict)
     """Forks of which it was told on this link, and where."""
-    unproved: Hash | None = None
-    """Our newest post, if it had it by its last digest and its frontier was not here yet."""
+    unproved: frozenset[Hash] = frozenset()
+    """Posts of ours that it had by its last digest, and its word for them was not here yet."""
     next_ask: float = 0.0
     ask_pause: float = 0.0
+    asked: Counter[Stream] = field(factory=Counter)
+    """How often its word was asked for on this link."""
 
 
 @define(eq=False)
@@ -65,6 +79,7 @@ class Announcing:
 
     _book: Book
     _peers: Peers
+    _claims: Claims
     _own: OwnFrontier
     _relaying: Relaying
     _acks: Acks
@@ -203,33 +218,47 @@ class Announcing:
         return chosen
 
     def _ask_evidence(self, peer: MemberId, row: Compared, now: Instant) -> list[Effect]:
-        """A peer that has all we have: whether it has said so of our newest post."""
-        held = self._unproved(peer)
-        before, row.unproved = row.unproved, held.hash if held is not None else None
-        if held is None:
+        """A peer that has all we have: whether it has said so of our posts."""
+        found = list(islice(self._unproved(peer, row), ASKED))
+        waiting = [held for held in found if held.hash in row.unproved]
+        row.unproved = frozenset(held.hash for held in found)
+        if not found:
             row.ask_pause = 0.0
-            return []
-        if before != held.hash or now.mono < row.next_ask:
+        if not waiting or now.mono < row.next_ask:
             return []
         settings = self._book.settings
         row.ask_pause = min(
             settings.frontier_backoff_max, max(settings.frontier_backoff_min, 2 * row.ask_pause)
         )
         row.next_ask = now.mono + row.ask_pause
-        self._book.counters["evidence_asked"] += 1
-        effects = self._acks.served(peer, held.stream, [(held.first, held.last)], now)
-        return [*effects, Send(peer, Posts(), (held.hash,))]
+        effects: list[Effect] = []
+        for held in waiting:
+            row.asked[held.stream] += 1
+            self._book.counters["evidence_asked"] += 1
+            effects += self._acks.served(peer, held.stream, [(held.first, held.last)], now)
+            effects.append(Send(peer, Posts(), (held.hash,)))
+        return effects
 
-    def _unproved(self, peer: MemberId) -> Held | None:
-        """Our newest envelope, if it is for this peer and without its word; a fork is not listed."""
-        stream = self._newest(self._peers.me)
-        state = self._book.streams.get(stream) if stream is not None else None
-        held = state.envelopes[-1] if state is not None else None
-        if held is None or state is None or held.last > state.sound:
-            return None
+    def _unproved(self, peer: MemberId, row: Compared) -> Iterator[Held]:
+        """The last envelope of each stream of ours that lacks the word of this peer, newest first."""
+        evidence, newest = self._book.evidence, self._newest(self._peers.me)
+        for stream in sorted(evidence.open, reverse=True):
+            if stream != newest and row.asked[stream] >= TRIES:
+                continue
+            last = islice(reversed(evidence.open[stream].values()), LOOKED_AT)
+            held = next((held for held in last if self._owes(peer, held)), None)
+            if held is not None:
+                yield held
+
+    def _owes(self, peer: MemberId, held: Held) -> bool:
+        """Whether an envelope that is here and for this peer lacks its word; a fork is not listed."""
+        state, claim = self._book.streams.get(held.stream), self._claims.get(peer)
+        if state is None or held.last > state.sound or not self._book.holds(held.hash):
+            return False
+        if claim is not None and claim.pruned(held.stream, held.last):
+            return False
         evidence = self._book.evidence
-        meant = peer in evidence.audience(held)
-        return held if meant and evidence.state(held, peer) is not Delivery.ACKED else None
+        return peer in evidence.audience(held) and evidence.state(held, peer) is not Delivery.ACKED
 
     def _newest(self, author: MemberId) -> Stream | None:
         """The last stream of an author of which we hold posts."""

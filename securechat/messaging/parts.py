@@ -67,7 +67,7 @@ class Parts:
         acks = Acks(book, peers)
         relaying = Relaying(peers, claims, settings)
         own, heads = OwnFrontier(signer, book, peers), Heads(book, peers, claims)
-        announcing = Announcing(book, peers, own, relaying, acks, heads)
+        announcing = Announcing(book, peers, claims, own, relaying, acks, heads)
         closing = Closing(book, peers, claims, recovery, announcing)
         said = Bucket(settings.posts_per_second, settings.burst)
         taking = Taking(book, announcing)

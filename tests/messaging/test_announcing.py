@@ -15,7 +15,7 @@ from securechat.messaging.claims import Claims
 from securechat.messaging.messages import Digest, Frontiers, Posts
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.settings import Settings
-from tests.messaging.room import Member, Room, admit, signer, three
+from tests.messaging.room import Member, Room, admit, sign, signer, three
 
 FAST = Settings(posts_per_second=100_000, burst=100_000)
 ADA, BOB = signer(1).member, signer(2).member
@@ -87,6 +87,68 @@ class LostOnTheWay(SynchronousTestCase):
         for index in range(3):
             self.assertEqual(self.states(ada, peers, index), ["acked", "acked"])
         self.assertEqual(peers[0].texts(), ["one", "two", "three"])
+
+    def streams(self, count: int) -> tuple[Lossy, Member, Member]:
+        """Ada says a post in each of so many processes; what bob says to her gets lost meanwhile."""
+        room = Lossy()
+        ada, bob = room.member(1), room.member(2)
+        room.roster()
+        for number in range(count):
+            if number:
+                ada.restart()
+                room.seat(ada, ada, bob)
+            ada.say(str(number))
+        room.lost[(bob.id, ada.id)] = Frontiers
+        room.link(ada, bob)
+        room.wait(5)
+        return room, ada, bob
+
+    def given(self, member: Member) -> Counter[Hash]:
+        """How often a member gave each post unasked."""
+        pushed = [send for send in member.sent if isinstance(send.message, Posts)]
+        return Counter(name for send in pushed for name in send.objects)
+
+    def test_older_streams(self) -> None:
+        """Evidence for what earlier processes said comes as well, however many those are."""
+        room, ada, bob = self.streams(20)
+        room.lost.clear()
+        room.wait(60, 0.25)
+        states = [self.states(ada, [bob], number) for number in range(20)]
+        self.assertEqual(states, [["acked"]] * 20)
+        for member in (ada, bob):
+            member.sent.clear()
+        room.wait(60, 0.25)
+        self.assertEqual(set(kinds(ada, bob)), {"Digest"})
+
+    def test_older_streams_in_vain(self) -> None:
+        """Who says nothing of them is asked a few times on a link; of the newest it is asked on."""
+        room, ada, bob = self.streams(2)
+        room.wait(900, 0.25)
+        given, (old, new) = self.given(ada), (line.hash for line in ada.lines())
+        self.assertEqual(given[old], 8)
+        self.assertGreater(given[new], 20)
+        room.lost.clear()
+        room.cut(ada, bob)
+        room.lost[(bob.id, ada.id)] = Frontiers
+        room.link(ada, bob)
+        room.wait(5)
+        room.lost.clear()
+        room.wait(40, 0.25)
+        self.assertEqual(self.states(ada, [bob], 0), ["acked"])
+
+    def test_pruned_by_a_peer(self) -> None:
+        """Whose floor is above a post is not asked for its word."""
+        room, ada, bob = self.streams(2)
+        room.cut(ada, bob)
+        room.link(ada, bob)
+        ada.sent.clear()
+        floor = FloorEntry(ada.id, 1, BootId(f"{1:02x}{1:04x}".ljust(32, "0")), 1)
+        claim = Frontier(bob.id, 1, bob.boot, 10**13, False, 1, 1, (floor,), ())
+        ada.receive(bob.id, Frontiers((sign(2, claim),)))
+        room.wait(100, 0.25)
+        given, (old, new) = self.given(ada), (line.hash for line in ada.lines())
+        self.assertEqual(given[old], 0)
+        self.assertGreater(given[new], 0)
 
     def test_not_asked(self) -> None:
         """Nobody is asked who is away, who was no member then, or while posts are on their way."""
