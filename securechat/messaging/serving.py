@@ -55,28 +55,30 @@ class Serving:
         """Whether somebody still waits for an answer, however long."""
         return bool(self._open)
 
-    def settle(self, now: Instant) -> list[Effect]:
-        """The answers of this turn."""
-        effects: list[Effect] = []
+    def settle(self, now: Instant) -> tuple[list[Effect], list[Effect]]:
+        """The answers of this turn; apart from them what is kept of it, which may be impossible."""
+        answers: list[Effect] = []
+        kept: list[Effect] = []
         for peer in list(self._open)[:ANSWERS]:
-            effects += self._answer(peer, self._open.pop(peer), now)
-        return effects
+            want = self._open.pop(peer)
+            spans = self._answer(peer, want, answers)
+            if spans and want.author == self._book.me:
+                kept += self._acks.served(peer, want.stream, spans, now)
+        return answers, kept
 
-    def _answer(self, peer: MemberId, want: Want, now: Instant) -> list[Effect]:
+    def _answer(self, peer: MemberId, want: Want, effects: list[Effect]) -> list[Span]:
+        """The answer to a want; what of it is given."""
         state = self._book.streams.get(want.stream)
         held = state.around(want.first, want.last) if state is not None else []
         sent = _newest(held, self._book.settings.want_bytes)
         first = want.first if len(sent) == len(held) else max(want.first, sent[0].first)
         have = Ranges.of((envelope.first, envelope.last) for envelope in held)
-        effects = self._absences(peer, want, have.missing(first, want.last))
-        spans = [(envelope.first, envelope.last) for envelope in sent]
+        effects += self._absences(peer, want, have.missing(first, want.last))
         self._book.counters["posts_served"] += sum(envelope.count for envelope in sent)
         batches = _batches(sent)
         for number, batch in enumerate(batches, 1):
             effects.append(self._backfill(peer, want, first, number == len(batches), batch))
-        if spans and want.author == self._book.me:
-            effects += self._acks.served(peer, want.stream, spans, now)
-        return effects
+        return [(envelope.first, envelope.last) for envelope in sent]
 
     def _absences(self, peer: MemberId, want: Want, missing: list[Span]) -> list[Effect]:
         floor = self._book.streams.floor(want.stream)
