@@ -140,16 +140,11 @@ class Messaging(Reading):
         return effects
 
     def settle(self, now: Instant) -> Iterator[list[Effect]]:
-        """
-        The last of a turn, each list applied before the next: limits, then what stays is told.  Where
-        nothing can be recorded a list with a fact is dropped whole: each part has one of its own.
-        """
+        """Each list applied before the next, and one for each part: one with a fact may be dropped."""
         right, parts = self.parts.offsets.right(now), self.parts
-        served, kept = parts.serving.settle(right)
-        lists = [part.settle(right) for part in (parts.speaking, parts.outbox)]
-        lists += [parts.taking.settle(), parts.gaps.settle()]
-        lists += [parts.recovery.settle(right), parts.closing.settle(right), served, kept]
+        lists = [parts.speaking.settle(right), parts.outbox.settle(right), parts.taking.settle()]
+        lists += [parts.gaps.settle(), parts.recovery.settle(right), parts.closing.settle(right)]
         parts.book.streams.changed.clear()
-        yield from lists
+        yield from (*lists, *parts.serving.settle(right))
         yield parts.retention.trim(now)
         yield parts.announcing.settle(now)
