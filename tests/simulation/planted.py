@@ -227,7 +227,7 @@ SHOWN_BY = {
     "a passed deadline forgotten over a restart": 7,
     "k of the linked ones": 2,
     "the first receipt of several only": 12,
-    "recovered posts not told": 7,
+    "recovered posts not told": 2,
     "tail gaps hidden": 23,
     "heads ignored": 23,
     "silence taken as a denial": 14,

@@ -117,8 +117,9 @@ def _first_receipt_only() -> Patch:
 
 
 def _recovered_not_told() -> Patch:
-    """Whoever got a post late keeps that to itself."""
-    return mock.patch.object(announcing.Announcing, "recovered")
+    """Whoever got a post late keeps that to itself, and no author asks for the word that it lacks."""
+    silent = {name: mock.Mock(return_value=[]) for name in ("recovered", "_ask_evidence")}
+    return mock.patch.multiple(announcing.Announcing, **silent)
 
 
 def _tails_hidden() -> Patch:
