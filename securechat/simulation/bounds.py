@@ -2,6 +2,7 @@
 What one process may have at most: of what others can make it keep, and of processes of one member.
 
 - I10: what lies on its links, how many they are, and what it has asked to be called for.
+- I10, G2: what it keeps and forgets (``retained``), unless its disk has ever failed it.
 - P20: between two turns the links to a member that are up, and that neither side ends, are of one
   process: of two that have one key no node accepts both at a time (DESIGN 4).
 """
@@ -13,8 +14,11 @@ from collections.abc import Callable, Sequence
 from attrs import define
 
 from securechat.settings import MIB
+from securechat.simulation.calm import Calm
 from securechat.simulation.host import Host
 from securechat.simulation.network import SimNetwork
+from securechat.simulation.observed import View
+from securechat.simulation.retained import Retained
 
 MAX_QUEUED = 3 * MIB
 """Bytes on their way out of one end of a link."""
@@ -40,6 +44,16 @@ class Bounds:
                 self._report("I10", host.name, f"{end.queued} bytes queued on a link")
         if len(ends) > MAX_LINKS * len(self._hosts):
             self._report("I10", host.name, f"{len(ends)} connections")
+
+    @staticmethod
+    def kept(host: Host, view: View, retained: Retained, calm: Calm) -> None:
+        """What is on its disk, if it can forget what it should."""
+        if host.disk_full or host.node is None or host.node.counters["commits_failed"]:
+            return
+        kept, age = host.kept(), host.world.clock.now - host.started
+        retained.looked(host, view, kept, host.settings)
+        if calm.awake(host.index) > age and host.full_until < host.started:
+            retained.aged(host, kept, age, host.settings)
 
     def processes(self, host: Host) -> None:
         """Of which processes of each member it has links."""

@@ -20,20 +20,33 @@ It holds what people said and what nodes then showed, as plain values, against t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from attrs import define, field
 
 from securechat.ids import Kind, MemberId, MessageId, Stream, Version
 from securechat.signing import Verifier
+from securechat.simulation.agreement import (
+    Place,
+    difference,
+    forgotten,
+    lines_of,
+    lowest,
+    oldest,
+    texts_of,
+)
 from securechat.simulation.arrivals import Arrivals, Known, Lasting
 from securechat.simulation.delivery import ACKED, Fates
-from securechat.simulation.observed import Missing, Shown, View, Violation
+from securechat.simulation.observed import Missing, View, Violation
 from securechat.simulation.restarts import Restarts
 from securechat.simulation.sequence import Sequence
 from securechat.simulation.verdicts import Verdicts
 from securechat.simulation.witness import Site, Witness
 
+SETTLED = (ACKED, "rejected", "expired")
+REACHED = 20.0
+"""Seconds after the last fault by which a message that is still offered has come."""
 MOST = 50
 """Violations kept of one world; the first one is what matters."""
 
@@ -50,6 +63,10 @@ class Said:
     """Its disk was lost or set back since."""
     cancelled: bool = False
     """Its author does not want it offered any more."""
+    until: float = math.inf
+    """Till when its author offers it to its recipient."""
+    settled: bool = False
+    """Its author shows that it is offered no more."""
 
 
 @define
@@ -67,6 +84,10 @@ class Checker:
     _now: Callable[[], float]
     publics: Mapping[MemberId, bytes]
     """The members of the room with their keys."""
+    offered_for: float = field(default=math.inf, init=False)
+    """Seconds for which an author offers a direct message,"""
+    mended: float = field(default=0.0, init=False)
+    """and when the last fault is over."""
     violations: list[Violation] = field(factory=list, init=False)
     accepted: dict[MessageId, Said] = field(factory=dict, init=False)
     witness: Witness = field(init=False)
@@ -110,7 +131,9 @@ class Checker:
             self.report(
                 "I8", id.author, f"{id} is {self._answers[text]}, said again with its nonce"
             )
-        self.accepted.setdefault(id, Said(id, text, to, self._now()))
+        if id not in self.accepted:
+            self.accepted[id] = Said(id, text, to, self._now())
+            self._keep(id)
 
     def repeatable(self, text: str) -> bool:
         """Whether its author must remember a text that he may have said before."""
@@ -119,6 +142,11 @@ class Checker:
     def id_of(self, text: str) -> MessageId | None:
         """The id that its author was given for it, if he still knows."""
         return self._answers.get(text)
+
+    def said_at(self, id: MessageId) -> float | None:
+        """When it was accepted, if that was told."""
+        said = self.accepted.get(id)
+        return None if said is None else said.at
 
     def cancelled(self, id: MessageId, state: str) -> None:
         """It is offered no more; ``expired`` says that it never was."""
@@ -134,6 +162,13 @@ class Checker:
     def tried(self, id: MessageId) -> None:
         """and now it must be."""
         self.accepted[id].cancelled = False
+        self._keep(id)
+
+    def _keep(self, id: MessageId) -> None:
+        """From now on its author offers it for so long."""
+        if id.kind is Kind.DIRECT:
+            self.accepted[id].until = self._now() + self.offered_for
+            self.witness.until[id] = self.accepted[id].until
 
     def set_back(self, site: Site, to: float | None) -> None:
         """A disk was lost (None), or is as it was at that time."""
@@ -181,6 +216,8 @@ class Checker:
     def changed(self, site: Site, id: MessageId, member: MemberId, states: tuple[str, str]) -> None:
         """A node tells what has become of one of its messages at one recipient: before, and now."""
         self._fates.changed(site.name, id, member, states)
+        if id in self.accepted and id.kind is Kind.DIRECT:
+            self.accepted[id].settled = states[1] in SETTLED
 
     # I2, I3.
 
@@ -217,12 +254,13 @@ class Checker:
                 highest[stream] = max(seq, highest.get(stream, 0))
                 covered.setdefault(stream, set()).add(seq)
         for stream, seqs in covered.items():
-            first = min(seqs) if view.floors and _lowest(stream, covered) else 1
+            first = min(seqs) if view.floors and oldest(stream, covered) else 1
             lost = sorted(set(range(first, max(seqs))) - seqs)
             if lost:
                 self.report("I5", site.name, f"{stream}: {lost} neither shown nor a gap")
         for stream, end in known.ends.items():
-            if end > max(covered.get(stream, {0})) and not view.floors:
+            hidden = end > max(covered.get(stream, {0}))
+            if hidden and not (view.floors and forgotten((stream, end), view)):
                 text = f"was told that {stream} goes up to {end}, and shows nothing of that"
                 self.report("I5", site.name, text)
 
@@ -247,62 +285,66 @@ class Checker:
     # I9.
 
     def _own(self, site: Site, view: View) -> None:
-        shown = {line.id: line.text for line in _shown(view) if line.id.author == site.member}
+        shown = {line.id: line.text for line in lines_of(view) if line.id.author == site.member}
+        floor = lowest(view, site.member)
         for said in self.accepted.values():
-            if said.id.author == site.member and not said.excused and not view.floors:
-                if said.id not in shown:
+            if said.id.author == site.member and not said.excused:
+                if said.id not in shown and self._stays(said, view, floor):
                     self.report("I9", site.name, f"{said.id} was accepted and is gone")
-                elif shown[said.id] != said.text:
+                elif shown.get(said.id, said.text) != said.text:
                     self.report("I9", site.name, f"{said.id} was accepted with other words")
+
+    def _stays(self, said: Said, view: View, floor: Place | None) -> bool:
+        """Whether its author has to show it: also where histories are short, if it is not old."""
+        if not view.floors:
+            return True
+        if said.to is None:
+            return floor is not None and (said.id.stream, said.id.seq) > floor
+        # A message that waits for its recipient is not forgotten.
+        received = said.id in self.witness.stored.get(said.to, ())
+        return not (received or said.cancelled or said.settled or self._now() > said.until)
 
     # The end.
 
     def difference(self, views: Mapping[str, View], sites: Iterable[Site]) -> str:
         """In what the nodes still differ, or what is still missing; empty if nothing."""
-        names = sorted(views)
-        first = views[names[0]]
         members = {site.member: site for site in sites}
-        for member, site in members.items():
-            unlinked = members.keys() - views[site.name].links - {member}
-            if unlinked:
-                return f"{site.name} has no link to {sorted(members[one].name for one in unlinked)}"
-        for name in names:
-            view = views[name]
-            apart = [seat.member for seat in view.seats if seat.state != "alive"]
-            if apart or len(view.seats) != len(first.seats):
-                return f"{name} sees {len(view.seats)} members, not alive: {apart}"
-            if _versions_of(view) != _versions_of(first):
-                return f"{name} and {names[0]} hold other versions"
-            if view.floors:
-                author = _above_floors(view, first)
-                if author:
-                    return f"{name} and {names[0]} differ in what {author} said last"
-            elif view.digest != first.digest:
-                return f"the digests of {name} and {names[0]} differ"
-            elif _posts_of(view) != _posts_of(first):
-                return f"the transcripts of {name} and {names[0]} differ"
-        return self._undelivered(views, members) or self._untold(views, members)
+        names = {site.member: site.name for site in members.values()}
+        apart = difference(views, names)
+        return apart or self._undelivered(views, members) or self._untold(views, members)
 
     def _undelivered(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:
-        texts = {name: _texts_of(view) for name, view in views.items()}
+        texts = {name: texts_of(view) for name, view in views.items()}
+        somewhere = set().union(*texts.values())
         for said in self.accepted.values():
-            if any(view.floors for view in views.values()):
-                return ""
-            if said.cancelled:
+            if said.to is None and said.text not in somewhere and self._floors(views):
+                # All forgot it, its author first; who has what is older need never have known of it.
                 continue
             for member in sites if said.to is None else (said.to,):
                 name = sites[member].name
-                if said.text not in texts[name] and not self._excused(said):
+                if said.text not in texts[name] and self._due(said, member, views[name]):
                     return f"{said.id} has not come to {name}"
         return ""
 
+    @staticmethod
+    def _floors(views: Mapping[str, View]) -> bool:
+        return any(view.floors for view in views.values())
+
+    def _due(self, said: Said, member: MemberId, view: View) -> bool:
+        """Whether a member must show this now."""
+        if said.cancelled or self._expired(said) or self._excused(said):
+            return False
+        if said.to is None:
+            return not (view.floors and forgotten((said.id.stream, said.id.seq), view))
+        return not (view.floors and said.id in self.witness.stored.get(member, ()))
+
     def _untold(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:
         """Who shows a message has told its author so, and the author shows that."""
-        ids = {name: {line.id for line in _shown(view)} for name, view in views.items()}
+        ids = {name: {line.id for line in lines_of(view)} for name, view in views.items()}
         for author in sites.values():
-            for line in _shown(views[author.name]):
+            for line in lines_of(views[author.name]):
                 said = self.accepted.get(line.id)
-                if said is None or said.cancelled:
+                if said is None or said.cancelled or self._expired(said):
                     # A receipt that was lost comes again with the message only.
                     continue
                 for member, state in line.recipients:
@@ -311,6 +353,10 @@ class Checker:
                         return f"{line.id} is shown by {name}, to {author.name} it is {state}"
         return ""
 
+    def _expired(self, said: Said) -> bool:
+        """Whether it was given up before all were well for long enough to have it."""
+        return said.until < self.mended + REACHED
+
     def _excused(self, said: Said) -> bool:
         """Whether it stands on no disk any more that was neither lost nor set back."""
         if said.to is not None and said.id in self.witness.lost.get(said.to, ()):
@@ -318,52 +364,3 @@ class Checker:
             return True
         keeps = (self.witness.keeps(member, said.id) for member in self.publics)
         return said.excused and not any(keeps)
-
-
-def _versions_of(view: View) -> list[tuple[MemberId, int, int]]:
-    return [(seat.member, seat.epoch, seat.incarnation) for seat in view.seats]
-
-
-def _posts_of(view: View) -> list[object]:
-    """The room's transcript as everybody should see it: posts and gaps, in order."""
-    return [
-        (line.id, line.text) if isinstance(line, Shown) else line
-        for line in view.lines
-        if isinstance(line, Missing) or line.id.kind is Kind.POST
-    ]
-
-
-def _lowest(stream: Stream, streams: Iterable[Stream]) -> bool:
-    """Whether it is the first stream of its author that is kept: a floor may lie in it."""
-    return stream == min(other for other in streams if other.author == stream.author)
-
-
-def _above_floors(one: View, other: View) -> str:
-    """The author of whom two nodes show something else above both their floors; empty if none."""
-    rows = [_by_author(view) for view in (one, other)]
-    for author in sorted({*rows[0], *rows[1]}):
-        a, b = (row.get(author, []) for row in rows)
-        common = min(len(a), len(b))
-        if common and a[-common:] != b[-common:]:
-            return author
-    return ""
-
-
-def _by_author(view: View) -> dict[MemberId, list[tuple[Stream, int]]]:
-    """Every post that is shown or missing, by author, in the order in which floors rise."""
-    found: dict[MemberId, list[tuple[Stream, int]]] = {}
-    for line in view.lines:
-        if isinstance(line, Missing):
-            spread = [(line.stream, seq) for seq in range(line.first, line.last + 1)]
-            found.setdefault(line.stream.author, []).extend(spread)
-        elif line.id.kind is Kind.POST:
-            found.setdefault(line.id.author, []).append((line.id.stream, line.id.seq))
-    return {author: sorted(places) for author, places in found.items()}
-
-
-def _shown(view: View) -> list[Shown]:
-    return [line for line in view.lines if isinstance(line, Shown)]
-
-
-def _texts_of(view: View) -> set[str]:
-    return {line.text for line in _shown(view)}

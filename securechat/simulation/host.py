@@ -30,14 +30,17 @@ from securechat.settings import Settings
 from securechat.simulation.arrivals import Ears, Lasting
 from securechat.simulation.clock import HostClock, SimClock
 from securechat.simulation.network import PORT
-from securechat.simulation.observed import Line, Missing, Seat, Shown, View
+from securechat.simulation.observed import Kept, Line, Missing, Seat, Shown, View
 from securechat.simulation.people import FOUNDED_MS, person
 
 ALL_LINES = 1_000_000
 CALL = "call"
 """The step that every call of the process begins with."""
-ENVELOPES = """SELECT id, name, statement, signature, attachment FROM objects
-    WHERE purpose = 'envelope'"""
+TEXTS = """SELECT purpose, statement, signature, attachment FROM objects
+    WHERE purpose IN ('envelope', 'direct')"""
+FACT_COUNTS = "SELECT word, count(*) FROM facts GROUP BY word"
+RECORDS = """SELECT (SELECT sum(length(body)) FROM turns),
+    (SELECT min(at_ms) FROM facts WHERE word = 'nonce')"""
 RETRY_START = 1.0
 """Seconds after which a node that could not start is started again."""
 
@@ -123,11 +126,11 @@ class Host:
     gave_up: bool = False
     """The process has ended itself, and is not gone yet."""
     starts: int = 0
+    started: float = 0.0
+    """When the process began."""
     steps: Counter[str] = field(factory=Counter)
     """At which steps processes were killed."""
     _texts: dict[Hash, tuple[str, ...]] = field(factory=dict)
-    _told: set[tuple[int, int]] = field(factory=set)
-    """The rows of ``fresh``."""
 
     def __attrs_post_init__(self) -> None:
         self.person = person(self.index)
@@ -153,7 +156,7 @@ class Host:
     def start(self) -> None:
         """Start a process on what is on the disk."""
         self.powered, self.gave_up = True, False
-        self.starts += 1
+        self.starts, self.started = self.starts + 1, self.world.clock.now
         self.clock = HostClock(self.world.clock, self.guard)
         self.clock.rate, self.clock.offset = self.rate, self.rng.uniform(0, 1000)
         self.clock.run(self._start)
@@ -168,7 +171,6 @@ class Host:
     def _run_node(self) -> None:
         self.store = self.kind.deserialize(self.disk, FACTS, self.person.signer.room)
         self.store.before = self._store_step
-        self._told.clear()
         if self.store.set_aside:
             self.world.disk_replaced(self, None)
         boot = BootId(f"{self.rng.getrandbits(128):032x}")
@@ -258,18 +260,22 @@ class Host:
             for peer, links in peers.items()
         }
 
-    def fresh(self) -> list[Signed]:
-        """The envelopes on the disk that this process was not asked for yet."""
-        found: dict[tuple[int, int], Signed] = {}
+    def texts(self) -> list[Signed]:
+        """All envelopes and direct messages on the disk."""
+        return [Signed(Purpose(word), *parts) for word, *parts in self._rows(TEXTS)]
+
+    def kept(self) -> Kept:
+        """How much is on the disk."""
+        rows = {str(word): int(count) for word, count in self._rows(FACT_COUNTS)}
+        (records, nonce), now = self._rows(RECORDS)[0], self.wall_ms()
+        return Kept(rows, int(records or 0), (now - int(nonce or now)) / 1000)
+
+    def _rows(self, sql: str) -> list[Any]:
         inside, self.inside = self.inside, False
         try:
-            rows = self.store._connection.execute(ENVELOPES) if self.store is not None else ()
-            for number, name, *parts in rows:
-                found[number, name] = Signed(Purpose.ENVELOPE, *parts)
+            return [] if self.store is None else self.store._connection.execute(sql).fetchall()
         finally:
             self.inside = inside
-        told, self._told = self._told, set(found)
-        return [signed for place, signed in found.items() if place not in told]
 
     def on_disk(self, name: Hash) -> Signed | None:
         """

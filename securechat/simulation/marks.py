@@ -48,6 +48,7 @@ COUNTERS = {
     "rate_limited": "posts were put off by the rate of who pushed them",
     "refused.pruned": "a post below the floor was refused",
     "posts_pruned": "posts were pruned",
+    "directs_pruned": "direct messages were pruned",
     "duplicate_receipts": "a receipt came twice",
     "losses_heard": "a member told that its disk was lost or set back",
     "frontier_heads_other": "two hold different ends of a stream",
@@ -71,7 +72,10 @@ SOMETIMES = frozenset(
         "a link ended as superseded", "a link ended as duplicate",
         "a conflict was noticed", "a clock was found to be off", "a nonce was known",
         "a command was answered 420", "a command was answered 421", "a command was answered 520",
-        "a world of short histories", "a world of short turns", "a world with a slow reader",
+        "a letter expired by its deadline", "a letter was offered again",
+        "a post was forgotten by age", "a nonce was forgotten",
+        "a world of short histories", "a world of narrow histories", "a world of short ages",
+        "a world of short turns", "a world with a slow reader",
         *(f"a message was {state} when somebody asked to cancel it"
           for state in ("sent", "unknown", "acked", "expired")),
         *(f"a message was {state} when somebody asked to try it again"
@@ -107,6 +111,8 @@ def of_event(event: Any) -> str:
             return "a post was recovered"
         case DeliveryChanged(before=Delivery.UNKNOWN, to=Delivery.ACKED):
             return "unknown became acked"
+        case DeliveryChanged(to=Delivery.EXPIRED) if event.why != "cancelled":
+            return "a letter expired by its deadline"
         case DeliveryChanged():
             return f"a message became {event.to}"
         case GapChanged():

@@ -7,6 +7,8 @@ would; the wire is seen by ``witness``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from attrs import field, frozen
 
 from securechat.ids import MemberId, MessageId, Stream
@@ -69,6 +71,18 @@ class View:
     """Whether retention has pruned anything."""
     links: frozenset[MemberId] = frozenset()
     """To whom links are up."""
+
+
+@frozen
+class Kept:
+    """How much lies on the disk of one node, counted row by row."""
+
+    rows: Mapping[str, int]
+    """Facts, by the word that their key begins with."""
+    records: int
+    """Bytes of all turn records."""
+    nonce_age: float = 0.0
+    """Seconds since the first nonce that is still known, by the clock of the node."""
 
 
 @frozen

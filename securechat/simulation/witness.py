@@ -15,6 +15,7 @@ The witness decodes what each node writes at the moment it writes it, and asks t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -34,6 +35,8 @@ from securechat.simulation.frames import bodies
 from securechat.wire import Codec
 
 CACHED = 512
+LATER = 3.0
+"""Seconds after which a message that is kept no longer is not offered any more."""
 WELCOME, FIRST_SPOKEN = 2, 32
 CLAIMS_TOLD = next(code for code, kind in MEMBERSHIP.items() if kind is Claims)
 
@@ -78,7 +81,13 @@ class Witness:
     sent: set[MessageId] = field(factory=set)
     """Direct messages of which a byte has left,"""
     closed: set[MessageId] = field(factory=set)
-    """and those that were cancelled."""
+    """those that were cancelled,"""
+    until: dict[MessageId, float] = field(factory=dict)
+    """and till when each is offered."""
+    again: int = 0
+    """How often one was offered that had been before."""
+    _receipts: set[Hash] = field(factory=set)
+    """Those that were good when they were signed."""
     _disks: dict[str, Disk] = field(factory=dict)
     _codec: Codec = field(init=False)
     _messages: dict[bytes, Any] = field(factory=dict)
@@ -95,10 +104,11 @@ class Witness:
         gone = {id for id, at in stored.items() if to is None or at > to}
         self.lost.setdefault(site.member, set()).update(gone)
 
-    def kept(self, site: Site, envelopes: Iterable[Signed]) -> None:
+    def kept(self, site: Site, texts: Iterable[Signed]) -> None:
         """These are on a node's disk, after a commit: a word about them may leave when they are not."""
         seen = self._disks.setdefault(site.name, Disk()).seen
-        seen.update(object_hash(self._room, one) for one in envelopes if one.attachment)
+        whole = (one for one in texts if one.attachment or one.purpose is Purpose.DIRECT)
+        seen.update(self.read(one)[0] for one in whole)
 
     def keeps(self, member: MemberId, id: MessageId) -> bool:
         """Whether a member has signed that it has this, and its disk is still that one."""
@@ -147,7 +157,7 @@ class Witness:
         elif isinstance(statement, Direct):
             self._direct(site, to, statement, name)
         elif isinstance(statement, Receipt) and mine:
-            self._receipt(site, statement)
+            self._receipt(site, statement, name)
         elif isinstance(statement, Frontier) and mine:
             self._frontier(site, statement)
 
@@ -186,17 +196,26 @@ class Witness:
             self._report("I12", site.name, f"sends {direct.id} to {to}")
         else:
             self._left(site, name, "direct message", direct.stream)
+            self.again += direct.id in self.sent
             self.sent.add(direct.id)
+            late = self._now() - self.until.get(direct.id, math.inf)
+            if late > LATER and direct.id not in self.stored.get(direct.recipient, ()):
+                text = f"offers {direct.id} for {late:.1f} s longer than it is kept"
+                self._report("I1", site.name, text)
             if direct.id in self.closed:
                 self._report("I1", site.name, f"sends {direct.id}, which was cancelled")
 
     # I1.
 
-    def _receipt(self, site: Site, receipt: Receipt) -> None:
+    def _receipt(self, site: Site, receipt: Receipt, name: Hash) -> None:
         if not self._held(site, receipt.hash):
-            text = f"signs a receipt for {receipt.id}, which is not on its disk"
-            self._report("I1", site.name, text)
-        elif self.places.get(receipt.id) == receipt.hash:
+            # One that was good is given again, also when its text was forgotten since.
+            if name not in self._receipts:
+                text = f"signs a receipt for {receipt.id}, which is not on its disk"
+                self._report("I1", site.name, text)
+            return
+        self._receipts.add(name)
+        if self.places.get(receipt.id) == receipt.hash:
             self._stores(site.member, [receipt.id])
 
     def _frontier(self, site: Site, frontier: Frontier) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
@@ -39,13 +39,13 @@ from securechat.simulation.membership import Judge
 from securechat.simulation.network import PORT, Machine, SimNetwork
 from securechat.simulation.observed import Violation
 from securechat.simulation.people import authority
+from securechat.simulation.retained import Retained
 from securechat.simulation.verdicts import Span
 from securechat.simulation.workload import Act
 
+HOUR = 3600.0
 SETTLE = 45.0
 """Seconds at the end without faults; the bound for a heal, not judged where there are fewer."""
-SLOW_READER = 0.5
-"""The part of all worlds in which one node is given more posts than it takes."""
 LOOK = 5.0
 """Seconds between looks at what each node shows,"""
 SOON = 0.3
@@ -83,6 +83,9 @@ class World:
     seconds: float = 120.0
     settings: Settings = field(factory=Settings)
     prunes: bool = False
+    """Whether histories are so short that posts are forgotten."""
+    forgets: bool = False
+    """Whether anything is forgotten by itself."""
     mode: str = ""
     """How it is judged (``modes``)."""
     script: tuple[faults.Fault, ...] | None = None
@@ -99,6 +102,7 @@ class World:
     impostor: Impostor = field(init=False)
     calm: Calm = field(init=False)
     bounds: Bounds = field(init=False)
+    retained: Retained = field(init=False)
     judge: Judge = field(init=False)
     marks: Counter[str] = field(factory=Counter)
     healed: float | None = None
@@ -143,18 +147,27 @@ class World:
 
     def _prepare(self) -> tuple[faults.Fault, ...]:
         people = self._rng("people")
-        usual = self.settings
-        self.settings = knobs.histories(people, usual, self.marks)
-        self.prunes |= self.settings is not usual
-        self.settings = knobs.turns(self._rng("turns"), self.settings, self.marks)
+        plan = self.script
+        if plan is None:
+            plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
+        usual, drawn = self.settings, None if self.script is not None else plan
+        self.settings = knobs.turned(people, self._rng, usual, drawn, self.marks)
+        self.prunes |= knobs.histories_differ(self.settings, usual)
+        self.forgets = self.prunes or self.marks["a world of short ages"] > 0
         knows = workload.acquaintances(people, self.nodes)
         for index in range(self.nodes):
             peers = tuple(f"10.0.0.{known + 1}:{PORT}" for known in knows[index])
             self.hosts.append(Host(index, self, self._rng(f"host {index}"), peers))
-        self._limit(self._rng("limits"))
+        knobs.reader(self._rng("limits"), self.hosts, self.marks)
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
+        self.checker.offered_for = self.settings.keep_hours * HOUR
+        self.checker.mended = self.quiet
         self.chatter = Chatter(self.checker.report)
+        self.retained = Retained(
+            self.checker.witness, self.checker.report, self.clock.seconds, self.checker.said_at,
+            self.marks,
+        )  # fmt: skip
         self.crowd = Crowd(self.hosts, self.checker, self.marks, self.trace)
         self.network = SimNetwork(self.clock, self._rng("network"), self.trace, self._written)
         rng = self._rng("chaos")
@@ -168,9 +181,6 @@ class World:
         )  # fmt: skip
         for host in self.hosts:
             self.network.attach(host)
-        plan = self.script
-        if plan is None:
-            plan = faults.plan(self._rng("faults"), self.nodes, self.quiet)
         acts = self._acts(people, plan)
         self._schedule(plan, acts, workload.arrivals(people, self.nodes, self.quiet))
         return plan
@@ -181,13 +191,6 @@ class World:
         return workload.in_two(
             self._rng("in two"), workload.doubts(self._rng("doubts"), acts, until)
         )
-
-    def _limit(self, rng: Random) -> None:
-        """In some worlds one node takes few posts at a time: of the others it has heads only."""
-        if rng.random() < SLOW_READER:
-            host = rng.choice(self.hosts)
-            host.settings = evolve(host.settings, posts_per_second=0.2, burst=10.0)
-            self.marks["a world with a slow reader"] += 1
 
     def _schedule(
         self, plan: tuple[faults.Fault, ...], acts: tuple[Act, ...], arrivals: tuple[float, ...]
@@ -228,7 +231,9 @@ class World:
     def stepped(self, host: Host, name: str) -> None:
         """A process is about to take a step (``sweeps``)."""
         if name == "committed" and self.prunes:
-            self.checker.witness.kept(host, host.fresh())
+            texts = host.texts()
+            self.checker.witness.kept(host, texts)
+            self.retained.committed(host, texts, host.settings)
 
     def gave_up(self, host: Host, reason: str) -> None:
         """A node ends itself (I13): no disk is so ill here that it may."""
@@ -285,6 +290,7 @@ class World:
         """Another disk is in: none, or that of then."""
         self.checker.set_back(host, to)
         self.judge.set_back(host)
+        self.retained.disk_changed(host)
 
     # What happens.
 
@@ -309,10 +315,12 @@ class World:
     def _look(self, host: Host) -> None:
         self.clock.callLater(LOOK, self._look, host)
         if host.node is not None and not host.clock.paused:
-            self.checker.shown(host, host.view())
+            view = host.view()
+            self.checker.shown(host, view)
             self.judge.shown(host, host.presence())
             self.bounds.links(host)
             self.bounds.processes(host)
+            self.bounds.kept(host, view, self.retained, self.calm)
 
     def _gap(self, host: Host, event: GapChanged) -> None:
         span = (event.stream, event.first, event.last)
@@ -341,7 +349,7 @@ class World:
         """All have long been equal, if they are: from now on only probes are sent."""
         if self.healed is not None and self.clock.now - self.quiet - self.healed > IDLE:
             self.judge.count()
-            if not self.prunes:
+            if not self.forgets:
                 self.chatter.begin(self.clock.now, self._commits())
 
     def _commits(self) -> dict[str, int]:
@@ -368,6 +376,7 @@ class World:
         settled = self.seconds - self.quiet
         if different and settled >= SETTLE:
             self.checker.report("L", "all", f"{settled:g} s after the last fault: {different}")
+        self.marks["a letter was offered again"] += self.checker.witness.again
         for host in self.hosts:
             self.bounds.calls(host)
             self._count(host)

@@ -35,7 +35,7 @@ from securechat.signing import Verifier
 from securechat.simulation import run
 from securechat.simulation.observed import Violation
 from securechat.simulation.world import World
-from tests.simulation import planted_order, planted_showing
+from tests.simulation import planted_keeping, planted_order, planted_showing
 from tests.simulation.planting import Patch, Planted, early, sends
 
 SECONDS = 90.0
@@ -212,6 +212,7 @@ BUGS: tuple[Planted, ...] = (
     Planted("recovery from the author only", ("L",), _authors_only),
     *planted_showing.BUGS,
     *planted_order.BUGS,
+    *planted_keeping.BUGS,
 )
 
 
@@ -238,6 +239,13 @@ SHOWN_BY = {
     "cancelled as if never sent": 2,
     "one dial only": 2,
     "unreachable told as left": 4,
+    "nothing is trimmed": 2,
+    "the smallest author is evicted": 2,
+    "more is forgotten than must be": 2,
+    "letters that wait are forgotten": 16,
+    "old posts are kept": 3,
+    "nonces are kept for ever": 22,
+    "letters are offered for ever": 19,
 }
 """The first seed that showed a bug when that was looked up last, where it is not the first of all."""
 

@@ -12,10 +12,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
 from securechat.objects import Purpose, Signed
 from securechat.simulation import (
+    agreement,
     arrivals,
     delivery,
     observed,
     restarts,
+    retained,
     sequence,
     verdicts,
     witness,
@@ -35,6 +37,7 @@ ALLOWED = {
     "securechat.signing",
     "securechat.wire", "securechat.membership.messages", "securechat.messaging.messages",
     "securechat.messaging.statements", "securechat.node.handshake",
+    "securechat.settings", "securechat.simulation.agreement",
     "securechat.simulation.arrivals", "securechat.simulation.delivery",
     "securechat.simulation.frames",
     "securechat.simulation.observed", "securechat.simulation.restarts",
@@ -285,7 +288,8 @@ class IndependenceTests(SynchronousTestCase):
     def test_imports(self) -> None:
         """Ids, messages, signatures and the wire; nothing of what decides anything."""
         modules: tuple[ModuleType, ...] = (
-            checker_module, arrivals, delivery, observed, restarts, sequence, verdicts, witness,
+            checker_module, agreement, arrivals, delivery, observed, restarts, retained, sequence,
+            verdicts, witness,
         )  # fmt: skip
         for module in modules:
             for node in ast.walk(ast.parse(inspect.getsource(module))):
