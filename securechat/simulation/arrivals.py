@@ -5,13 +5,14 @@ What arrives on a link that stayed up for ``GRACE`` seconds has been read, unles
 then.  From it follows, for as long as the disk stays:
 
 - which of his messages an author has been told that others have: by a frontier or a receipt (G1);
+- which members have lost their disk since they gave a receipt: they said so themselves (G1, ADR 10);
 - how far each stream goes, by headers that its author signed: heads, posts, and the openings of his
   later streams (G2).  A header of an author who was not in the roster yet proves nothing to a node.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -19,7 +20,7 @@ from attrs import define, field
 from securechat.errors import RemoteError
 from securechat.ids import Kind, MemberId, MessageId, Stream
 from securechat.messaging.messages import MESSAGES, Backfill, Frontiers, Posts, Receipts
-from securechat.messaging.statements import STATEMENTS, Envelope, Frontier, Receipt
+from securechat.messaging.statements import STATEMENTS, Envelope, Frontier, Loss, Receipt
 from securechat.objects import Purpose, Signed
 from securechat.simulation.observed import View
 from securechat.simulation.witness import Site, Witness
@@ -94,7 +95,10 @@ class News:
     wire: Lasting
     acks: list[tuple[Stream, MemberId, int, int]] = field(factory=list)
     """Of which posts of the reader a member has what range."""
-    receipts: list[tuple[MessageId, MemberId]] = field(factory=list)
+    receipts: list[tuple[MessageId, MemberId, int]] = field(factory=list)
+    """With the epoch of who signed it."""
+    losses: list[tuple[MemberId, int]] = field(factory=list)
+    """Who may have lost what it had before an epoch of its own."""
     ends: list[tuple[Stream, int]] = field(factory=list)
     """How far streams go."""
     soon: bool = False
@@ -113,7 +117,9 @@ class Known:
     bodies: dict[Stream, int] = field(factory=dict)
     """Up to which post of each stream any came."""
     _posts: dict[tuple[Stream, MemberId], set[int]] = field(factory=dict)
-    _directs: set[tuple[MessageId, MemberId]] = field(factory=set)
+    _directs: dict[tuple[MessageId, MemberId], int] = field(factory=dict)
+    """With the newest epoch in which its recipient signed for it."""
+    _losses: dict[MemberId, int] = field(factory=dict)
 
     def __contains__(self, told: object) -> bool:
         """Whether it must know that this message is stored at that member."""
@@ -123,11 +129,20 @@ class Known:
             return told in self._directs
         return id.seq in self._posts.get((id.stream, member), ())
 
-    def learn(self, news: News) -> None:
-        """This was read."""
+    def lost(self, id: MessageId, member: MemberId) -> bool:
+        """Whether a member told that it has lost its disk since it signed for this."""
+        signed = self._directs.get((id, member))
+        return signed is not None and signed < self._losses.get(member, 0)
+
+    def learn(self, news: News, links: Container[MemberId]) -> None:
+        """This was read, while these were linked: a loss is heard from its member only."""
         for stream, member, first, last in news.acks:
             self._posts.setdefault((stream, member), set()).update(range(first, last + 1))
-        self._directs.update(news.receipts)
+        for id, member, epoch in news.receipts:
+            self._directs[id, member] = max(epoch, self._directs.get((id, member), 0))
+        for member, epoch in news.losses:
+            if member in links:
+                self._losses[member] = max(epoch, self._losses.get(member, 0))
         for stream, end in news.ends:
             if self.roster.get(stream.author, news.at) < news.at:
                 self.ends[stream] = max(end, self.ends.get(stream, 0))
@@ -144,6 +159,10 @@ class Arrivals:
     def disk_changed(self, site: Site) -> None:
         """This node's disk was lost, or an old one was put in."""
         self._known.pop(site.name, None)
+
+    def lost(self, site: Site, id: MessageId, member: MemberId) -> bool:
+        """Whether an author was told that the recipient of this has lost its disk since."""
+        return self._known.setdefault(site.name, Known()).lost(id, member)
 
     def missed(self, site: Site) -> None:
         """What came at this moment could not be written."""
@@ -163,7 +182,7 @@ class Arrivals:
                         self._body(site, news, signed)
         except RemoteError:
             return False  # It was forged, and costs its link.
-        if news.acks or news.receipts or news.ends:
+        if news.acks or news.receipts or news.losses or news.ends:
             self._known.setdefault(site.name, Known()).news.append(news)
         return news.soon
 
@@ -173,7 +192,7 @@ class Arrivals:
         ripe = self._now() - GRACE
         for news in known.news:
             if news.at <= ripe and news.wire.lasts:
-                known.learn(news)
+                known.learn(news, view.links)
         known.news = [news for news in known.news if news.at > ripe]
         for seat in view.seats:
             known.roster.setdefault(seat.member, self._now())
@@ -198,7 +217,9 @@ class Arrivals:
                     news.ends.append((before, statement.opening.seq))
         elif isinstance(statement, Receipt):
             if places.get(statement.id) == statement.hash:
-                news.receipts.append((statement.id, statement.author))
+                news.receipts.append((statement.id, statement.author, statement.epoch))
+        elif isinstance(statement, Loss):
+            news.losses.append((statement.author, statement.epoch))
         elif isinstance(statement, Frontier):
             for entry in statement.streams:
                 if entry.author == site.member != statement.author:

@@ -47,6 +47,7 @@ from securechat.simulation.witness import Site, Witness
 SETTLED = (ACKED, "rejected", "expired")
 REACHED = 20.0
 """Seconds after the last fault by which a message that is still offered has come."""
+HOUR = 3600.0
 MOST = 50
 """Violations kept of one world; the first one is what matters."""
 
@@ -322,7 +323,8 @@ class Checker:
                 continue
             for member in sites if said.to is None else (said.to,):
                 name = sites[member].name
-                if said.text not in texts[name] and self._due(said, member, views[name]):
+                here = said.text in texts[name]
+                if not here and self._due(said, member, views[name], sites[said.id.author]):
                     return f"{said.id} has not come to {name}"
         return ""
 
@@ -330,9 +332,9 @@ class Checker:
     def _floors(views: Mapping[str, View]) -> bool:
         return any(view.floors for view in views.values())
 
-    def _due(self, said: Said, member: MemberId, view: View) -> bool:
+    def _due(self, said: Said, member: MemberId, view: View, author: Site) -> bool:
         """Whether a member must show this now."""
-        if said.cancelled or self._expired(said) or self._excused(said):
+        if said.cancelled or self._expired(said) or self._excused(said, author):
             return False
         if said.to is None:
             return not (view.floors and forgotten((said.id.stream, said.id.seq), view))
@@ -357,10 +359,11 @@ class Checker:
         """Whether it was given up before all were well for long enough to have it."""
         return said.until < self.mended + REACHED
 
-    def _excused(self, said: Said) -> bool:
+    def _excused(self, said: Said, author: Site) -> bool:
         """Whether it stands on no disk any more that was neither lost nor set back."""
         if said.to is not None and said.id in self.witness.lost.get(said.to, ()):
-            # Its recipient had it once; what its own disk lost is its own matter.
-            return True
+            # Its recipient had it once, and lost it: it is offered again by an author who was told.
+            told = self._arrivals.lost(author, said.id, said.to)
+            return said.excused or self.offered_for < HOUR or not told
         keeps = (self.witness.keeps(member, said.id) for member in self.publics)
         return said.excused and not any(keeps)

@@ -3,6 +3,7 @@ What an author shows of the fate of his own messages, judged from above and from
 
 - From above: at a recipient it is ``acked`` only if that recipient has truly signed that it has it.
 - From below: what a recipient has told the author, over a link that stayed up, shows as ``acked``.
+- What is ``acked`` at a recipient that has told since that it lost its disk says so.
 - The state of a message is the weakest of its recipients, and ``acked`` of ``of`` counts them.
 - News only grows stronger: no state is ever followed by one that claims less (``GROWS``), also over
   restarts.  A disk that was lost or set back begins anew.  The recipients of a message never change.
@@ -10,7 +11,8 @@ What an author shows of the fate of his own messages, judged from above and from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Protocol
 
 from attrs import define, field
 
@@ -31,8 +33,20 @@ GROWS: dict[str, frozenset[str]] = {
 """By what each state at one recipient may be followed."""
 
 Fate = dict[MemberId, str]
-Told = Container[tuple[MessageId, MemberId]]
+LOST = "has since lost its disk"
 Report = Callable[[str, str, str], None]
+
+
+class Told(Protocol):
+    """What has reached an author."""
+
+    def __contains__(self, told: object) -> bool:
+        """Whether this message is stored at that member."""
+        ...
+
+    def lost(self, id: MessageId, member: MemberId) -> bool:
+        """Whether that member has lost its disk since it signed for this message."""
+        ...
 
 
 def weakest(states: Collection[str]) -> str:
@@ -45,7 +59,7 @@ class Fates:
     """What each node has shown of its own messages."""
 
     _report: Report
-    _signed: Mapping[MemberId, Container[MessageId]]
+    _signed: Mapping[MemberId, Collection[MessageId]]
     """What each member has truly signed to have stored."""
     _before: dict[str, dict[MessageId, Fate]] = field(factory=dict)
 
@@ -97,6 +111,9 @@ class Fates:
             if state != ACKED and (line.id, member) in told:
                 text = f"{line.id} is {state} at {member[:8]}, which has told it otherwise"
                 self._report("I1", name, text)
+            elif state == ACKED and told.lost(line.id, member) and LOST not in line.evidence:
+                text = f"{line.id} is acked at {member[:8]} by evidence that it told to have lost"
+                self._report("I1", name, f"{text}: {line.evidence}")
 
     def _grows(self, name: str, line: Shown, fate: Fate, before: Fate) -> None:
         if fate.keys() != before.keys():

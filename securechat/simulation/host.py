@@ -324,7 +324,7 @@ class Host:
             lines.append(
                 Shown(line.id, self._text(line.hash, line.index, signed), to, line.state,
                       line.acked, signed, line.of, tuple((one.member, one.state) for one in own),
-                      line.late)
+                      own[0].evidence if to is not None and own else "", line.late)
             )  # fmt: skip
         seats = tuple(
             Seat(member.member, member.state, member.epoch, member.incarnation)

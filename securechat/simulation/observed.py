@@ -30,6 +30,8 @@ class Shown:
     of: int | None = None
     recipients: tuple[tuple[MemberId, str], ...] = ()
     """Of a message of its own: its state at each recipient."""
+    evidence: str = field(default="", eq=False)
+    """Of a direct message of its own: why its state is what it is."""
     late: bool = False
     """Marked as one that came after what stands below it."""
 

@@ -246,6 +246,8 @@ SHOWN_BY = {
     "old posts are kept": 3,
     "nonces are kept for ever": 22,
     "letters are offered for ever": 19,
+    "the evidence hides a lost disk": 2,
+    "lost letters are not offered again": 4,
 }
 """The first seed that showed a bug when that was looked up last, where it is not the first of all."""
 

@@ -1,7 +1,7 @@
 """
-Bugs in what a node keeps, and for how long; part of ``planted``.
+Bugs in what a node keeps, for how long, and what it makes of what others lost; part of ``planted``.
 
-They show where histories are short, or something is kept for seconds: in few worlds of all.
+Most show where histories are short, or something is kept for seconds: in few worlds of all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from unittest import mock
 
 from securechat.effects import Effect
-from securechat.messaging import outbox, retention
+from securechat.messaging import outbox, reading, retention
 from securechat.messaging.letters import Letter
 from tests.simulation.planting import Patch, Planted
 
@@ -71,6 +71,16 @@ def _never_expired() -> Patch:
     return mock.patch.object(outbox.Outbox, "_expire", return_value=[])
 
 
+def _not_offered_again() -> Patch:
+    """What a recipient acknowledged and then lost is not offered to it again."""
+    return mock.patch.object(outbox.Outbox, "offer_again")
+
+
+def _loss_not_shown() -> Patch:
+    """The evidence of a receipt does not say that its signer has lost its disk since."""
+    return mock.patch.object(reading, "since_lost", return_value="")
+
+
 BUGS: tuple[Planted, ...] = (
     Planted("nothing is trimmed", ("I10",), _no_trim),
     Planted("the smallest author is evicted", ("G2",), _smallest),
@@ -79,4 +89,6 @@ BUGS: tuple[Planted, ...] = (
     Planted("old posts are kept", ("G2",), _never_old),
     Planted("nonces are kept for ever", ("G2",), _nonces_for_ever),
     Planted("letters are offered for ever", ("I1",), _never_expired),
+    Planted("lost letters are not offered again", ("L",), _not_offered_again),
+    Planted("the evidence hides a lost disk", ("I1",), _loss_not_shown),
 )

@@ -7,9 +7,9 @@ from typing import Any
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.ids import Kind, MessageId, Stream
+from securechat.ids import Kind, MemberId, MessageId, Stream
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
-from securechat.messaging.statements import Envelope, Opening, Start
+from securechat.messaging.statements import Envelope, Loss, Opening, Start
 from securechat.objects import Purpose
 from securechat.signing import object_hash
 from securechat.simulation.arrivals import GRACE, Arrivals, Ears, Known
@@ -52,6 +52,7 @@ class ArrivalsTests(SynchronousTestCase):
             Site(name, one.member) for name, one in (("ada", ADA), ("bob", BOB), ("carol", CAROL))
         )
         self.wire = Wire()
+        self.linked: frozenset[MemberId] = frozenset()
 
     def wrote(self, site: Site, message: Any) -> None:
         """A node writes a message to somebody."""
@@ -59,11 +60,12 @@ class ArrivalsTests(SynchronousTestCase):
 
     def hears(self, site: Site, message: Any, later: float = GRACE) -> Known:
         """A message arrives; what the node must know after a while."""
-        self.arrivals.known(site, ALL)
+        view = evolve(ALL, links=self.linked)
+        self.arrivals.known(site, view)
         self.now += 0.1
         self.arrivals.heard(site, self.wire, CODEC.frame(message)[4:])
         self.now += later
-        return self.arrivals.known(site, ALL)
+        return self.arrivals.known(site, view)
 
     def test_frontiers(self) -> None:
         """An author knows which of his posts a frontier lists, and of nobody else's."""
@@ -87,6 +89,18 @@ class ArrivalsTests(SynchronousTestCase):
         )
         good = Receipts((receipt(object_hash(ROOM, direct())),))
         self.assertIn((DIRECT, BOB.member), self.hears(self.ada, good))
+
+    def test_losses(self) -> None:
+        """Who tells, while linked, that he lost his disk in a later epoch has lost what he signed."""
+        self.wrote(self.ada, Directs((direct(),)))
+        loss = Frontiers((BOB.sign(Purpose.LOSS, pack(Loss(BOB.member, 9))),))
+        self.assertFalse(self.hears(self.ada, loss).lost(DIRECT, BOB.member), "nothing was signed")
+        self.hears(self.ada, Receipts((receipt(object_hash(ROOM, direct())),)))
+        self.assertFalse(self.arrivals.lost(self.ada, DIRECT, BOB.member), "not linked")
+        self.linked = frozenset({BOB.member})
+        self.hears(self.ada, loss)
+        self.assertTrue(self.arrivals.lost(self.ada, DIRECT, BOB.member))
+        self.assertFalse(self.arrivals.lost(self.carol, DIRECT, BOB.member))
 
     def test_heads(self) -> None:
         """Headers that their author sent out tell how far his stream goes; others tell nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, Kind, MemberId, MessageId, Stream
@@ -27,6 +27,22 @@ def direct(state: str) -> Shown:
     return Shown(DIRECT, "psst", BOB, state, acked, of=1, recipients=((BOB, state),))
 
 
+@frozen
+class Told:
+    """What has reached ada."""
+
+    stored: tuple[tuple[MessageId, MemberId], ...] = ()
+    any_lost: bool = False
+
+    def __contains__(self, told: object) -> bool:
+        """What others have stored."""
+        return told in self.stored
+
+    def lost(self, id: MessageId, member: MemberId) -> bool:
+        """Whether its disk is lost since."""
+        return self.any_lost
+
+
 class FatesTests(SynchronousTestCase):
     """Own messages of one node."""
 
@@ -35,10 +51,15 @@ class FatesTests(SynchronousTestCase):
         self.signed: dict[MemberId, set[MessageId]] = {}
         self.fates = Fates(lambda rule, node, text: self.told.append(text), self.signed)
 
-    def look(self, *lines: Shown, told: tuple[tuple[MessageId, MemberId], ...] = ()) -> list[str]:
+    def look(
+        self,
+        *lines: Shown,
+        told: tuple[tuple[MessageId, MemberId], ...] = (),
+        lost: bool = False,
+    ) -> list[str]:
         """What is wrong with these lines."""
         self.told.clear()
-        self.fates.shown("ada", View((), "", lines), told)
+        self.fates.shown("ada", View((), "", lines), Told(told, lost))
         return list(self.told)
 
     def test_weakest(self) -> None:
@@ -78,6 +99,17 @@ class FatesTests(SynchronousTestCase):
         line = post("sent", (BOB, "sent"), (CAROL, "sent"))
         self.assertIn("told", self.look(line, told=((POST, BOB),))[0])
         self.assertEqual(self.look(line, told=((DIRECT, BOB),)), [])
+
+    def test_lost(self) -> None:
+        """Who told that he lost his disk since he signed for it: that stands in the evidence."""
+        self.signed[BOB] = {DIRECT}
+        signed = evolve(direct("acked"), evidence="receipt 0123")
+        self.assertEqual(self.look(signed), [])
+        self.assertIn("told to have lost: receipt 0123", self.look(signed, lost=True)[0])
+        shown = evolve(signed, evidence="receipt 0123; {BOB} has since lost its disk (loss 4567)")
+        self.assertEqual(self.look(shown, lost=True), [])
+        self.fates.forget("ada")
+        self.assertEqual(self.look(direct("sent"), lost=True), [])
 
     def test_never_back(self) -> None:
         """Every state is followed by itself or by stronger news; a lost disk begins anew."""
