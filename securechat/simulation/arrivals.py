@@ -12,7 +12,7 @@ then.  From it follows, for as long as the disk stays:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, Protocol
 
 from attrs import define, field
@@ -95,8 +95,7 @@ class News:
     wire: Lasting
     acks: list[tuple[Stream, MemberId, int, int]] = field(factory=list)
     """Of which posts of the reader a member has what range."""
-    receipts: list[tuple[MessageId, MemberId, int]] = field(factory=list)
-    """With the epoch of who signed it."""
+    receipts: list[tuple[MessageId, MemberId]] = field(factory=list)
     losses: list[tuple[MemberId, int]] = field(factory=list)
     """Who may have lost what it had before an epoch of its own."""
     ends: list[tuple[Stream, int]] = field(factory=list)
@@ -109,6 +108,8 @@ class News:
 class Known:
     """What one node must know on the disk that it has."""
 
+    _signed: Mapping[MessageId, int]
+    """The newest epoch in which its recipient signed for each direct message, heard or not."""
     news: list[News] = field(factory=list)
     """What came lately."""
     roster: dict[MemberId, float] = field(factory=dict)
@@ -117,8 +118,7 @@ class Known:
     bodies: dict[Stream, int] = field(factory=dict)
     """Up to which post of each stream any came."""
     _posts: dict[tuple[Stream, MemberId], set[int]] = field(factory=dict)
-    _directs: dict[tuple[MessageId, MemberId], int] = field(factory=dict)
-    """With the newest epoch in which its recipient signed for it."""
+    _directs: set[tuple[MessageId, MemberId]] = field(factory=set)
     _losses: dict[MemberId, int] = field(factory=dict)
 
     def __contains__(self, told: object) -> bool:
@@ -131,15 +131,14 @@ class Known:
 
     def lost(self, id: MessageId, member: MemberId) -> bool:
         """Whether a member told that it has lost its disk since it signed for this."""
-        signed = self._directs.get((id, member))
-        return signed is not None and signed < self._losses.get(member, 0)
+        told = (id, member) in self._directs
+        return told and self._signed.get(id, 0) < self._losses.get(member, 0)
 
     def learn(self, news: News, links: Container[MemberId]) -> None:
         """This was read, while these were linked: a loss is heard from its member only."""
         for stream, member, first, last in news.acks:
             self._posts.setdefault((stream, member), set()).update(range(first, last + 1))
-        for id, member, epoch in news.receipts:
-            self._directs[id, member] = max(epoch, self._directs.get((id, member), 0))
+        self._directs.update(news.receipts)
         for member, epoch in news.losses:
             if member in links:
                 self._losses[member] = max(epoch, self._losses.get(member, 0))
@@ -162,11 +161,11 @@ class Arrivals:
 
     def lost(self, site: Site, id: MessageId, member: MemberId) -> bool:
         """Whether an author was told that the recipient of this has lost its disk since."""
-        return self._known.setdefault(site.name, Known()).lost(id, member)
+        return self._of(site).lost(id, member)
 
     def missed(self, site: Site) -> None:
         """What came at this moment could not be written."""
-        known = self._known.setdefault(site.name, Known())
+        known = self._of(site)
         known.news = [news for news in known.news if news.at < self._now()]
 
     def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
@@ -183,12 +182,12 @@ class Arrivals:
         except RemoteError:
             return False  # It was forged, and costs its link.
         if news.acks or news.receipts or news.losses or news.ends:
-            self._known.setdefault(site.name, Known()).news.append(news)
+            self._of(site).news.append(news)
         return news.soon
 
     def known(self, site: Site, view: View) -> Known:
         """What a node must know by now."""
-        known = self._known.setdefault(site.name, Known())
+        known = self._of(site)
         ripe = self._now() - GRACE
         for news in known.news:
             if news.at <= ripe and news.wire.lasts:
@@ -198,10 +197,13 @@ class Arrivals:
             known.roster.setdefault(seat.member, self._now())
         return known
 
+    def _of(self, site: Site) -> Known:
+        return self._known.setdefault(site.name, Known(self._witness.epochs))
+
     def _body(self, site: Site, news: News, signed: Signed) -> None:
         """Notes which posts came, and heads of others."""
         _, envelope = self._witness.read(signed)
-        bodies = self._known.setdefault(site.name, Known()).bodies
+        bodies = self._of(site).bodies
         if signed.attachment:
             bodies[envelope.stream] = max(envelope.last, bodies.get(envelope.stream, 0))
         if envelope.count >= MANY or envelope.last > bodies.get(envelope.stream, 0):
@@ -217,7 +219,7 @@ class Arrivals:
                     news.ends.append((before, statement.opening.seq))
         elif isinstance(statement, Receipt):
             if places.get(statement.id) == statement.hash:
-                news.receipts.append((statement.id, statement.author, statement.epoch))
+                news.receipts.append((statement.id, statement.author))
         elif isinstance(statement, Loss):
             news.losses.append((statement.author, statement.epoch))
         elif isinstance(statement, Frontier):

@@ -83,6 +83,8 @@ class Retained:
     """When a message was accepted, if that is known."""
     marks: Counter[str]
     _disks: dict[str, Pieces] = field(factory=dict)
+    _came: dict[str, dict[Hash, float]] = field(factory=dict)
+    """Since when each envelope is on a disk."""
     _known: dict[MemberId, Pieces] = field(factory=dict)
     """Every envelope that was on any disk."""
     _over: dict[str, Counter[str]] = field(factory=dict)
@@ -91,6 +93,7 @@ class Retained:
     def disk_changed(self, site: Site) -> None:
         """This node's disk was lost, or an old one was put in."""
         self._disks.pop(site.name, None)
+        self._came.pop(site.name, None)
         self._over.pop(site.name, None)
         self._nonces.pop(site.name, None)
 
@@ -101,6 +104,8 @@ class Retained:
         pieces = {piece.name: piece for piece in self._pieces(texts)}
         before = self._disks.get(site.name)
         self._disks[site.name] = pieces
+        came = self._came.get(site.name, {})
+        self._came[site.name] = {name: came.get(name, self._now()) for name in pieces}
         for piece in pieces.values():
             self._known.setdefault(piece.stream.author, {})[piece.name] = piece
         if before is None or before.keys() == pieces.keys():
@@ -198,7 +203,8 @@ class Retained:
         above: set[MemberId] = set()
         for piece in sorted(self._disks.get(site.name, {}).values(), key=_place):
             author, at = piece.stream.author, self._said_at(MessageId(piece.stream, piece.first))
-            if at is None or at >= since:
+            fresh = self._came[site.name][piece.name] > self._now() - more
+            if at is None or at >= since or fresh:
                 # A floor passes nothing that is young: what lies above that stays, too.
                 above.add(author)
             elif author not in above:

@@ -86,6 +86,8 @@ class Witness:
     """and till when each is offered."""
     again: int = 0
     """How often one was offered that had been before."""
+    epochs: dict[MessageId, int] = field(factory=dict)
+    """The newest epoch in which each direct message was given a receipt."""
     _receipts: set[Hash] = field(factory=set)
     """Those that were good when they were signed."""
     _disks: dict[str, Disk] = field(factory=dict)
@@ -208,6 +210,7 @@ class Witness:
     # I1.
 
     def _receipt(self, site: Site, receipt: Receipt, name: Hash) -> None:
+        self.epochs[receipt.id] = max(receipt.epoch, self.epochs.get(receipt.id, 0))
         if not self._held(site, receipt.hash):
             # One that was good is given again, also when its text was forgotten since.
             if name not in self._receipts:

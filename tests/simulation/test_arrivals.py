@@ -101,6 +101,8 @@ class ArrivalsTests(SynchronousTestCase):
         self.hears(self.ada, loss)
         self.assertTrue(self.arrivals.lost(self.ada, DIRECT, BOB.member))
         self.assertFalse(self.arrivals.lost(self.carol, DIRECT, BOB.member))
+        self.witness.epochs[DIRECT] = 9  # He has signed for it again, wherever that went.
+        self.assertFalse(self.arrivals.lost(self.ada, DIRECT, BOB.member))
 
     def test_heads(self) -> None:
         """Headers that their author sent out tell how far his stream goes; others tell nothing."""

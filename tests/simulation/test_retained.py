@@ -131,7 +131,14 @@ class RetainedTests(SynchronousTestCase):
 
     def test_too_old(self) -> None:
         """What is too old is gone some time after a process has looked, from its author's oldest on."""
-        self.commits([post(ADA, 55), post(BOB, 90), post(BOB, 91)], settings=BRIEF)
+        old = [post(ADA, 55), post(BOB, 90), post(BOB, 91)]
+        self.commits(old, settings=BRIEF)
+        self.judge.aged(self.site, Kept({}, 0), 70.0, BRIEF)
+        self.assertEqual(self.broken, [], "it came since then")
+        self.now = 87.0
+        self.judge.disk_changed(self.site)
+        self.commits(old, settings=BRIEF)
+        self.now = 100.0
         for age, rules in ((59.0, []), (61.0, []), (70.0, ["G2"]), (119.0, [])):
             self.broken.clear()
             self.judge.aged(self.site, Kept({}, 0), age, BRIEF)
