@@ -4,8 +4,9 @@ Who is told what we have, and when (DESIGN 6, frontier).
 - Live posts: their author, if linked, within 50 ms, coalesced over a tick.
 - Recovered ranges: every link, in the next period.  Heads: ``heads``.
 - Everything: a peer at link-up, and after two unequal digests in a row, with a back-off of 2 to 30 s
-  a peer.  The digest itself costs nothing to compare; it goes to every link each period, in a large
-  room to some in turn (``settings.digests``), so that each hears it within eight.
+  a peer, unless it has heard all of it already and by its own frontier only floors differ (ADR 18).
+  The digest itself costs nothing to compare; it goes to every link each period, in a large room to
+  some in turn (``settings.digests``), so that each hears it within eight.
 - What others do not hear of members they have no link to is passed on (``relaying``); a live post of an
   author that is not linked is told to everybody, since only they can pass it on.
 - A frontier can get lost on a link that stays.  Where a peer's digest equals ours it has all our posts;
@@ -56,6 +57,9 @@ LOOKED_AT = 16
 its word for one is also that for those before."""
 
 
+Entries = tuple[tuple[int, int, Hash], ...]
+
+
 @define(eq=False)
 class Compared:
     """How a peer's digest compared with ours."""
@@ -63,6 +67,8 @@ class Compared:
     unequal: int = 0
     next_full: float = 0.0
     pause: float = 0.0
+    told: int = -1
+    """The revision of the streams that it was told last of, whole."""
     proofs: dict[Stream, int] = field(factory=dict)
     """Forks of which it was told on this link, and where."""
     unproved: frozenset[Hash] = frozenset()
@@ -148,6 +154,8 @@ class Announcing:
             settings.frontier_backoff_max, max(settings.frontier_backoff_min, 2 * row.pause)
         )
         row.next_full = now.mono + row.pause
+        if self._only_floors(peer, row):
+            return self._proofs(peer, row, once=True)
         self._book.counters["full_frontiers"] += 1
         self._whole[peer] = None
         return self._proofs(peer, row)
@@ -179,7 +187,10 @@ class Announcing:
         ticked, self._ticked = self._ticked, {}
         effects: list[Effect] = []
         for peer in whole:
-            effects += self._everything(peer, now) + self._heads.all(peer, now)
+            told = self._everything(peer, now)
+            if told and peer in self._compared:
+                self._compared[peer].told = self._book.streams.revision
+            effects += told + self._heads.all(peer, now)
         for name in ticked:
             effects += self._tell_authors(now) if name == "deadlines" else self._tell_all(now)
         return effects
@@ -266,10 +277,32 @@ class Announcing:
         held = [state.stream for state in found.in_order() if state.envelopes] if found else []
         return held[-1] if held else None
 
-    def _proofs(self, peer: MemberId, row: Compared) -> list[Effect]:
+    def _only_floors(self, peer: MemberId, row: Compared) -> bool:
+        """
+        Whether a peer was told all that we have now, and by what it said itself we differ below a floor
+        of one of us alone: then no frontier makes the digests equal.
+        """
+        claim, streams = self._claims.get(peer), self._book.streams
+        if row.told != streams.revision or claim is None or not claim.complete:
+            return False
+        below = False
+        for stream in {state.stream for state in streams} | claim.streams.keys():
+            state, floor = streams.get(stream), max(streams.floor(stream), claim.floor(stream))
+            ours = state.entry() if state is not None else ()
+            theirs = claim.streams.get(stream, ())
+            # Of a fork it may not know though it was told, and of many ranges it names the newest.
+            forked = state is not None and state.breach is not None and state.breach.seq > floor
+            if forked or floor < claim.unsaid(stream) < MAX_INT:
+                return False
+            if _above(ours, floor) != _above(theirs, floor):
+                return False
+            below = below or ours != theirs or (state is not None and state.breach is not None)
+        return below
+
+    def _proofs(self, peer: MemberId, row: Compared, once: bool = False) -> list[Effect]:
         """Some of the forks that we know of; once it was told of all, again from the first."""
         forked = [state for state in self._book.streams if state.breach is not None]
-        if not any(_untold(state, row) for state in forked):
+        if not (once or any(_untold(state, row) for state in forked)):
             row.proofs.clear()
         effects: list[Effect] = []
         size = 0
@@ -297,6 +330,10 @@ class Announcing:
 def _untold(state: StreamState, row: Compared) -> bool:
     """Whether a peer was not told on this link where a stream forks, or of a later place only."""
     return state.breach is not None and state.breach.seq < row.proofs.get(state.stream, MAX_INT)
+
+
+def _above(ranges: Entries, floor: int) -> list[tuple[int, int, Hash]]:
+    return [(max(first, floor + 1), last, name) for first, last, name in ranges if last > floor]
 
 
 def _messages(parts: tuple[Signed, ...]) -> list[Frontiers]:

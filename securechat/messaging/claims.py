@@ -100,6 +100,11 @@ class Claim:
         """Whether it says to have any post of a range."""
         return any(a <= last and first <= b for a, b, _ in self.streams.get(stream, ()))
 
+    @property
+    def complete(self) -> bool:
+        """Whether a full frontier of it was heard, and no stream of it left out here."""
+        return self.whole and self._dropped_at < self._whole_at
+
     def gave_up(self, stream: Stream, first: int, last: int) -> bool:
         """Whether it says that it has given a range up."""
         return Ranges.of(self.closed.get(stream, ())).covers(first, last)

@@ -107,10 +107,12 @@ class Heads:
     # Inside.
 
     def _head(self, stream: Stream) -> HeadKnown | None:
-        state = self._book.streams.get(stream)
+        state, floor = self._book.streams.get(stream), self._book.streams.floor(stream)
         head = _furthest(state) if state is not None else None
+        if state is None or head is None or head.seq <= max(floor, _told_of(state)):
+            return None
         # Of an envelope that was damaged on disk we know the header, and cannot show it.
-        return head if head is not None and head.hash not in self._book.damaged else None
+        return head if head.hash not in self._book.damaged else None
 
     def _row(self, peer: MemberId, stream: Stream, seq: int) -> Told | None:
         """What is remembered of this head, or of a later one; None if there is no room."""
@@ -172,6 +174,12 @@ class Heads:
         longer = max(settings.frontier_backoff_min, 2 * row.pause)
         row.pause = min(settings.frontier_backoff_max, longer)
         row.next = mono + row.pause
+
+
+def _told_of(state: StreamState) -> int:
+    """How far a frontier tells of what we have of a stream: of one that forks, nowhere beyond."""
+    entry = state.entry()
+    return entry[-1][1] if entry else 0
 
 
 def _furthest(state: StreamState) -> HeadKnown | None:

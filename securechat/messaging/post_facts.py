@@ -15,6 +15,7 @@ from attrs import frozen
 
 from securechat.effects import Fact
 from securechat.ids import BootId, Hash, MemberId, MessageId, Stream, posts_named
+from securechat.messaging.messages import Why
 from securechat.messaging.ranges import Span, newest, shown
 from securechat.messaging.statements import Opening
 
@@ -227,6 +228,11 @@ class GapClosed(Placed):
     @property
     def key(self) -> str:
         return f"closed/{self.stream}/{self.first}"
+
+    @property
+    def pruned(self) -> bool:
+        """Whether retention took them, from one member at least, so that this is not a loss to all."""
+        return any(answer == Why.PRUNED for _, answer in self.answers)
 
     @property
     def about(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from securechat.messaging.losses import since_lost
 from securechat.messaging.offsets import Offsets
 from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
-from securechat.messaging.reasons import absence, of_letter, of_post
+from securechat.messaging.reasons import PRUNED, absence, of_letter, of_post
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.views import (
     DiffLine,
@@ -214,14 +214,16 @@ class Reading:
         """
         Where this node and a member differ, by the member's latest frontier.
 
-        A frontier of live posts goes to their author alone; equal digests are the later evidence.
+        A frontier of live posts goes to their author alone; equal digests are the later evidence, and
+        leave open only what a member has pruned: its floor is true for good.
         """
         if member == self._book.me:
             raise LocalError(503, "this node does not differ from itself; name a peer")
-        if self._claims.digests.get(member) == self._book.streams.digest():
-            return ()
+        equal = self._claims.digests.get(member) == self._book.streams.digest()
         claim = self._claims.get(member)
         if claim is None:
+            if equal:
+                return ()
             raise LocalError(420, "no frontier of this member was heard since the start")
         streams = {state.stream for state in self._book.streams} | set(claim.streams)
         lines: list[DiffLine] = []
@@ -235,7 +237,7 @@ class Reading:
             for first, last, there in _split(_less(ours, theirs), claim.floor(stream)):
                 lines.append(DiffLine(stream, first, last, "stored", there))
             lines += _heads(stream, entry, claim.streams.get(stream, ()))
-        return tuple(lines)
+        return tuple(line for line in lines if not equal or line.there == "pruned")
 
     def twins(self, author: MemberId, epoch: int) -> bool:
         """Whether an author has two streams of one epoch, so that ids must say which."""
@@ -274,6 +276,9 @@ class Reading:
             Delivery.SENT: "may have left on its link; on a slow one it goes when it is asked for",
             Delivery.UNKNOWN: "the deadline passed without evidence",
         }[state]
+        claim = self._claims.get(member)
+        if claim is not None and claim.pruned(held.stream, held.last):
+            why = PRUNED
         away = absence(self._peers, member)
         parts = [why, "" if sure else UNRECORDED, away]
         return RecipientLine(member, state, at, "; ".join(filter(None, parts)))

@@ -14,6 +14,8 @@ from securechat.messaging.letters import Letter
 from securechat.messaging.peers import Peers
 from securechat.notices import Delivery, Liveness
 
+PRUNED = "below its floor: it keeps nothing of this"
+"""Of a post that a recipient has not acknowledged, and has pruned by its own word."""
 NAMED = 8
 """Members named in one line at most."""
 

@@ -14,6 +14,7 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
 - Who answers a want with nothing of it is not asked for what lies below in the same hole either.  So a
   false claim costs a want, not one for each 256 posts that never were; and so does an author's own
   false word for how far it went.
+- Of a stream that a peer names with nothing, since it forks there, it is asked for what is known, once.
 - Of a stream with more holes than a frontier can name, a peer is asked for the known gaps below those
   too, newest first; what it answers of them stays until that is through (ADR 17).
 - A range that ends with another header than ours is asked for as well: its author has signed two
@@ -136,9 +137,12 @@ class Recovery:
                 if stream.author == holder:
                     self._since.pop(stream, None)
             self._look = self._look or linked
+        claim = self._claims.get(holder)
         for stream in named:
             unsaid = 0 if stream in under_way else self._unsaid(holder, stream)
-            again = source.ask_again(stream, unsaid) or unsaid == MAX_INT
+            # Who names it with nothing once more says nothing new: what it answered stays.
+            silent = unsaid == MAX_INT and claim is not None and stream in claim.streams
+            again = source.ask_again(stream, 0 if silent else unsaid) or unsaid == MAX_INT
             if again and linked:
                 source.lacking[stream] = None
                 self._look = True

@@ -182,6 +182,8 @@ class Retention:
                 keys += self._keys_of(state)
             elif state.stream == top.stream:
                 keys += [f.key for f in state.closed.values() if f.first <= top.last]
+                head = state.head
+                keys += [head.key] if head is not None and head.seq <= top.last else []
         lost = list(self._damaged(top))
         keys += [f"held/{held.hash.hex()}" for held in lost]
         once = {f"held/{name.hex()}": f"damaged/{name.hex()}" for name in self._book.damaged}

@@ -5,8 +5,11 @@ All streams of all authors: what is held, known, missing and pruned; the digest 
   a later stream.  A gap is (floor, known] minus what is held: derived here, never stored.
 - The floor of an author: everything up to (epoch, boot id, seq) is pruned, gone and not wanted.
 - Digest: SHA-256 over the streams in order, each with its sound ranges and the hash that ends each, and
-  where it is proved to contradict itself: who does not know of that shows another (ADR 15).  Floors are
-  not in it: equal retained sets give equal digests, whatever was pruned before them.
+  where it is proved to contradict itself: who does not know of that shows another (ADR 15).  What lies
+  below our floor counts as if it were here, and so does a gap that was given up since somebody has
+  pruned it: what only retention took leaves no mark, and ranges that meet over it are one (ADR 18).
+- An opening declares the end of an earlier stream: one that names a later stream, or of which a twin is
+  known, declares nothing.  So no more streams are known by that than are held.
 """
 
 from __future__ import annotations
@@ -124,9 +127,9 @@ class Streams:
         return tuple(sorted(found, key=lambda end: end.hlc)[-MAX_ENDS:])
 
     def digest(self) -> bytes:
-        """Equal for equal retained sets."""
+        """Equal for sets that are equal but for what retention took."""
         changed, self._unsummed = self._unsummed, {}
-        return self._sums.digest({stream: _row(self.get(stream)) for stream in changed})
+        return self._sums.digest({stream: self._row(stream) for stream in changed})
 
     # Facts.
 
@@ -136,15 +139,18 @@ class Streams:
         state = known.streams.get((fact.epoch, fact.boot)) if known else None
         state = state or self._state(fact.stream)
         held = Held.of(fact, state.stream)
+        forked = state.beyond(1)
         state.put(held)
         self._held[held.hash] = held
         author = self.authors[fact.author]
         for count in (author, self):
             count.posts += held.count
             count.size += held.size
-        if held.names is not None and self.floor(held.names) < MAX_INT:
+        if held.names is not None and not state.beyond(1) and self._earlier(held.names, state):
             self._state(held.names).declare(held.hash, held.named)
             self._touch(held.names)
+        if not forked:
+            self._contradicted(state)
         self._touch(state.stream)
         return held
 
@@ -188,6 +194,7 @@ class Streams:
         """A contradiction is proved."""
         state = self._state(fact.stream)
         state.breached(Breach(fact.seq, fact.one, fact.other, fact.what), proved=True)
+        self._contradicted(state)
         self._touch(fact.stream)
 
     def drop_fork(self, stream: Stream) -> None:
@@ -218,13 +225,22 @@ class Streams:
         author.floor = fact
         self._touch(fact.stream)
         for place in [place for place in author.streams if place < (fact.epoch, fact.boot)]:
+            self._touch(author.streams[place].stream)
             if not author.streams[place].envelopes:
-                state = author.streams.pop(place)
-                self.boots.take(state.stream)
-                self._touch(state.stream)
+                self.boots.take(author.streams.pop(place).stream)
         self.revision += 1
 
     # Inside.
+
+    def _earlier(self, named: Stream, state: StreamState) -> bool:
+        """Whether an opening may tell of this stream: one before its own, and not pruned."""
+        own = (state.stream.epoch, state.stream.boot)
+        return (named.epoch, named.boot) < own and self.floor(named) < MAX_INT
+
+    def _contradicted(self, state: StreamState) -> None:
+        """If there are two openings of a stream, what either of them declared is void."""
+        for held in state.around(1, 1) if state.beyond(1) else ():
+            self.undeclare(held)
 
     def _state(self, stream: Stream) -> StreamState:
         author = self.authors.get(stream.author)
@@ -248,14 +264,35 @@ class Streams:
         self.changed[stream] = self._unsummed[stream] = None
         self.revision += 1
 
+    def _row(self, stream: Stream) -> bytes:
+        """What a stream puts into the digest: what is sound of it, and where that ends; or nothing."""
+        state, author = self.get(stream), self.authors.get(stream.author)
+        if state is None or not (state.entry() or state.breach):
+            return b""
+        floor = author.floor if author is not None else None
+        own = floor if floor is not None and floor.stream == stream else None
+        ranges = _with_pruned(state, own) if own or state.closed else state.entry()
+        fork = () if state.breach is None else (state.breach.seq,)
+        return pack((stream.author, stream.epoch, stream.boot, ranges, *fork))
+
 
 def _end(floor: Floor) -> tuple[int, str, int]:
     return (floor.epoch, floor.boot, floor.seq)
 
 
-def _row(state: StreamState | None) -> bytes:
-    """What a stream puts into the digest: what is sound of it, and where that ends; or nothing."""
-    if state is None or not (state.entry() or state.breach):
-        return b""
-    s, fork = state.stream, () if state.breach is None else (state.breach.seq,)
-    return pack((s.author, s.epoch, s.boot, state.entry(), *fork))
+def _with_pruned(state: StreamState, floor: Floor | None) -> tuple[tuple[int, int, Hash], ...]:
+    """The sound ranges, with what only retention took as if it were here."""
+    if not state.entry():
+        return ()
+    taken = [(f.first, f.last, None) for f in state.closed.values() if f.pruned]
+    below = [(1, floor.seq, floor.hash)] if floor is not None else []
+    rows: list[tuple[int, int, Hash | None]] = []
+    reach = -1
+    for first, last, name in sorted([*taken, *below, *state.entry()], key=lambda span: span[:2]):
+        if first > reach + 1:
+            rows.append((first, last, name))
+        elif name is not None and (last > rows[-1][1] or rows[-1][2] is None):
+            rows[-1] = (rows[-1][0], last, name)
+        reach = max(reach, last)
+    # A range that ends with what was taken ends with what is here of it; if nothing is, it is none.
+    return tuple((first, last, name) for first, last, name in rows if name is not None)

@@ -6,6 +6,10 @@ stored and shown at its place, whoever brought it and in whatever order.  Three 
 off, and recovery or a later try brings them again: a post that we did not ask for, above the rate of
 the peer that pushes it, a stamp more than 24 h ahead of our clock (the author is told), and what we
 hold already.
+
+Of what lies below the floor nothing is stored.  But two envelopes in one message that contradict each
+other prove a fork there too, and that is kept as a fact: from the fork on the stream is left out here
+as at those who show it.
 """
 
 from __future__ import annotations
@@ -17,12 +21,13 @@ import attrs
 from attrs import define, field
 
 from securechat.effects import Effect, Forget, Notify, Record, Send
-from securechat.ids import Hash, MemberId, Stream
+from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.damage import again
 from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
+from securechat.messaging.held import Breach, Held, StreamState
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Rejected
 from securechat.messaging.ranges import Span
@@ -90,19 +95,17 @@ class Taking:
         effects: list[Effect] = []
         for stream in self._book.streams.changed:
             state = self._book.streams.get(stream)
-            if state is None or state.breach is None or state.proved:
-                continue
-            breach = state.breach
-            s = stream
-            fact = Forked(
-                s.author, s.epoch, s.boot, breach.seq, breach.one, breach.other, breach.what
-            )
-            effects.append(Record(fact))
-            self._announcing.head(stream)
-            what = f"signed {breach.what} at {s.epoch}/{breach.seq}"
-            effects.append(Notify(Conflict(s.author, what)))
-            self._book.counters["forks"] += 1
+            if state is not None and state.breach is not None and not state.proved:
+                effects += self._forked(stream, state.breach)
         return effects
+
+    def _forked(self, stream: Stream, breach: Breach) -> list[Effect]:
+        s = stream
+        self._announcing.head(stream)
+        self._book.counters["forks"] += 1
+        what = f"signed {breach.what} at {s.epoch}/{breach.seq}"
+        fact = Forked(s.author, s.epoch, s.boot, breach.seq, breach.one, breach.other, breach.what)
+        return [Record(fact), Notify(Conflict(s.author, what))]
 
     def _envelopes(
         self,
@@ -111,10 +114,12 @@ class Taking:
         now: Instant,
         wanted: tuple[Stream, Span] | None,
     ) -> list[Effect]:
+        # In their order: what comes together overtakes nothing.
+        objects = sorted(objects, key=lambda found: found.statement.hlc)
         effects: list[Effect] = []
         taken: set[Hash] = set()
-        # In their order: what comes together overtakes nothing.
-        for found in sorted(objects, key=lambda found: found.statement.hlc):
+        pruned: set[Stream] = set()
+        for found in objects:
             header: Envelope = found.statement
             stream = header.stream
             recovered = wanted is not None and within(header, *wanted)
@@ -125,6 +130,7 @@ class Taking:
                 self._announcing.live(stream)
             elif header.last <= self._book.streams.floor(stream):
                 self._book.counters["refused.pruned"] += 1
+                pruned.add(stream)
             elif ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
                 effects += self._too_early(found, peer, now)
             elif not recovered and not self._allowed(peer, header.count, now):
@@ -133,7 +139,24 @@ class Taking:
             else:
                 taken.add(found.hash)
                 effects += self._take(found, stream, peer, now, recovered)
+        for stream in pruned:
+            effects += self._below(stream, objects, peer, now)
         return effects
+
+    def _below(
+        self, stream: Stream, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant
+    ) -> list[Effect]:
+        """Envelopes of a stream in one message, not all above its floor: whether they prove a fork."""
+        streams = self._book.streams
+        if streams.floor(stream) == MAX_INT:
+            return []
+        shown = StreamState(stream)
+        for found in objects:
+            if found.statement.stream == stream and found.signed.attachment:
+                shown.put(Held.of(_fact(found, peer, now), stream))
+        state, breach = streams.get(stream), shown.breach
+        known = state.breach.seq if state is not None and state.breach is not None else MAX_INT
+        return self._forked(stream, breach) if breach is not None and breach.seq < known else []
 
     def _take(
         self, found: Admitted[Any], stream: Stream, peer: MemberId, now: Instant, recovered: bool
@@ -144,12 +167,8 @@ class Taking:
         overtaken = state is not None and header.last < state.held.last
         crossed = not recovered and not overtaken and lag <= LATE_MS
         late = header.hlc < self._book.transcript.newest() and not crossed
-        fact = EnvelopeHeld(
-            header.author, header.epoch, header.boot, header.first, header.count, header.previous,
-            header.hlc, found.hash, found.signed.size, now.wall_ms, peer, header.opening,
-            late=late, recovered=recovered,
-            ahead=ahead(header.hlc, now.wall_ms) > self._book.settings.skew_noticed,
-        )  # fmt: skip
+        early = ahead(header.hlc, now.wall_ms) > self._book.settings.skew_noticed
+        fact = attrs.evolve(_fact(found, peer, now), late=late, recovered=recovered, ahead=early)
         shown = found.hash in self._book.damaged
         fact = again(self._book, fact)
         effects: list[Effect] = []
@@ -191,6 +210,14 @@ class Taking:
     def _allowed(self, peer: MemberId, count: int, now: Instant) -> bool:
         """By who pushes: posts of others that somebody pushes cost him, never their authors."""
         return self._pushed.take(peer, count, now.mono)
+
+
+def _fact(found: Admitted[Any], peer: MemberId, now: Instant) -> EnvelopeHeld:
+    header: Envelope = found.statement
+    return EnvelopeHeld(
+        header.author, header.epoch, header.boot, header.first, header.count, header.previous,
+        header.hlc, found.hash, found.signed.size, now.wall_ms, peer, header.opening,
+    )  # fmt: skip
 
 
 def within(header: Envelope, stream: Stream, span: Span) -> bool:

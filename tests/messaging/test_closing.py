@@ -87,6 +87,7 @@ class Closes(SynchronousTestCase):
     def test_each_answered(self) -> None:
         """Once every member has shown that it has none of it; the answers are kept."""
         room, ada, bob, carol = hole()
+        ada.frozen = True  # it has all: what it says here is not its own
         room.told(carol, bob)
         carol.receive(bob.id, whole(bob, ada, 10**13))
         room.wait(2)
@@ -244,6 +245,7 @@ class Closes(SynchronousTestCase):
         room, ada, bob, carol = hole()
         dave = room.member(4)
         room.roster()
+        ada.frozen = bob.frozen = True  # they have it: what they say here is not theirs
         for number, peer in ((1, ada), (2, bob)):
             room.told(carol, peer)
             carol.receive(peer.id, whole(peer, ada, 10**13 + number, (3, 3)))
@@ -372,15 +374,22 @@ class Reopens(SynchronousTestCase):
         self.assertIsNone(state.closing(1, 3))
 
     def test_digest(self) -> None:
-        """What is given up is not in the digest: equal sets have equal digests."""
+        """What is given up though nobody pruned it is a hole in the digest; else no mark is left."""
         room, ada, bob, carol = self.closed()
         dave = room.member(4)
         room.roster()
         dave.receive(bob.id, Posts((ada.disk.object(ada.lines()[-1].hash),)))
         self.assertEqual((len(closed(carol)), len(closed(dave))), (1, 0))
         before = carol.core.parts.book.streams.revision
-        carol.core.apply(next(iter(closed(carol).values())))
+        fact = next(iter(closed(carol).values()))
+        carol.core.apply(fact)
         self.assertGreater(carol.core.parts.book.streams.revision, before)
+        self.assertNotEqual(carol.digest, dave.digest)
+        dave.core.apply(fact)
+        self.assertEqual(carol.digest, dave.digest)
+        never = evolve(fact, answers=((ada.id, str(Why.NEVER_HAD)), (bob.id, str(Why.NEVER_HAD))))
+        carol.core.apply(never)
+        dave.core.apply(Forget((fact.key,)))
         self.assertEqual(carol.digest, dave.digest)
 
     def test_retention(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Forget
 from securechat.ids import MessageId
 from securechat.inputs import Damaged
 from securechat.messaging.facts import EnvelopeHeld, TextDamaged
@@ -294,3 +295,41 @@ class NobodyHasIt(SynchronousTestCase):
         self.assertEqual(len([key for key in ada.disk.facts if key.startswith("held/")]), 3)
         self.assertEqual(len(ada.core.parts.book.evidence.uses), 1)
         self.assertEqual(shown(ada.core), shown(ada.rebuilt()))
+
+
+class Forgotten(SynchronousTestCase):
+    """What becomes of a damaged text when retention passes it."""
+
+    def test_no_head_is_left(self) -> None:
+        """An own text that nobody else has is told of no more, once it is pruned, to anybody."""
+        room = Room()
+        ada = room.member(1, settings=Settings(history_posts=6, burst=100))
+        bob = room.member(2)
+        room.roster()
+        ada.say("one")
+        lost = ada.say("two").id
+        spoil(ada, lost)
+        self.assertEqual(sum(key.startswith("head/") for key in ada.disk.facts), 1)
+        for number in range(20):
+            ada.say(str(number))
+            room.tick()
+        self.assertEqual(len(ada.texts()), 6)
+        self.assertFalse([key for key in ada.disk.facts if key.startswith(("head/", "damaged/"))])
+        room.link(ada, bob)
+        room.wait(10)
+        ada.sent.clear()
+        room.wait(60, 0.25)
+        self.assertEqual({type(send.message).__name__ for send in ada.sent}, {"Digest"})
+
+    def test_no_head_of_what_is_past(self) -> None:
+        """Nor is a head told of that a frontier reaches beyond, as one's own next post does."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2)
+        room.roster()
+        ada.say("one")
+        spoil(ada, ada.say("two").id)
+        ada.say("three")
+        ada.core.apply(Forget(tuple(k for k in ada.disk.facts if k.startswith("damaged/"))))
+        room.link(ada, bob)
+        room.wait(10)
+        self.assertEqual(bob.texts(), ["one", "[2-2]", "three"])

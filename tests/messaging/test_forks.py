@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Record
 from securechat.ids import BootId, Hash, MemberId, MessageId
+from securechat.messaging.facts import Floor
 from securechat.messaging.hlc import stamp_of
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
 from securechat.messaging.statements import (
@@ -20,7 +23,7 @@ from securechat.messaging.statements import (
     attachment_of,
 )
 from securechat.messaging.views import PostLine
-from securechat.notices import PostShown
+from securechat.notices import Conflict, PostShown
 from securechat.objects import Signed
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, sign
@@ -292,6 +295,61 @@ class Liars(SynchronousTestCase):
         self.room.wait(300, 0.25)
         self.assertEqual(self.carol.texts()[1:], self.bob.texts()[-51:])
         self.assertEqual(self.verdicts(self.carol), [(1, 51, "closed: pruned by all")])
+
+    def alone(self) -> None:
+        """Nobody has a link."""
+        for one, other in itertools.combinations(self.honest, 2):
+            self.room.cut(one, other)
+
+    def test_below_a_floor(self) -> None:
+        """Who pruned the place of a fork learns of it all the same, and calls nothing "never had"."""
+        self.alone()
+        few = Settings(history_posts=6, posts_per_second=10_000, burst=10_000)
+        self.bob = self.room.member(2, settings=few)
+        self.room.roster(self.ada, self.bob)
+        said = chain(self.room, self.mallory, [f"post {n}" for n in range(1, 13)])
+        twin = chain(self.room, self.mallory, ["other"], 3, name(said[1]))
+        self.ada.receive(self.mallory.id, Posts((*said, *twin)))
+        self.bob.receive(self.mallory.id, Posts(tuple(said[:8])))
+        self.bob.receive(self.mallory.id, Posts(tuple(said[10:])))
+        kept = [f"post {n}" for n in (5, 6, 7, 8)]
+        self.assertEqual(self.bob.texts(), [*kept, "[9-10]", "post 11", "post 12"])
+        self.room.link(self.ada, self.bob)
+        self.room.wait(60, 0.25)
+        gap = (9, 10, "closed: beyond a proven fork at 3; what each heard stays where it is")
+        self.assertEqual(self.verdicts(self.bob), [gap])
+        self.assertEqual(self.marked(self.bob), {*kept, "post 11", "post 12"})
+        self.assertEqual(sum(key.startswith("held/") for key in self.bob.disk.facts), 6)
+        told = [notice for notice in self.bob.notices if isinstance(notice, Conflict)]
+        self.assertEqual(len(told), 1)
+        for member in (self.ada, self.bob):
+            member.sent.clear()
+        refused = self.bob.core.parts.book.counters["refused.pruned"]
+        self.room.wait(120, 0.25)
+        sent = {type(x.message).__name__ for m in (self.ada, self.bob) for x in m.sent}
+        self.assertEqual(sent, {"Digest"})
+        self.assertEqual(self.bob.core.parts.book.counters["refused.pruned"], refused)
+        self.bob.restart()
+        self.assertEqual(self.verdicts(self.bob), [gap])
+
+    def test_asked_once(self) -> None:
+        """Who knows of the same fork and has nothing sound left is not asked again and again."""
+        self.alone()
+        self.room.roster(self.ada, self.bob)
+        said = chain(self.room, self.mallory, [f"post {n}" for n in range(1, 10)])
+        twin = chain(self.room, self.mallory, ["other"], 9, name(said[7]))
+        proof = (said[8], *twin)
+        floor = Floor(self.mallory.id, EPOCH, BOOT, 4, name(said[3]), stamp_of(self.room.wall_ms))
+        self.bob.do([Record(floor)])
+        self.bob.receive(self.mallory.id, Posts(proof))
+        self.ada.receive(self.mallory.id, Posts((*said[:2], *proof)))
+        self.room.link(self.ada, self.bob)
+        self.room.wait(100, 0.25)
+        self.assertLessEqual(len(wants([self.ada])), 2)
+        for member in (self.ada, self.bob):
+            member.sent.clear()
+        self.room.wait(600, 0.5)
+        self.assertEqual(wants([self.ada, self.bob]), [])
 
     def claims(self, entry: StreamEntry, version: int = 10**15) -> Frontiers:
         """Mallory's frontier."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.ids import BootId
 from securechat.inputs import Received
 from securechat.messaging import retention
 from securechat.messaging.messages import Posts
 from securechat.messaging.retention import MAX_STREAMS
+from securechat.messaging.statements import Opening, Start
+from securechat.objects import Signed
 from securechat.settings import Settings
 from tests.messaging.room import Member, Room, admit, member_of
 from tests.messaging.test_retention import floors
-from tests.messaging.test_sets import FAST, chain
+from tests.messaging.test_sets import FAST, chain, envelope
 
 
 def lives(member: Member, epochs: range, turn: int = 1) -> None:
@@ -23,6 +26,73 @@ def lives(member: Member, epochs: range, turn: int = 1) -> None:
         if index % turn == 0:
             member.end()
     member.end()
+
+
+def naming(epoch: int, named: int, text: str = "x") -> Signed:
+    """Member four opens a stream, and says that another of its own before it went to a million."""
+    before = Opening(Start.AFTER, named, BootId(f"{named:032x}"), 10**6, b"h" * 32)
+    return envelope(4, epoch, 1, (text,), 1000 * epoch, opening=before)
+
+
+class Named(SynchronousTestCase):
+    """Streams of which no more is known than that an opening names them."""
+
+    def setUp(self) -> None:
+        """Ada and bob, linked."""
+        self.patch(retention, "MAX_STREAMS", 8)
+        self.room = Room()
+        self.ada, self.bob = (self.room.member(number, settings=FAST) for number in (1, 2))
+        self.room.roster()
+        self.room.link(self.ada, self.bob)
+
+    def hear(self, member: Member, *envelopes: Signed) -> None:
+        """Somebody gives a member these."""
+        for signed in envelopes:
+            member.receive(member_of(3), Posts((signed,)))
+
+    def test_one(self) -> None:
+        """A stream that a later one names is a gap, as far as it says."""
+        self.hear(self.ada, naming(9, 5))
+        self.assertEqual(self.ada.gaps(), [(1, 10**6)])
+
+    def test_twins(self) -> None:
+        """However many openings one stream has, they make no gaps: their author contradicts himself."""
+        self.hear(self.ada, *(naming(200, number, f"text {number}") for number in range(1, 60)))
+        self.room.wait(30, 0.25)
+        for member in (self.ada, self.bob):
+            self.assertEqual(member.gaps(), [])
+            self.assertEqual(sum(1 for _ in member.core.parts.book.streams), 1)
+            self.assertFalse([key for key in member.disk.facts if key.startswith("closed/")])
+            again = member.rebuilt()
+            self.assertEqual(again.gaps(member.now), ())
+
+    def test_who_heard_one(self) -> None:
+        """Who heard one of two openings learns of both, and then neither shows a gap."""
+        self.room.cut(self.ada, self.bob)
+        self.hear(self.ada, naming(200, 1), naming(200, 2, "y"))
+        self.hear(self.bob, naming(200, 1))
+        self.assertEqual((self.ada.gaps(), self.bob.gaps()), ([], [(1, 10**6)]))
+        self.room.link(self.ada, self.bob)
+        self.room.wait(30, 0.25)
+        self.assertEqual((self.ada.gaps(), self.bob.gaps()), ([], []))
+        self.assertEqual(self.ada.digest, self.bob.digest)
+
+    def test_one_in_each_life(self) -> None:
+        """A stream in which nothing was said is known for as long as the one that names it is kept."""
+        for epoch in range(20, 80, 2):
+            self.hear(self.ada, naming(epoch, epoch - 1))
+            self.room.wait(5, 0.25)
+        self.assertLessEqual(len(self.ada.gaps()), 8)
+        closed = [key for key in self.ada.disk.facts if key.startswith("closed/")]
+        self.assertLessEqual(len(closed), 8)
+
+    def test_later_ones(self) -> None:
+        """An opening tells of nothing that comes after it."""
+        for epoch in range(20, 80):
+            self.hear(self.ada, naming(epoch, 1000 + epoch))
+            self.room.wait(1, 0.25)
+        self.assertEqual(self.ada.gaps(), [])
+        self.assertFalse([key for key in self.ada.disk.facts if key.startswith("closed/")])
 
 
 class ManyStreams(SynchronousTestCase):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.effects import Effect, Record
+from securechat.effects import Effect, Forget, Record
 from securechat.ids import BootId, Hash, Stream
 from securechat.inputs import Asked, Received, Say, Tick
 from securechat.messaging.facts import Floor, ReceiptGiven
@@ -72,8 +73,8 @@ class Retention(SynchronousTestCase):
             member.sent.clear()
         room.wait(100, 0.25)
         kinds = {type(send.message).__name__ for m in (ada, bob) for send in m.sent}
-        self.assertEqual(kinds, {"Digest", "Frontiers"})
-        self.assertLess(len([s for s in ada.sent if type(s.message).__name__ != "Digest"]), 9)
+        self.assertEqual(kinds, {"Digest"})
+        self.assertEqual(ada.digest, bob.digest)
         self.assertEqual((len(ada.texts()), len(bob.texts()), bob.gaps()), (30, 10, []))
         self.assertEqual(ada.lines()[0].acked, 1)
         there = {(line.here, line.there) for line in ada.core.diff(bob.id)}
@@ -177,6 +178,85 @@ class Retention(SynchronousTestCase):
             ada.say(str(number))
             self.assertEqual(len(ada.lines()), 10)
         self.assertEqual(ada.texts(), [str(number) for number in range(990, 1000)])
+
+
+class Digests(SynchronousTestCase):
+    """What retention took differs between nodes; people who compare are told of nothing by that."""
+
+    def full(self, seed: int) -> tuple[Room, list[Member]]:
+        """Three whose histories are full, of which one was away while all went on talking."""
+        rng = random.Random(seed)
+        room, *members = talk(Settings(posts_per_second=1e5, burst=1e5, history_posts=60))
+        ada, bob, carol = members
+
+        def chat(who: list[Member], posts: int) -> None:
+            for _ in range(posts):
+                rng.choice(who).say("x" * rng.choice((1, 5, 50, 400, 2000)))
+                room.tick(0.1)
+
+        chat(members, 200)
+        for other in (ada, bob):
+            room.cut(carol, other)
+        chat([ada, bob], rng.randint(5, 80))
+        chat([carol], rng.randint(0, 30))
+        for other in (ada, bob):
+            room.link(carol, other)
+        room.wait(90, 0.25)
+        return room, members
+
+    def test_after_a_partition(self) -> None:
+        """They agree again after the heal, though each has a floor of its own; and it is quiet."""
+        for seed in range(1, 5):
+            room, members = self.full(seed)
+            self.assertGreater(len({str(sorted(floors(m).items())) for m in members}), 1)
+            self.assertEqual(len({m.digest for m in members}), 1)
+            for member in members:
+                member.sent.clear()
+            room.wait(60, 0.25)
+            told = {type(x.message).__name__ for m in members for x in m.sent}
+            self.assertEqual(told, {"Digest"})
+
+    def test_wholly_pruned(self) -> None:
+        """What one keeps of a stream that another forgot wholly makes a digest, but no frontiers."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2, settings=FEW)
+        room.roster()
+        room.mesh()
+        ada.say_all(str(number) for number in range(8))
+        room.wait(1)
+        ada.restart()
+        room.seat(ada, ada, bob)
+        room.mesh()
+        for number in range(20):
+            ada.say(f"again {number}")
+        room.wait(40, 0.25)
+        self.assertEqual((len(ada.texts()), len(bob.texts())), (28, 10))
+        for member in (ada, bob):
+            member.sent.clear()
+        room.wait(120, 0.25)
+        told = {type(x.message).__name__ for m in (ada, bob) for x in m.sent}
+        self.assertEqual(told, {"Digest"})
+        self.assertEqual(
+            {(line.here, line.there) for line in ada.core.diff(bob.id)}, {("stored", "pruned")}
+        )
+
+    def test_a_hole_besides(self) -> None:
+        """What is missing above both floors is told of for as long as it is."""
+        room = Room()
+        ada, bob = room.member(1), room.member(2, settings=FEW)
+        room.roster()
+        room.mesh()
+        for number in range(30):
+            ada.say(str(number))
+            room.wait(0.1)
+        room.wait(3)
+        self.assertEqual(ada.digest, bob.digest)
+        last = bob.lines()[-1]
+        bob.core.apply(Forget((f"held/{last.hash.hex()}",)))
+        self.assertNotEqual(ada.digest, bob.digest)
+        room.wait(10, 0.25)
+        self.assertEqual(bob.texts()[-1], "29")
+        self.assertEqual(ada.digest, bob.digest)
 
 
 class Caps(SynchronousTestCase):
