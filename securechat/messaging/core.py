@@ -91,7 +91,7 @@ class Messaging(Reading):
             told = (parts.recovery, parts.announcing, parts.outbox, parts.offsets, parts.serving)
             for part in told:
                 part.down(link.peer)
-        return []
+        return parts.losses.again(link.peer) if link.linked else []
 
     def received(self, received: Received, now: Instant) -> list[Effect]:
         """One message of a peer."""

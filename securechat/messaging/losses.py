@@ -1,11 +1,11 @@
 """
 Disks that were lost or set back: ours as we say it, others' as they said it (DESIGN 6, G1; ADR 10, 12).
 
-A node that finds a hole in its own epochs signs a ``Loss`` at each link-up: what it had stored before
-such an epoch may be gone.  The opening of a stream says the same (``Start.LOST``).  Whoever hears it
-takes nothing back: what was acked stays acked, its evidence says that the holder has since lost its
-disk, and the direct messages that it acked within ``keep_hours`` are offered again under their ids.
-A receipt or a frontier signed in that epoch or later is evidence anew.
+A node that finds a hole in its own epochs signs a ``Loss`` at each link-up, and when one of several
+links ends: what it had stored before such an epoch may be gone.  The opening of a stream says the same
+(``Start.LOST``).  Whoever hears it takes nothing back: what was acked stays acked, its evidence says
+that the holder has since lost its disk, and the direct messages that it acked within ``keep_hours`` are
+offered again under their ids.  A receipt or a frontier signed in that epoch or later is evidence anew.
 
 A disk that was set back within an epoch leaves no hole: the next process is of the next epoch.  So who
 links to a peer of a later process than the one that signed its newest receipt and frontier for us
@@ -52,9 +52,15 @@ class Losses:
         lost = self._book.losses.get(peer)
         if lost is not None:
             self._outbox.offer_again(peer, lost_letters(self._book, peer, lost.epoch, now))
+        return self.again(peer) + reminders(self._book, self._peers, peer, now)
+
+    def again(self, peer: MemberId) -> list[Effect]:
+        """
+        Say what we lost, if we did: to a new link, and when one of several has ended.  Of two links one
+        is closed by either end, and what was said on it last is not read.
+        """
         begun = self._book.begun
-        said = [] if begun is None or not begun.since else self._say((peer,), begun.since)
-        return said + reminders(self._book, self._peers, peer, now)
+        return [] if begun is None or not begun.since else self._say((peer,), begun.since)
 
     def heard(self, objects: Iterable[Admitted[Any]], now: Instant) -> list[Effect]:
         """Facts for the losses that these objects tell of."""

@@ -18,6 +18,10 @@ from securechat.simulation.workload import Act
 from securechat.simulation.world import World
 
 JUST_AFTER = 0.001
+ANSWERED = 1.0
+"""Seconds at the end in which all of a core have come to hold an answer to an accusation,"""
+GLANCE = 0.01
+"""and between two looks for that."""
 
 
 @define(eq=False)
@@ -56,6 +60,13 @@ class Liveness(World):
 
     def _idle(self) -> None:
         """The outcasts give everybody something to say to the end."""
+
+    def _last_look(self) -> None:
+        """An outcast may have accused the core just now, and its answer may be under way."""
+        end = self.clock.now + ANSWERED
+        while self.clock.now < end and self._compared(fresh=False):
+            self.clock.advance(GLANCE)
+        super()._last_look()
 
     def _compared(self, fresh: bool) -> str:
         core = self.outcasts.core

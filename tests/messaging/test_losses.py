@@ -8,7 +8,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Hash, MessageId
-from securechat.inputs import Cancel, StreamEnd
+from securechat.inputs import Cancel, Ending, LinkDown, StreamEnd
 from securechat.messaging.hlc import stamp_of
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.messaging.statements import Loss, Receipt
@@ -239,6 +239,20 @@ class Doors(SynchronousTestCase):
         self.assertEqual(bob.texts(kind="dm"), ["one"])
         self.assertEqual(carol.core.parts.book.losses[bob.id].epoch, 9)
         self.assertEqual(carol.core.parts.book.losses[bob.id].rests_on, "loss")
+
+    def test_said_again_when_a_link_of_two_ends(self) -> None:
+        """What went on a link that its other end had closed is said on the one that stays."""
+        room, ada, bob, _ = three()
+        lose(room, bob)
+        room.link(ada, bob)
+        room._frames.clear()
+        room.run()
+        self.assertNotIn(bob.id, ada.core.parts.book.losses)
+        bob.turn(
+            bob.core.link_down(LinkDown(ada.id, 2, Ending.BOOKKEEPING, "", None, True), bob.now)
+        )
+        room.run()
+        self.assertEqual(ada.core.parts.book.losses[bob.id].rests_on, "loss")
 
     def test_others_word(self) -> None:
         """A loss relayed by another, or of an epoch that is not there, changes nothing."""

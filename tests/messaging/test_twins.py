@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import cache
-from types import FrameType
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -16,8 +13,11 @@ from securechat.objects import Signed
 from tests.messaging.room import Member, Room, admit, sign
 from tests.messaging.test_closing import HASH
 from tests.messaging.test_sets import FAST, chain, envelope
+from tests.steps import steps
 
 MANY = 500
+STEPS = 600
+"""Instructions for each, however many there are."""
 PLACE = admit(envelope(3, 1, 1, ("x",), 0)).statement.stream
 
 
@@ -34,35 +34,18 @@ def twins() -> tuple[Held, ...]:
     return tuple(state.envelopes)
 
 
-def calls(work: Callable[[], object]) -> int:
-    """How many functions are called by a piece of work."""
-    count = 0
-
-    def counted(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return count
-
-
 class Work(SynchronousTestCase):
     """What they cost."""
 
     def test_one_more(self) -> None:
         """Each is compared with a few others: the first two prove the author wrong."""
-        state = StreamState(PLACE)
+        state, many = StreamState(PLACE), twins()
 
         def put() -> None:
-            for held in twins():
+            for held in many:
                 state.put(held)
 
-        self.assertLess(calls(put), 60 * MANY)
+        self.assertLess(steps(put), STEPS * MANY)
         assert state.breach is not None
         self.assertEqual((state.breach.seq, state.held.spans), (1, ((1, 1),)))
         first, second = twins()[:2]
@@ -70,15 +53,15 @@ class Work(SynchronousTestCase):
 
     def test_one_less(self) -> None:
         """Nor are the others put together anew for each that goes; the last takes the place with it."""
-        state = StreamState(PLACE)
-        for held in twins():
+        state, many = StreamState(PLACE), twins()
+        for held in many:
             state.put(held)
 
         def take() -> None:
-            for held in twins()[:-1]:
+            for held in many[:-1]:
                 state.take(held)
 
-        self.assertLess(calls(take), 60 * MANY)
+        self.assertLess(steps(take), STEPS * MANY)
         self.assertEqual(state.held.spans, ((1, 1),))
         state.take(twins()[-1])
         self.assertEqual(state.held.spans, ())
