@@ -161,11 +161,9 @@ class Hearing:
         source = self._recovery.sources.get(received.peer)
         asked = source.asked(message.stream, message.first, message.last) if source else None
         names = self._filling(received.admitted, asked)
-        wanted = [found for found in received.admitted if found.hash in names]
-        others = [found for found in received.admitted if found.hash not in names]
-        effects = self._taking.backfill(wanted, received.peer, now, asked)
-        fills = any(isinstance(x, Record) and isinstance(x.fact, EnvelopeHeld) for x in effects)
-        effects += self._taking.live(others, received.peer, now)
+        effects = self._taking.backfill(received.admitted, received.peer, now, names)
+        taken = (x.fact for x in effects if isinstance(x, Record))
+        fills = any(isinstance(fact, EnvelopeHeld) and fact.hash in names for fact in taken)
         span = (message.first, message.last)
         brought = any(within(x.statement, message.stream, span) for x in received.admitted)
         self._recovery.backfill(received.peer, message, now.mono, brought, fills)

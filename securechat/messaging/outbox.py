@@ -200,7 +200,11 @@ class Outbox:
         return delivery.after(letter.state, News.CANCELLED), effects
 
     def retry(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
-        """Once more, now, if it is not settled."""
+        """Once more, now, if it is not settled; an acked one, if its recipient should lose it."""
+        if letter.state is Delivery.ACKED and letter.closed:
+            name, why = letter.hash, letter.why
+            fact = DirectState(name, str(letter.id), letter.state, why, letter.since)
+            return letter.state, [Record(fact)]
         if letter.state in (Delivery.ACKED, Delivery.REJECTED):
             return letter.state, []
         if letter.state is Delivery.EXPIRED:

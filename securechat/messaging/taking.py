@@ -14,7 +14,7 @@ as at those who show it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import attrs
@@ -57,16 +57,16 @@ class Taking:
 
     def live(self, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant) -> list[Effect]:
         """Posts as they are said."""
-        return self._envelopes(objects, peer, now, None)
+        return self._envelopes(objects, peer, now, frozenset())
 
     def backfill(
         self,
         objects: Iterable[Admitted[Any]],
         peer: MemberId,
         now: Instant,
-        wanted: tuple[Stream, Span] | None,
+        wanted: Set[Hash],
     ) -> list[Effect]:
-        """Posts that we asked this peer for; what we did not is taken as if it were pushed."""
+        """An answer: what of it we asked for, by name; the rest is taken as if it were pushed."""
         return self._envelopes(objects, peer, now, wanted)
 
     def head(self, found: Admitted[Any], now: Instant) -> list[Effect]:
@@ -112,7 +112,7 @@ class Taking:
         objects: Iterable[Admitted[Any]],
         peer: MemberId,
         now: Instant,
-        wanted: tuple[Stream, Span] | None,
+        wanted: Set[Hash],
     ) -> list[Effect]:
         # In their order: what comes together overtakes nothing.
         objects = sorted(objects, key=lambda found: found.statement.hlc)
@@ -122,7 +122,7 @@ class Taking:
         for found in objects:
             header: Envelope = found.statement
             stream = header.stream
-            recovered = wanted is not None and within(header, *wanted)
+            recovered = found.hash in wanted
             if not found.signed.attachment:
                 effects += self.head(found, now)
             elif found.seen or found.hash in taken:

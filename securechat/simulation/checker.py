@@ -171,6 +171,13 @@ class Checker:
             self.accepted[id].until = self._now() + self.offered_for
             self.witness.until[id] = self.accepted[id].until
 
+    def _keep_again(self, site: Site) -> None:
+        """What it was told before, a process offers for as long as what it is told itself, at most."""
+        until = self._now() + self.offered_for
+        for id in self.witness.until:
+            if id.author == site.member:
+                self.witness.until[id] = until
+
     def set_back(self, site: Site, to: float | None) -> None:
         """A disk was lost (None), or is as it was at that time."""
         for said in self.accepted.values():
@@ -191,6 +198,11 @@ class Checker:
         """What has reached a process at this moment could not be written."""
         self._arrivals.missed(site)
 
+    def faulted(self, site: Site, what: str) -> None:
+        """A node tells a fault of its own: if a commit failed, it goes on as after a start."""
+        if what.startswith(("read-only", "writable")):
+            self._keep_again(site)
+
     def heard(self, site: Site, wire: Lasting, body: bytes) -> bool:
         """A frame has reached a process that can write to its disk: whether to look at it soon."""
         return self._arrivals.heard(site, wire, body)
@@ -209,6 +221,11 @@ class Checker:
     def ends(self, site: Site, view: View) -> None:
         """A process ends between two turns, and shows this."""
         self._restarts.looked(site, view, ends=True)
+
+    def starts(self, site: Site) -> None:
+        """A process is started, and may show nothing yet."""
+        self.verdicts.began(site)
+        self._keep_again(site)
 
     def begins(self, site: Site, view: View) -> None:
         """A process has begun, and nothing has reached it."""

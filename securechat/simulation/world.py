@@ -21,7 +21,7 @@ from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from securechat.ids import MemberId
-from securechat.notices import DeliveryChanged, GapChanged, LinkChanged, PostShown
+from securechat.notices import DeliveryChanged, FaultNoticed, GapChanged, LinkChanged, PostShown
 from securechat.settings import Settings
 from securechat.simulation import faults, knobs, marks, workload
 from securechat.simulation.arrivals import Lasting
@@ -259,6 +259,8 @@ class World:
             self._gap(host, event)
         elif isinstance(event, LinkChanged):
             self.clock.callLater(0, self.bounds.processes, host)
+        elif isinstance(event, FaultNoticed):
+            self.checker.faulted(host, event.what)
         if host.shows:
             self.judge.told(host, event, host.presence)
         if mark := marks.of_event(event):
@@ -280,7 +282,7 @@ class World:
         """Start a process if none runs."""
         if not host.up:
             self.trace("start", host.index)
-            self.checker.verdicts.began(host)
+            self.checker.starts(host)
             host.start()
             if host.shows:
                 self.checker.begins(host, host.view())
@@ -385,8 +387,7 @@ class World:
     def _count(self, host: Host) -> None:
         if host.node is None:
             return
-        counters, now = host.node.counters, host.node.now()
-        cores = host.node.cores
+        counters, now, cores = host.node.counters, host.node.now(), host.node.cores
         for counted in (
             counters,
             cores.membership.snapshot(now).counters,

@@ -8,7 +8,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Hash, MessageId
-from securechat.inputs import Cancel, Ending, LinkDown, StreamEnd
+from securechat.inputs import Cancel, Ending, LinkDown, Retry, StreamEnd
 from securechat.messaging.hlc import stamp_of
 from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.messaging.statements import Loss, Receipt
@@ -62,6 +62,19 @@ class DirectMessages(SynchronousTestCase):
         for wanted in told:
             self.assertNotEqual(evidence(ada, wanted, bob), before[wanted])
             self.assertNotIn("lost", evidence(ada, wanted, bob))
+
+    def test_cancelled_and_tried_again(self) -> None:
+        """What had arrived when it was cancelled comes again if its author asked for that since."""
+        room, ada, bob, _ = three()
+        kept, told = (ada.tell(bob, text).id for text in ("cancelled", "tried again"))
+        room.run()
+        for wanted in (kept, told):
+            ada.ask(Cancel(wanted))
+        ada.ask(Retry(told))
+        lose(room, bob)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), ["tried again"])
 
     def test_acked_stays_and_says_so(self) -> None:
         """Until its holder has it again, acked stays and its evidence says that the disk was lost."""

@@ -6,22 +6,23 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.messaging import streams
+from securechat.ids import Stream
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.claims import Claim
 from securechat.messaging.recovery import Recovery
 from securechat.messaging.sources import Source
+from securechat.messaging.streams import Streams
 from securechat.messaging.taking import Taking
 from securechat.simulation.scenarios import SCENARIOS, perform
 from securechat.wire import pack
 
 
-def without_forks(state: Any) -> bytes:
+def without_forks(self: Streams, stream: Stream) -> bytes:
     """What a stream puts into the digest, without the place where it forks."""
+    state = self.get(stream)
     if state is None or not state.entry():
         return b""
-    s = state.stream
-    return pack((s.author, s.epoch, s.boot, state.entry()))
+    return pack((stream.author, stream.epoch, stream.boot, state.entry()))
 
 
 class Broken(SynchronousTestCase):
@@ -42,7 +43,7 @@ class Broken(SynchronousTestCase):
 
     def test_a_digest_without_forks(self) -> None:
         """Who learned of a fork alone keeps that to himself if his digest does not tell it."""
-        self.patch(streams, "_row", without_forks)
+        self.patch(Streams, "_row", without_forks)
         found = self.broken("a chain that never was")
         self.assertTrue(any("of the proof" in text for text in found), found)
 
