@@ -85,16 +85,15 @@ class Checker:
     _now: Callable[[], float]
     publics: Mapping[MemberId, bytes]
     """The members of the room with their keys."""
-    offered_for: float = field(default=math.inf, init=False)
-    """Seconds for which an author offers a direct message,"""
     mended: float = field(default=0.0, init=False)
-    """and when the last fault is over."""
+    """When the last fault is over."""
     violations: list[Violation] = field(factory=list, init=False)
     accepted: dict[MessageId, Said] = field(factory=dict, init=False)
     witness: Witness = field(init=False)
     verdicts: Verdicts = field(init=False)
     sequence: Sequence = field(init=False)
     _restarts: Restarts = field(init=False)
+    _nonces_for: float = field(default=math.inf, init=False)
     _uttered: dict[str, tuple[MemberId, MemberId | None]] = field(factory=dict, init=False)
     _answers: dict[str, MessageId] = field(factory=dict, init=False)
     """The id of each text that was accepted, on the disk that its author has now."""
@@ -138,7 +137,13 @@ class Checker:
 
     def repeatable(self, text: str) -> bool:
         """Whether its author must remember a text that he may have said before."""
-        return text not in self._unsure
+        id = self._answers.get(text)
+        at = self.said_at(id) if id is not None else None
+        return text not in self._unsure and (at is None or self._now() - at < self._nonces_for)
+
+    def keeps(self, letters: float, nonces: float) -> None:
+        """For so many seconds authors offer direct messages, and know what was said with a nonce."""
+        self.witness.offered_for, self._nonces_for = letters, nonces
 
     def id_of(self, text: str) -> MessageId | None:
         """The id that its author was given for it, if he still knows."""
@@ -157,8 +162,10 @@ class Checker:
             self.report("I1", id.author, f"{id} was cancelled as never sent, and had been sent")
 
     def trying(self, id: MessageId) -> None:
-        """Its author asks for another try: from now on it may be sent,"""
+        """Its author asks for another try: from now on it may be sent, and for as long as a new one,"""
         self.witness.closed.discard(id)
+        if id in self.witness.until:
+            self.witness.until[id] = self._now() + self.witness.offered_for
 
     def tried(self, id: MessageId) -> None:
         """and now it must be."""
@@ -168,12 +175,12 @@ class Checker:
     def _keep(self, id: MessageId) -> None:
         """From now on its author offers it for so long."""
         if id.kind is Kind.DIRECT:
-            self.accepted[id].until = self._now() + self.offered_for
+            self.accepted[id].until = self._now() + self.witness.offered_for
             self.witness.until[id] = self.accepted[id].until
 
     def _keep_again(self, site: Site) -> None:
         """What it was told before, a process offers for as long as what it is told itself, at most."""
-        until = self._now() + self.offered_for
+        until = self._now() + self.witness.offered_for
         for id in self.witness.until:
             if id.author == site.member:
                 self.witness.until[id] = until
@@ -381,6 +388,6 @@ class Checker:
         if said.to is not None and said.id in self.witness.lost.get(said.to, ()):
             # Its recipient had it once, and lost it: it is offered again by an author who was told.
             told = self._arrivals.lost(author, said.id, said.to)
-            return said.excused or self.offered_for < HOUR or not told
+            return said.excused or self.witness.offered_for < HOUR or not told
         keeps = (self.witness.keeps(member, said.id) for member in self.publics)
         return said.excused and not any(keeps)

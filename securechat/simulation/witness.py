@@ -82,6 +82,8 @@ class Witness:
     """Direct messages of which a byte has left,"""
     closed: set[MessageId] = field(factory=set)
     """those that were cancelled,"""
+    offered_for: float = math.inf
+    """Seconds for which an author offers a direct message, and again after its recipient lost it."""
     until: dict[MessageId, float] = field(factory=dict)
     """and till when each is offered."""
     again: int = 0
@@ -218,6 +220,8 @@ class Witness:
                 self._report("I1", site.name, text)
             return
         self._receipts.add(name)
+        if receipt.id in self.until:
+            self.until[receipt.id] = self._now() + self.offered_for
         if self.places.get(receipt.id) == receipt.hash:
             self._stores(site.member, [receipt.id])
 

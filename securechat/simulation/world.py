@@ -161,7 +161,7 @@ class World:
         knobs.reader(self._rng("limits"), self.hosts, self.marks)
         publics = {host.member: host.person.signer.public for host in self.hosts}
         self.checker = Checker(authority().room, self.clock.seconds, publics)
-        self.checker.offered_for = self.settings.keep_hours * HOUR
+        self.checker.keeps(self.settings.keep_hours * HOUR, self.settings.nonce_hours * HOUR)
         self.checker.mended = self.quiet
         self.chatter = Chatter(self.checker.report)
         self.retained = Retained(
