@@ -63,7 +63,8 @@ class Said:
     excused: bool = False
     """Its disk was lost or set back since."""
     cancelled: bool = False
-    """Its author does not want it offered any more."""
+    asked: bool = False
+    """Its author wants it offered no more; asked for that, and his process may have died since."""
     until: float = math.inf
     """Till when its author offers it to its recipient."""
     settled: bool = False
@@ -137,9 +138,9 @@ class Checker:
 
     def repeatable(self, text: str) -> bool:
         """Whether its author must remember a text that he may have said before."""
-        id = self._answers.get(text)
-        at = self.said_at(id) if id is not None else None
-        return text not in self._unsure and (at is None or self._now() - at < self._nonces_for)
+        said = self.accepted.get(self._answers[text]) if text in self._answers else None
+        old = said is not None and self._now() - said.at >= self._nonces_for
+        return text not in self._unsure and not old
 
     def keeps(self, letters: float, nonces: float) -> None:
         """For so many seconds authors offer direct messages, and know what was said with a nonce."""
@@ -153,6 +154,10 @@ class Checker:
         """When it was accepted, if that was told."""
         said = self.accepted.get(id)
         return None if said is None else said.at
+
+    def cancelling(self, id: MessageId, asked: bool) -> None:
+        """It is asked for that it is offered no more, or that was answered in either way."""
+        self.accepted[id].asked = asked
 
     def cancelled(self, id: MessageId, state: str) -> None:
         """It is offered no more; ``expired`` says that it never was."""
@@ -327,7 +332,8 @@ class Checker:
             return floor is not None and (said.id.stream, said.id.seq) > floor
         # A message that waits for its recipient is not forgotten.
         received = said.id in self.witness.stored.get(said.to, ())
-        return not (received or said.cancelled or said.settled or self._now() > said.until)
+        offered = not (said.cancelled or said.asked or said.settled)
+        return offered and not received and self._now() <= said.until
 
     # The end.
 
@@ -358,7 +364,8 @@ class Checker:
 
     def _due(self, said: Said, member: MemberId, view: View, author: Site) -> bool:
         """Whether a member must show this now."""
-        if said.cancelled or self._expired(said) or self._excused(said, author):
+        given_up = said.cancelled or said.asked or self._expired(said)
+        if given_up or self._excused(said, author):
             return False
         if said.to is None:
             return not (view.floors and forgotten((said.id.stream, said.id.seq), view))
@@ -370,7 +377,7 @@ class Checker:
         for author in sites.values():
             for line in lines_of(views[author.name]):
                 said = self.accepted.get(line.id)
-                if said is None or said.cancelled or self._expired(said):
+                if said is None or said.cancelled or said.asked or self._expired(said):
                     # A receipt that was lost comes again with the message only.
                     continue
                 for member, state in line.recipients:

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from securechat.errors import LocalError
-from securechat.ids import MemberId
+from securechat.ids import MemberId, MessageId
 from securechat.inputs import Cancel, Retry, Say, Tell
 from securechat.node.node import Node
 from securechat.simulation.checker import Checker
@@ -59,9 +59,11 @@ class Crowd:
         if id is not None:
             if act.what is What.RETRY:
                 self._checker.trying(id)
+            else:
+                self._checker.cancelling(id, asked=True)
             command = Retry(id) if act.what is What.RETRY else Cancel(id)
             asked: Deferred[Any] = node.input(command)
-            asked.addCallbacks(self._tried, self._declined, (act.what,))
+            asked.addCallbacks(self._tried, self._declined, (act.what,), {}, (id,))
 
     def _accepted(self, said: Any, text: str, to: MemberId | None) -> None:
         self.said += said.fresh
@@ -72,12 +74,15 @@ class Crowd:
     def _tried(self, tried: Any, what: What) -> None:
         self._trace(what.value, str(tried.id), tried.state)
         self._marks[f"a message was {tried.state} when somebody asked to {what.value}"] += 1
+        self._checker.cancelling(tried.id, asked=False)
         if what is What.CANCEL:
             self._checker.cancelled(tried.id, tried.state)
         else:
             self._checker.tried(tried.id)
 
-    def _declined(self, failure: Failure) -> None:
+    def _declined(self, failure: Failure, id: MessageId | None = None) -> None:
         failure.trap(LocalError)
+        if id is not None:
+            self._checker.cancelling(id, asked=False)
         self._trace("declined", str(failure.value))
         self._marks[f"a command was answered {getattr(failure.value, 'code', '')}"] += 1
