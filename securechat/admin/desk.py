@@ -92,16 +92,16 @@ class Desk:
 
     def _counts(self, event: DeliveryChanged) -> views.Fields:
         """The message as a whole, so that a client need not ask: its state, and k of n."""
-        found = self.read.line(event.id)
-        state = None if found.state is None else found.state.value
-        return {"state": state, "acked": found.acked, "of": found.of}
+        state, acked, of = self.read.counts(event.id)
+        return {"state": None if state is None else state.value, "acked": acked, "of": of}
 
     def _happened(self, event: Event) -> None:
-        names, fields = self.names, {}
         if isinstance(event, SHOWN):
-            fields = views.said(names, self._told, self.read.line(event.id))
+            # All that the event says of itself stands in the line of its message too.
+            fields = views.said(self.names, self._told, self.read.line(event.id))
             del fields["kind"]
-        fields.update(views.event(names, event))
+        else:
+            fields = views.event(self.names, event)
         if isinstance(event, DeliveryChanged):
             fields.update(self._counts(event))
         fields.update(_of_direct(event, fields))

@@ -85,6 +85,8 @@ class Names:
 
     def words(self, text: str) -> str:
         """A line of a fact, its ``{MEMBERID}`` replaced by names."""
+        if "{" not in text:
+            return text
         return MEMBER.sub(lambda found: self.member(MemberId(found[1])), text)
 
     def find_member(self, word: str) -> MemberId:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import attrs
 from attrs import define
@@ -344,10 +344,14 @@ def counters(view: NodeView) -> Fields:
 def event(names: Names, found: Event) -> Fields:
     """The fields of an event; ids and members by their names."""
     fields: Fields = {}
-    for attribute in attrs.fields(type(found)):
-        value = getattr(found, attribute.name)
-        name = RENAMED.get((found.event, attribute.name), attribute.name)
-        fields.update(_event_field(names, found, name, value))
+    for attribute, name in FIELDS[type(found)]:
+        value = getattr(found, attribute)
+        if isinstance(value, MessageId):
+            fields[name] = names.message(value)
+        elif isinstance(value, Stream):
+            fields.update(stream_of(names, value))
+        else:
+            fields.update(_event_field(names, found, name, value))
     return fields
 
 
@@ -360,14 +364,15 @@ RENAMED = {
     ("recovered", "first"): "from",
     ("recovered", "last"): "to",
 }
+FIELDS: Mapping[type[Any], tuple[tuple[str, str], ...]] = {
+    kind: tuple((a.name, RENAMED.get((kind.event, a.name), a.name)) for a in attrs.fields(kind))
+    for kind in get_args(Event)
+}
+"""The attributes of each kind of event, and what they are called as its fields."""
 MEMBERS = frozenset({("dm", "to"), ("recovered", "via"), ("link", "peer")})
 
 
 def _event_field(names: Names, found: Event, name: str, value: Any) -> Fields:
-    if isinstance(value, MessageId):
-        return {name: names.message(value)}
-    if isinstance(value, Stream):
-        return stream_of(names, value)
     if name == "why" or name == "what":
         words = refusal(value) if found.event == "link" else value
         return {name: names.words(str(words))}

@@ -5,8 +5,8 @@ Only an explicit stored range counts, never a floor; where the range ends at a h
 its hash must be that header's.  A range that ends beyond it speaks of what an earlier process of ours
 said and this disk lacks; in the stream in which we speak now there is no such thing, so there it proves
 nothing, and no post has evidence that is older than itself.  Evidence is kept as facts, with the
-frontier itself.  A post whose deadline passes without it becomes ``unknown`` at that recipient, never
-"failed".
+frontier itself where there is room (``evidence``).  A post whose deadline passes without it becomes
+``unknown`` at that recipient, never "failed".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from securechat.effects import Effect, Forget, Notify, Record
 from securechat.ids import MemberId, Stream
@@ -110,6 +110,15 @@ class Acks:
                 effects += _changed(held, row[1], Delivery.SENT, Delivery.UNKNOWN, why)
         return effects
 
+    def settle(self) -> list[Effect]:
+        """Frontiers above what may be kept go; the facts stay without them."""
+        gone = self._book.evidence.excess()
+        if not gone:
+            return []
+        self._book.counters["evidence_dropped"] += len(gone)
+        facts = [Record(evolve(proof, kept=False)) for proof in gone]
+        return [Record(Forget(tuple(proof.key for proof in gone))), *facts]
+
     def _entry(
         self,
         entry: StreamEntry,
@@ -138,7 +147,7 @@ class Acks:
         listed = spans if ranges != spans else ()
         fact = PostsStored(
             s.author, s.epoch, s.boot, holder, number, ranges, again or tuple(news), found.hash,
-            now.wall_ms, listed, found.statement.epoch,
+            now.wall_ms, listed, found.statement.epoch, found.signed.size,
         )  # fmt: skip
         kept[number] = fact
         if needless:

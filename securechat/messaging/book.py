@@ -189,6 +189,7 @@ APPLY: dict[type[Any], Callable[[Book, Any], None]] = {
     facts.Audience: lambda book, fact: book.evidence.name(fact),
     facts.HeadKnown: lambda book, fact: book.streams.head(fact),
     facts.Floor: Book._floor,
+    facts.FloorAside: lambda book, fact: book.streams.lay_aside(fact),
     facts.Begun: Book._begin,
     facts.NonceUsed: Book._nonce,
     facts.Forked: lambda book, fact: book.streams.fork(fact),
@@ -206,6 +207,7 @@ APPLY: dict[type[Any], Callable[[Book, Any], None]] = {
 FORGET: dict[str, Callable[[Book, str], None]] = {
     "held": Book._drop,
     "audience": lambda book, rest: book.evidence.drop_audience(rest),
+    "aside": lambda book, rest: book.streams.drop_aside(_stream(rest)),
     "head": lambda book, rest: book.streams.drop_head(_stream(rest)),
     "nonce": Book._drop_nonce,
     "fork": lambda book, rest: book.streams.drop_fork(_stream(rest)),

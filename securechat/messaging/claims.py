@@ -43,6 +43,8 @@ class Claim:
     streams: dict[Stream, tuple[tuple[int, int, Hash], ...]] = field(factory=dict)
     closed: dict[Stream, tuple[Span, ...]] = field(factory=dict)
     floors: dict[MemberId, FloorEntry] = field(factory=dict)
+    aside: dict[Stream, int] = field(factory=dict)
+    """Floors of streams that lie aside (ADR 19)."""
     completed: float = -math.inf
     """When the last of a full frontier was heard from him: one passed on may be from long ago."""
     _silent: set[Stream] = field(factory=set)
@@ -50,6 +52,7 @@ class Claim:
     _said_at: dict[Stream, int] = field(factory=dict)
     """By which version it said what it says of a stream: they come over several ways, in any order."""
     _floors_at: dict[MemberId, int] = field(factory=dict)
+    _aside_at: dict[Stream, int] = field(factory=dict)
     _strangers: set[MemberId] = field(factory=set)
     """Authors of whom it spoke before we knew them."""
     _whole_at: int = 0
@@ -66,17 +69,12 @@ class Claim:
 
     def end(self, stream: Stream) -> int:
         """The last seq of a stream on which it has said anything: stored or below its floor."""
-        stored = self.streams.get(stream, ())
-        floor = self.floors.get(stream.author)
-        below = floor.seq if floor is not None and floor.stream == stream else 0
-        return max(stored[-1][1] if stored else 0, below)
+        stored, floor = self.streams.get(stream, ()), self.floor(stream)
+        return max(stored[-1][1] if stored else 0, floor if floor < MAX_INT else 0)
 
     def pruned(self, stream: Stream, seq: int) -> bool:
         """Whether this post is below its floor."""
-        floor = self.floors.get(stream.author)
-        if floor is None:
-            return False
-        return (stream.epoch, stream.boot, seq) <= (floor.epoch, floor.boot, floor.seq)
+        return seq <= self.floor(stream)
 
     def floor(self, stream: Stream) -> int:
         """The seq up to which it has pruned a stream; the highest number if it has all of it."""
@@ -85,7 +83,8 @@ class Claim:
             return 0
         if floor.stream == stream:
             return floor.seq
-        return MAX_INT if self.pruned(stream, MAX_INT) else 0
+        lower = (stream.epoch, stream.boot) < (floor.epoch, floor.boot)
+        return self.aside.get(stream, MAX_INT) if lower else 0
 
     def unsaid(self, stream: Stream) -> int:
         """The seq up to which its silence says nothing: not all ranges or streams are named."""
@@ -116,8 +115,8 @@ class Claim:
         version = frontier.version
         self.version = max(self.version, version)
         for floor in frontier.floors:
-            if version >= self._floors_at.get(floor.author, 0) and self._may(floor.author, known):
-                self.floors[floor.author], self._floors_at[floor.author] = floor, version
+            if self._may(floor.author, known):
+                self._floor(floor, version)
         changed: list[Stream] = []
         for entry in frontier.streams:
             if not self._may(entry.author, known):
@@ -127,6 +126,17 @@ class Claim:
             if frontier.full and not entry.stored and not entry.closed:
                 self._silent.update({entry.stream} & self.streams.keys())
         return changed + (self._completed(frontier, direct, mono) if frontier.full else [])
+
+    def _floor(self, floor: FloorEntry, version: int) -> None:
+        """The highest that one frontier names of an author is its floor; the others lie aside."""
+        at, before = self._floors_at.get(floor.author, 0), self.floors.get(floor.author)
+        if version < at:
+            return
+        if version == at and before is not None and before.stream != floor.stream:
+            before, floor = sorted((before, floor), key=lambda entry: (entry.epoch, entry.boot))
+            if len(self.aside) < MAX_STREAMS or before.stream in self.aside:
+                self.aside[before.stream], self._aside_at[before.stream] = before.seq, version
+        self.floors[floor.author], self._floors_at[floor.author] = floor, version
 
     def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
         """Whether it may speak of this author."""
@@ -177,6 +187,8 @@ class Claim:
             self.closed.pop(stream, None)
         for author in [a for a, at in self._floors_at.items() if at < frontier.version]:
             del self.floors[author], self._floors_at[author]
+        for stream in [s for s, at in self._aside_at.items() if at < frontier.version]:
+            del self.aside[stream], self._aside_at[stream]
         self._silent &= self.streams.keys()
         self._strangers &= {stream.author for stream in self.streams} | self.floors.keys()
         return gone

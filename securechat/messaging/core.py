@@ -145,6 +145,6 @@ class Messaging(Reading):
         lists = [parts.speaking.settle(right), parts.outbox.settle(right), parts.taking.settle()]
         lists += [parts.gaps.settle(), parts.recovery.settle(right), parts.closing.settle(right)]
         parts.book.streams.changed.clear()
-        yield from (*lists, *parts.serving.settle(right))
+        yield from (*lists, *parts.serving.settle(right), parts.acks.settle())
         yield parts.retention.trim(now)
         yield parts.announcing.settle(now)

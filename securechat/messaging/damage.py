@@ -9,7 +9,8 @@ gap; where nobody has it, the gap closes with that cause.  What comes again is t
 stands where it stood, with the audience it had, and is not told as new.
 
 What lies beyond a fork is in no frontier, and is left as it is: shown as damaged.  A receipt that we
-gave is signed again, else a sender that never got it would ask for it for ever.
+gave is signed again, else a sender that never got it would ask for it for ever.  A direct message of
+ours that was still offered is offered no more, and people are told: nobody else has the text.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Callable
 
 from attrs import define, evolve
 
-from securechat.effects import Effect, Record
+from securechat.effects import Effect, Notify, Record
 from securechat.ids import Hash
 from securechat.inputs import Damaged, Instant
 from securechat.messaging.announcing import Announcing
@@ -26,6 +27,7 @@ from securechat.messaging.book import Book
 from securechat.messaging.facts import EnvelopeHeld, HeadKnown, TextDamaged
 from securechat.messaging.held import Held, StreamState
 from securechat.messaging.recovery import Recovery
+from securechat.notices import FaultNoticed
 
 
 @define(eq=False)
@@ -37,12 +39,16 @@ class Damage:
     _announcing: Announcing
     _receipt_again: Callable[[Hash], list[Effect]]
     """Signs the receipt for a direct message again (``Inbox``)."""
+    _unsendable: Callable[[Hash, Instant], list[Effect]]
+    """Gives up a direct message of ours (``Outbox``)."""
 
     def noticed(self, item: Damaged, now: Instant) -> list[Effect]:
         """The object that a fact of ours owns is damaged."""
         word, _, rest = item.owner.partition("/")
         if word == "given":
             return self._receipt_again(_name(rest))
+        if word == "dm":
+            return self._letter(_name(rest), now)
         held = self._book.streams.by_hash(_name(rest)) if word == "held" else None
         state = self._book.streams.get(held.stream) if held is not None else None
         if held is None or state is None or held.last > state.sound:
@@ -55,6 +61,15 @@ class Damage:
             s.author, s.epoch, s.boot, held.first, held.count, held.hash, now.wall_ms
         )
         return [Record(fact), *_head(state, held)]
+
+    def _letter(self, name: Hash, now: Instant) -> list[Effect]:
+        """A direct message; if it was ours, and offered still, people are told."""
+        effects = self._unsendable(name, now)
+        letter = self._book.letters.get(name)
+        if letter is None or not effects:
+            return []
+        told = f"a direct message to {{{letter.to}}} is damaged on this disk: not offered again"
+        return [*effects, Notify(FaultNoticed(told))]
 
 
 def again(book: Book, fact: EnvelopeHeld) -> EnvelopeHeld:

@@ -5,7 +5,8 @@ What is known of a direct message at its recipient, and what news makes of it (D
 ``unknown`` (the deadline passed) | ``rejected`` (the recipient said no).  ``unknown`` never goes back;
 a late receipt makes it acked.  A recipient that does not take it yet says nothing final: it has left,
 and is offered again.  ``expired`` says only that this disk has no record of sending it.  A
-receipt beats everything, also a refusal or our own giving up: it is signed and they are not.
+receipt beats everything, also a refusal or our own giving up: it is signed and they are not.  One that
+is damaged on our disk cannot be offered: it is ``expired`` if it never was, else ``unknown``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class News(StrEnum):
     KEPT = "it was offered as long as it is kept"
     CANCELLED = "cancelled"
     ROLLED_BACK = "this disk was set back: it may have been sent"
+    DAMAGED = "damaged on this disk"
 
 
 TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
@@ -47,6 +49,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.KEPT: X,
         News.CANCELLED: X,
         News.ROLLED_BACK: U,
+        News.DAMAGED: X,
     },
     S: {
         News.TRANSMITTED: S,
@@ -57,6 +60,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.KEPT: U,
         News.CANCELLED: S,
         News.ROLLED_BACK: S,
+        News.DAMAGED: U,
     },
     U: {
         News.TRANSMITTED: U,
@@ -67,6 +71,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
         News.KEPT: U,
         News.CANCELLED: U,
         News.ROLLED_BACK: U,
+        News.DAMAGED: U,
     },
     A: dict.fromkeys(News, A),
     R: {**dict.fromkeys(News, R), News.RECEIPT: A},
@@ -74,7 +79,7 @@ TRANSITIONS: dict[Delivery, dict[News, Delivery]] = {
 }
 """Every cell; what stays the same is written out."""
 
-CLOSING = frozenset({News.KEPT, News.CANCELLED})
+CLOSING = frozenset({News.KEPT, News.CANCELLED, News.DAMAGED})
 """After these it is not offered again, whatever its state."""
 
 

@@ -10,26 +10,35 @@ The recipients of a post are its audience, the roster when it was said.  At each
   have left: perform leaves it out where much waits on a link (``node.perform``).
 
 The state of a post is the weakest of its recipients, in the order queued, sent, unknown, acked.
+
+Frontiers kept as evidence have a limit in bytes: above it the oldest of the member who holds most go.
+The facts stay: when it signed what, and the hash of that frontier (ADR 20).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from attrs import define, field
 
-from securechat.ids import Hash, MemberId, Stream
+from securechat.ids import MemberId, Stream
 from securechat.messaging.facts import Audience, PostsOffered, PostsStored
 from securechat.messaging.held import Held
 from securechat.messaging.ranges import Ranges, Span, minus
 from securechat.notices import Delivery
+from securechat.settings import MIB
 
+Counts = tuple[Delivery, int, int]
+"""The state of a post, and k of n: how many of its recipients have it, and how many they are."""
 RANK = (Delivery.QUEUED, Delivery.SENT, Delivery.UNKNOWN, Delivery.ACKED)
 Row = tuple[Stream, MemberId]
 
 MAX_PROOFS = 8
 """Frontiers kept as evidence of one stream at one member while none covers the others."""
+MAX_EVIDENCE = 16 * MIB
+"""Bytes of all frontiers that are kept as evidence."""
 
 NONE: Mapping[int, PostsStored] = MappingProxyType({})
 
@@ -51,6 +60,16 @@ class Evidence:
     _offered: dict[Row, tuple[PostsOffered, Ranges, Ranges]] = field(factory=dict)
     _proofs: dict[Row, dict[int, PostsStored]] = field(factory=dict)
     _stored: dict[Row, Ranges] = field(factory=dict)
+    _members: dict[Stream, dict[MemberId, None]] = field(factory=dict)
+    """By own stream: members of whom there are proofs, or to whom it was offered."""
+    size: int = 0
+    """Bytes of the frontiers that are kept,"""
+    _sizes: Counter[MemberId] = field(factory=Counter)
+    """those of each member,"""
+    _kept: dict[MemberId, dict[tuple[Stream, int], PostsStored]] = field(factory=dict)
+    """and the proofs that own them, oldest first."""
+    _counted: tuple[Held, Counts] | None = None
+    """What was counted last, until anything changes: of one envelope a frontier tells 64 times."""
 
     # Reading.
 
@@ -82,6 +101,14 @@ class Evidence:
         """The same at all recipients."""
         return [self.state(held, member) for member in self.audience(held)]
 
+    def counts(self, held: Held) -> Counts:
+        """The same of all of them together."""
+        if self._counted is None or self._counted[0] is not held:
+            states = self.states(held)
+            counts = (weakest(states), states.count(Delivery.ACKED), len(states))
+            self._counted = (held, counts)
+        return self._counted[1]
+
     def stored(self, row: Row) -> Ranges:
         """What a member ever signed to have of an own stream."""
         return self._stored.get(row) or Ranges()
@@ -91,20 +118,20 @@ class Evidence:
         return self._offered.get(row) or (None, Ranges(), Ranges())
 
     def proof(self, held: Held, member: MemberId) -> PostsStored | None:
-        """The first frontier kept that itself lists an own envelope."""
-        proofs = self._proofs.get((held.stream, member), {})
+        """The first frontier that itself lists an own envelope; one that is kept, if there is any."""
+        proofs = self._proofs.get((held.stream, member), {}).values()
         return next(
             (
                 proof
-                for _, proof in sorted(proofs.items())
+                for proof in sorted(proofs, key=lambda proof: (not proof.kept, proof.number))
                 if Ranges.of(proof.listed or proof.ranges).covers(held.first, held.last)
             ),
             None,
         )
 
     def latest(self, row: Row) -> PostsStored | None:
-        """What a member signed last of an own stream."""
-        proofs = self._proofs.get(row, {}).values()
+        """What a member signed last of an own stream, of that which is kept."""
+        proofs = [proof for proof in self._proofs.get(row, {}).values() if proof.kept]
         return max(proofs, key=lambda proof: (proof.holder_epoch, proof.at), default=None)
 
     def news(self, row: Row, spans: Iterable[Span]) -> list[Span]:
@@ -152,18 +179,9 @@ class Evidence:
         whole = [ranges for ranges in old if all(now.covers(a, b) for a, b in ranges)]
         return Ranges.of(span for ranges in whole for span in ranges).spans
 
-    def waiting(self) -> int:
-        """How many own posts lack evidence."""
-        return sum(held.count for held in self.still_open())
-
-    def unknown(self) -> int:
-        """How many own posts are unknown: only those overdue somewhere can be."""
-        found: dict[Hash, Held] = {}
-        for row, (_, _, overdue) in self._offered.items():
-            for held in self.within(row[0], minus(overdue.spans, self.stored(row))):
-                found[held.hash] = held
-        states = [(held.count, weakest(self.states(held))) for held in found.values()]
-        return sum(count for count, state in states if state is Delivery.UNKNOWN)
+    def overdue(self) -> set[Stream]:
+        """Own streams of which something is overdue somewhere: only there can posts be unknown."""
+        return {row[0] for row, (_, _, overdue) in self._offered.items() if overdue}
 
     def still_open(self) -> Iterator[Held]:
         """Own envelopes that lack evidence."""
@@ -182,28 +200,39 @@ class Evidence:
 
     def drop(self, held: Held) -> None:
         """An own envelope is forgotten."""
+        self._counted = None
         if held.audience:
             self.uses[held.audience] -= 1
             self._shut(held)
 
     def name(self, fact: Audience) -> None:
         """A roster that own posts are for."""
+        self._counted = None
         self.audiences[fact.name] = fact.members
 
     def drop_audience(self, name: str) -> None:
         """No post is for it any more."""
+        self._counted = None
         self.audiences.pop(name, None)
         self.uses.pop(name, None)
 
     def offer(self, fact: PostsOffered) -> None:
         """Sent later, or overdue."""
+        self._counted = None
         row = (fact.stream, fact.member)
         self._offered[row] = (fact, Ranges.of(fact.sent), Ranges.of(fact.overdue))
+        self._members.setdefault(fact.stream, {})[fact.member] = None
 
     def store(self, fact: PostsStored) -> None:
         """A member's frontier lists own posts."""
+        self._counted = None
         row = (fact.stream, fact.member)
+        self._unweigh(row, fact.number)
+        if fact.kept and fact.size:
+            self._kept.setdefault(fact.member, {})[fact.stream, fact.number] = fact
+            self._weigh(fact.member, fact.size)
         self._proofs.setdefault(row, {})[fact.number] = fact
+        self._members.setdefault(fact.stream, {})[fact.member] = None
         news = self.news(row, fact.ranges)
         union = self._stored.setdefault(row, Ranges())
         for first, last in news:
@@ -217,25 +246,61 @@ class Evidence:
 
     def drop_row(self, stream: Stream, member: MemberId, number: int | None) -> None:
         """Evidence is forgotten: one proof, or what was offered (``number`` None)."""
+        self._counted = None
         row = (stream, member)
         if number is None:
             self._offered.pop(row, None)
         else:
+            self._unweigh(row, number)
             self._proofs.get(row, {}).pop(number, None)
             if not self._proofs.get(row):
                 self._proofs.pop(row, None)
                 self._stored.pop(row, None)
+        if row not in self._offered and row not in self._proofs:
+            members = self._members.get(stream, {})
+            members.pop(member, None)
+            if not members:
+                self._members.pop(stream, None)
 
     def keys_of(self, stream: Stream) -> list[str]:
         """The keys of all facts about one own stream, to be forgotten with it."""
-        offered = [fact.key for row, (fact, _, _) in self._offered.items() if row[0] == stream]
-        proofs = [
-            proof.key
-            for row, proofs in self._proofs.items()
-            if row[0] == stream
-            for proof in proofs.values()
-        ]
-        return offered + proofs
+        keys: list[str] = []
+        for member in self._members.get(stream, {}):
+            offered, _, _ = self.offered((stream, member))
+            keys += [offered.key] if offered is not None else []
+            keys += [proof.key for proof in self._proofs.get((stream, member), {}).values()]
+        return keys
+
+    def excess(self) -> list[PostsStored]:
+        """Proofs whose frontiers are above the limit: the oldest of who holds most; ties by id."""
+        found: list[PostsStored] = []
+        size = self.size
+        if size <= MAX_EVIDENCE:
+            return found
+        rest = dict(self._sizes)
+        rows = {member: iter(proofs.values()) for member, proofs in self._kept.items()}
+        while size > MAX_EVIDENCE:
+            biggest = max(rest, key=lambda member: (rest[member], member))
+            proof = next(rows[biggest])
+            found.append(proof)
+            rest[biggest] -= proof.size
+            size -= proof.size
+        return found
+
+    def _unweigh(self, row: Row, number: int) -> None:
+        """The frontier of a proof that is replaced or gone counts no more."""
+        stream, member = row
+        before = self._kept.get(member, {}).pop((stream, number), None)
+        if before is not None:
+            self._weigh(member, -before.size)
+
+    def _weigh(self, member: MemberId, size: int) -> None:
+        """So many bytes more, or less."""
+        self.size += size
+        self._sizes[member] += size
+        if not self._sizes[member]:
+            del self._sizes[member]
+            del self._kept[member]
 
     def _close(self, held: Held) -> None:
         members = self.audience(held)

@@ -1,12 +1,12 @@
 """
 What we say to have stored: frontiers in parts, signed by us.
 
-Per author one floor, per stream the sound ranges with a head hash each, and the gaps that were given
-up.  Entries are absolute; a delta names the changed streams only.  A stream of more than 17 ranges
-claims its newest 17; others ask for what they know to lie below (``claims``).  A full frontier is
-signed anew only when something changed.  Versions begin at the monotonic clock: after a failed commit
-the same process counts anew, and peers drop what is older than what they hold.  The clock on the wall
-may have been set back since.
+Per author one floor, and one for each stream of it that lies aside (ADR 19); per stream the sound
+ranges with a head hash each, and the gaps that were given up.  Entries are absolute; a delta names the
+changed streams only.  A stream of more than 17 ranges claims its newest 17; others ask for what they
+know to lie below (``claims``).  A full frontier is signed anew only when something changed.  Versions
+begin at the monotonic clock: after a failed commit the same process counts anew, and peers drop what is
+older than what they hold.  The clock on the wall may have been set back since.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from attrs import define, field
 from securechat.ids import Stream
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
+from securechat.messaging.facts import Floor, FloorAside
 from securechat.messaging.peers import Peers
 from securechat.messaging.statements import (
     MAX_ENTRIES,
@@ -62,17 +63,19 @@ class OwnFrontier:
         mine = self._peers.stream
         if mine is None:
             return ()
-        authors = {stream.author for stream in streams}
-        entries: list[Entry] = [floor for floor in self._floors() if floor.author in authors]
+        named = dict.fromkeys(streams)
+        known = self._book.streams.authors
+        authors = [known[name] for name in sorted({s.author for s in named}) if name in known]
+        floors = [floor for author in authors for floor in author.floors()]
+        own = [f for f in floors if isinstance(f, Floor) or f.stream in named]
+        entries: list[Entry] = [_below(floor) for floor in own]
         # A stream of which nothing is left is named too: it says that we have nothing.
-        entries += [self._entry(stream) or _nothing(stream) for stream in streams]
+        entries += [self._entry(stream) or _nothing(stream) for stream in named]
         return self._parts(mine, entries, now, full=False)
 
     def _floors(self) -> Iterator[FloorEntry]:
         for _, author in sorted(self._book.streams.authors.items()):
-            if author.floor is not None:
-                floor = author.floor
-                yield FloorEntry(floor.author, floor.epoch, floor.boot, floor.seq)
+            yield from map(_below, author.floors())
 
     def _entry(self, stream: Stream) -> StreamEntry | None:
         state = self._book.streams.get(stream)
@@ -109,6 +112,10 @@ class OwnFrontier:
             )
             for number, group in enumerate(groups, 1)
         )
+
+
+def _below(floor: Floor | FloorAside) -> FloorEntry:
+    return FloorEntry(floor.author, floor.epoch, floor.boot, floor.seq)
 
 
 def _nothing(stream: Stream) -> StreamEntry:

@@ -9,6 +9,9 @@ Who is told of heads, the authors' own words for how far their streams go (DESIG
 - Who is told of a head that he knows tells it back, unless he has told it that peer as often as that
   peer has told him.  So the word of each comes to the other, and no answer is answered for ever.  Who
   has the posts, or wants them no more, answers the second time with a frontier.
+- Whose floor lies above a stream by its place, and who names nothing of it, may take it for pruned
+  though it is newer (ADR 19): with each full frontier of such a peer it is told our last header of
+  that stream, unless something that we know of shows that it is older.
 - Of a stream that forks no frontier tells how far it goes: who holds posts beyond tells the header of
   the last like a head, and so learns who knows of it.
 
@@ -18,7 +21,8 @@ Volatile: told to each link anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
 from attrs import define, field
 
@@ -26,12 +30,15 @@ from securechat.effects import Effect, Send
 from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
-from securechat.messaging.claims import Claims
+from securechat.messaging.claims import Claim, Claims
 from securechat.messaging.facts import HeadKnown
+from securechat.messaging.floors import overtaken
 from securechat.messaging.held import StreamState
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.peers import Peers
 
+HeadOf = Callable[[Stream], HeadKnown | None]
+"""The head of a stream that is told of."""
 HEADS = 64
 """Heads in one message."""
 MAX_TOLD = 1024
@@ -94,12 +101,26 @@ class Heads:
         """All that there are."""
         return self._tell(peer, (state.stream for state in self._book.streams), now, patient=True)
 
+    def passed(self, peer: MemberId) -> list[Effect]:
+        """To who has told its floors: the last headers of streams that these may wrongly pass."""
+        claim, authors = self._claims.get(peer), self._book.streams.authors
+        names: list[Hash] = []
+        for floor in claim.floors.values() if claim is not None else ():
+            author = authors.get(floor.author)
+            for state in overtaken(author, floor) if author is not None else ():
+                end = state.end
+                if end is not None and not _names(claim, state.stream):
+                    names.append(end.hash)
+        names = [name for name in names if name not in self._book.damaged]
+        return [Send(peer, Frontiers(), tuple(names[:HEADS]))] if names else []
+
     def tick(self, now: Instant) -> list[Effect]:
         """What is new, what was asked for, and what a peer does not seem to know yet."""
         news, self._news = self._news, {}
         effects: list[Effect] = []
+        head = cache(self._head)  # each is looked at once, not for every peer
         for peer in self._peers.linked:
-            again = self._again(peer, now.mono)
+            again = self._again(peer, now.mono, head)
             self._book.counters["heads_told_again"] += len(again)
             effects += self._tell(peer, {**news, **dict.fromkeys(again)}, now)
         return effects
@@ -125,12 +146,12 @@ class Heads:
         row = rows[stream] = Told(seq)
         return row
 
-    def _again(self, peer: MemberId, mono: float) -> list[Stream]:
+    def _again(self, peer: MemberId, mono: float, head_of: HeadOf) -> list[Stream]:
         """Heads that a peer is told once more; what is no head any more is forgotten."""
         rows = self._told.get(peer, {})
         found: list[Stream] = []
         for stream, row in list(rows.items()):
-            head = self._head(stream)
+            head = head_of(stream)
             if head is None or head.seq != row.seq:
                 if row.sent:
                     del rows[stream]
@@ -174,6 +195,11 @@ class Heads:
         longer = max(settings.frontier_backoff_min, 2 * row.pause)
         row.pause = min(settings.frontier_backoff_max, longer)
         row.next = mono + row.pause
+
+
+def _names(claim: Claim | None, stream: Stream) -> bool:
+    """Whether a member says anything of a stream."""
+    return claim is not None and (stream in claim.streams or stream in claim.aside)
 
 
 def _told_of(state: StreamState) -> int:

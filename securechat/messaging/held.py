@@ -117,6 +117,13 @@ class StreamState:
         return max(self.held.last, head, self.declared or 0)
 
     @property
+    def end(self) -> Held | HeadKnown | None:
+        """The last header that is here."""
+        if self.head is not None and self.head.seq >= self.held.last:
+            return self.head
+        return self.envelopes[-1] if self.envelopes else None
+
+    @property
     def sound(self) -> int:
         """The last seq before the breach; without one, as far as it goes."""
         return self.breach.seq - 1 if self.breach else max(self.known, self.held.last)

@@ -220,6 +220,16 @@ class Outbox:
         self._again(letter)
         return letter.state, effects
 
+    def damaged(self, name: Hash, now: Instant) -> list[Effect]:
+        """One of ours is not on our disk as it was signed: if it was offered still, it is no more."""
+        letter = self._book.letters.get(name)
+        if letter is None or not self._book.letters.own(letter) or not self._offered(letter):
+            return []
+        self._settled(letter)
+        rest = "never sent" if letter.state is Delivery.QUEUED else "it may have been sent before"
+        why = f"{News.DAMAGED}: not offered again; {rest}"
+        return self._news(letter, News.DAMAGED, why, now) if letter.open else []
+
     def rolled_back(self, now: Instant) -> list[Effect]:
         """What an earlier process had queued may have been sent after all."""
         effects: list[Effect] = []

@@ -90,7 +90,7 @@ class Parts:
             taking=taking,
             outbox=outbox,
             losses=losses,
-            damage=Damage(book, recovery, announcing, inbox.signed_again),
+            damage=Damage(book, recovery, announcing, inbox.signed_again, outbox.damaged),
             offsets=offsets,
             trying=Trying(book, peers, outbox, acks),
             retention=Retention(book, peers),

@@ -171,6 +171,35 @@ class Floor(Placed):
 
 
 @frozen
+class FloorAside(Placed):
+    """
+    A stream of a place below its author's floor was said after what that floor took (ADR 19), by a
+    process that did not know of it.  So it has a floor of its own: up to this post it was pruned.
+    """
+
+    rests_on: ClassVar[str] = "header"
+    seq: int
+    """Nothing of it was yet, if 0."""
+    hash: Hash
+    """Of the header there; if nothing was pruned, of the one that tells of the stream."""
+    hlc: int
+    """No post of it that is known of is newer; once its author's floor is as new, all of it is gone."""
+
+    @property
+    def key(self) -> str:
+        return f"aside/{self.stream}"
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return (f"gap:{self.stream}",)
+
+    @property
+    def words(self) -> str:
+        pruned = f"; pruned up to {self.epoch}/{self.seq}" if self.seq else ""
+        return f"epoch {self.epoch} of {{{self.author}}} is newer than what retention took{pruned}"
+
+
+@frozen
 class Begun(Fact):
     """A process of ours was there in this epoch; a missing epoch tells of a lost disk."""
 
@@ -276,7 +305,11 @@ class PostsOffered(Placed):
 
 @frozen
 class PostsStored(Placed):
-    """A member's signed frontier says that it has these own posts; owns that frontier."""
+    """
+    A member's signed frontier says that it has these own posts; owns that frontier.
+
+    It is evidence for as long as these posts are kept, also where there was no room for the frontier.
+    """
 
     rests_on: ClassVar[str] = "frontier"
     member: MemberId
@@ -287,6 +320,8 @@ class PostsStored(Placed):
     at: int
     listed: tuple[Span, ...] = ()  # what that frontier itself lists, if less than ``ranges``
     holder_epoch: int = 0  # in which the member signed it
+    size: int = 0  # bytes of that frontier
+    kept: bool = True  # whether it is here
 
     @property
     def key(self) -> str:
@@ -298,4 +333,9 @@ class PostsStored(Placed):
 
     @property
     def words(self) -> str:
-        return f"{{{self.member}}} signed that it has our posts {shown(self.news)}"
+        said = f"{{{self.member}}} signed that it has our posts {shown(self.news)}"
+        return said if self.kept else f"no room for the frontier in which {said}"
+
+    @property
+    def evidence(self) -> str:
+        return super().evidence + ("" if self.kept else ", not kept any more")

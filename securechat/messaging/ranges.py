@@ -12,6 +12,8 @@ from itertools import islice
 
 from attrs import define, field
 
+from securechat.ids import MAX_INT
+
 Span = tuple[int, int]
 
 
@@ -79,6 +81,14 @@ class Ranges:
             return False
         start, end = self._spans[index]
         return start <= first and last <= end
+
+    def until(self, number: int) -> int:
+        """How far it goes on from here that all are in, or that none is."""
+        index = bisect_left(self._spans, number, key=_last)
+        if index == len(self._spans):
+            return MAX_INT
+        first, last = self._spans[index]
+        return last if first <= number else first - 1
 
     def missing(self, first: int, last: int) -> list[Span]:
         """The parts of a range that are not in, in order."""

@@ -13,7 +13,6 @@ from securechat.ids import MAX_INT, Hash, Kind, MemberId, MessageId, Stream
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
 from securechat.messaging.claims import Claims
-from securechat.messaging.evidence import weakest
 from securechat.messaging.gaps import Gaps
 from securechat.messaging.held import Held, StreamState
 from securechat.messaging.losses import since_lost
@@ -22,6 +21,7 @@ from securechat.messaging.peers import Peers
 from securechat.messaging.ranges import Ranges, Span
 from securechat.messaging.reasons import PRUNED, absence, of_letter, of_post
 from securechat.messaging.recovery import Recovery
+from securechat.messaging.standing import Standing, standings, tally
 from securechat.messaging.views import (
     DiffLine,
     DirectLine,
@@ -68,13 +68,14 @@ class Reading:
         book = self._book
         letters = [letter for row in book.letters.open.values() for letter in row.values()]
         unsure = sum(letter.state is Delivery.UNKNOWN for letter in letters)
+        waiting, unknown = tally(book.evidence)
         return MessagingView(
             posts=book.streams.posts,
             directs=len(book.letters),
             bytes=book.streams.size + book.letters.size,
             gaps=self._gaps.count(),
-            outbox=book.evidence.waiting() + len(letters),
-            unknown=book.evidence.unknown() + unsure,
+            outbox=waiting + len(letters),
+            unknown=unknown + unsure,
             digest=book.streams.digest().hex(),
             hlc=book.clock.last,
             streams=sum(1 for _ in book.streams),
@@ -109,6 +110,10 @@ class Reading:
         if found is None:
             raise LocalError(520, "no such message is kept here")
         return found
+
+    def counts(self, wanted: MessageId) -> tuple[Delivery | None, int | None, int | None]:
+        """Of an own message its state, and how many of how many recipients have it."""
+        return self._book.transcript.counts(wanted)
 
     def delivery(
         self, wanted: MessageId, recorded: Recorded = nowhere
@@ -159,18 +164,20 @@ class Reading:
         if held is None or member is None:
             return None
         proof = self._book.evidence.proof(held, member)
-        return proof.hash if proof is not None else None
+        return proof.hash if proof is not None and proof.kept else None
 
     def outbox(self) -> tuple[OutboxLine, ...]:
         """Own messages that lack evidence, oldest first."""
         lines = []
-        for held in self._book.evidence.still_open():
-            states = self._book.evidence.states(held)
-            acked = states.count(Delivery.ACKED)
-            members = self._book.evidence.audience(held)
-            why = of_post(self._peers, list(zip(members, states, strict=True)))
+        words: dict[Standing, str] = {}
+        for held, known in standings(self._book.evidence):
+            why = words.get(known)
+            if why is None:
+                states = zip(known.members, known.states, strict=True)
+                why = words[known] = of_post(self._peers, list(states))
+            of = len(known.states)
             lines += [
-                OutboxLine(post, None, weakest(states), why, held.at, acked, len(states))
+                OutboxLine(post, None, known.weakest, why, held.at, known.acked, of)
                 for post in held.ids()
             ]
         for row in self._book.letters.open.values():
@@ -288,7 +295,7 @@ class Reading:
         proof = self._book.evidence.proof(held, member)
         lost = since_lost(self._book, member, proof.holder_epoch if proof is not None else 0)
         also = lost or (self._unlisted(held, member) if proof is not None else "")
-        first = recorded(f"stored/{held.stream}/{member}/", "")
+        first = recorded(f"stored/{held.stream}/{member}/", f"{{{member}}} signed")
         if first is not None:
             return first[0], first[1] + also
         if proof is None:

@@ -222,9 +222,15 @@ class Recovery:
     # Inside.
 
     def _ask_authors(self) -> None:
-        """A hole in a stream whose author is linked: he signed that it is none, so he is asked."""
-        for stream in self._book.streams.changed:
-            state = self._book.streams.get(stream)
+        """
+        A hole in a stream whose author is linked: he signed that it is none, so he is asked.  One in a
+        stream that was held for pruned before: so are all who claimed it then.
+        """
+        streams = self._book.streams
+        for stream in streams.changed:
+            state = streams.get(stream)
+            if state is not None and streams.lies_aside(stream) and streams.wanted(state):
+                self.lost(stream)
             source = self.sources.get(stream.author)
             linked = stream.author in self._peers.linked
             if source is not None and linked and state and self._book.streams.wanted(state):

@@ -12,13 +12,15 @@ Frontiers that are passed on to peers without a link to their holders (DESIGN 6,
   has it from a third passes it on, so that it crosses a chain; what came from the holder itself is not
   passed on once that link is gone: a member that went is no news to anybody.
 
-Volatile.  Nothing here is believed: what is passed on carries its holder's signature.
+Volatile.  Nothing here is believed: what is passed on carries its holder's signature.  Of one holder at
+most 272 KiB of a full frontier are kept, as much of one that is coming in, and 128 KiB that is newer.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from attrs import define, field
 
@@ -34,12 +36,18 @@ from securechat.settings import KIB, Settings
 GO_BETWEENS = 2
 """Nodes that pass one member's frontiers on to one peer; the second is there in case one is slow."""
 MAX_PARTS = 16
-"""Parts of a full frontier that are kept to be passed on; a longer one is left out."""
+"""Parts of a full frontier that are kept to be passed on; a longer one is left out,"""
+FULL_BYTES = MAX_PARTS * 17 * KIB
+"""and one of more bytes: a part that a node makes is no longer than that (``frontier_part``)."""
 MAX_LATER = 256
 """Streams of one holder of which something newer than its full frontier is kept."""
+LATER_BYTES = 128 * KIB
+"""What that may take: who signs more is known by its last words."""
 GROUP = 48 * KIB
 """Bytes of objects in one message, so that it fits a frame."""
 NOWHERE = BootId("0" * 32)
+Later = tuple[int, int, Signed]
+"""Version, part and object."""
 
 
 @define(eq=False)
@@ -53,8 +61,8 @@ class Kept:
     version: int = 0
     full_version: int = 0
     _full: dict[int, Signed] = field(factory=dict)
-    _later: dict[Stream, tuple[int, int, Signed]] = field(factory=dict)
-    """Version, part and object by which it said the last of a stream."""
+    _later: dict[Stream, Later] = field(factory=dict)
+    """By which it said the last of a stream, oldest first."""
     _collecting: dict[int, Signed] = field(factory=dict)
     _collected: int = 0
 
@@ -68,8 +76,7 @@ class Kept:
                 if before is None or before[0] < frontier.version:
                     self._later.pop(entry.stream, None)
                     self._later[entry.stream] = (frontier.version, frontier.part, signed)
-            for stream in list(self._later)[:-MAX_LATER]:
-                del self._later[stream]
+            self._later = _newest(self._later)
             self.version = max(self.version, frontier.version)
 
     def whole(self) -> list[Signed]:
@@ -93,6 +100,8 @@ class Kept:
                 return
             self._collected, self._collecting = frontier.version, {}
         self._collecting[frontier.part] = signed
+        if sum(part.size for part in self._collecting.values()) > FULL_BYTES:
+            self._collecting = {}
         if len(self._collecting) < frontier.parts:
             return
         self.full_version, self._full, self._collecting = frontier.version, self._collecting, {}
@@ -265,6 +274,20 @@ class Relaying:
             and other not in self._told.get(one, {})
             and one not in self._told.get(other, {})
         )
+
+
+def _newest(rows: dict[Stream, Later]) -> dict[Stream, Later]:
+    """Of what was said of streams, as much as may be kept, each object counted once."""
+    kept: list[tuple[Stream, Later]] = []
+    counted: set[tuple[int, int]] = set()
+    size = 0
+    for stream, (version, part, signed) in islice(reversed(rows.items()), MAX_LATER):
+        size += 0 if (version, part) in counted else signed.size
+        if size > LATER_BYTES:
+            break
+        counted.add((version, part))
+        kept.append((stream, (version, part, signed)))
+    return dict(reversed(kept))
 
 
 def _mark(row: Lacked, before: Mark | None) -> Mark:

@@ -2,11 +2,11 @@
 What is forgotten: by count, by bytes, by age (DESIGN 6, retention).
 
 - Above the count or the bytes the oldest post of the author who holds most bytes goes (ties by id),
-  so a flooder evicts itself.  That author's floor rises over everything below; the hash and seq at
-  the floor stay.  What a turn brings above a limit goes in the commit of that turn (``trim``), so no
-  commit leaves more than the limit on disk, and of a flood one post goes for one that came.  What we
-  say, and what we give a receipt for, is kept by its own commit at least (G6): if that alone is more
-  than may be kept, the rest goes in the next turn.
+  so a flooder evicts itself.  That author's floor rises over everything below (``floors``); the hash
+  and seq at the floor stay.  What a turn brings above a limit goes in the commit of that turn
+  (``trim``), so no commit leaves more than the limit on disk, and of a flood one post goes for one that
+  came.  What we say, and what we give a receipt for, is kept by its own commit at least (G6): if that
+  alone is more than may be kept, the rest goes in the next turn.
 - Of one author so many streams are kept, the newest: each costs everybody a place in frontiers, however
   little is said in it (ADR 16).
 - Direct messages have the same limits of their own, by the party that holds most; their receipts and
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from heapq import merge
 from itertools import islice, takewhile
 
 from attrs import define
@@ -32,7 +33,7 @@ from securechat.effects import Effect, Forget, Record
 from securechat.ids import MemberId, MessageId
 from securechat.inputs import Instant
 from securechat.messaging.book import Book
-from securechat.messaging.facts import Floor
+from securechat.messaging.floors import Rising
 from securechat.messaging.held import Held, StreamState
 from securechat.messaging.hlc import wall_of
 from securechat.messaging.letters import Letter
@@ -94,12 +95,14 @@ class Retention:
         return self._over(self._book.streams.posts, self._book.streams.size) or bool(self._crowds())
 
     def _crowds(self) -> list[MemberId]:
-        """Authors of too many streams, each as often as envelopes lie in those that are to go."""
+        """Authors of too many streams, each as often as envelopes go until so many are left."""
         found: list[MemberId] = []
         for member, author in self._book.streams.authors.items():
             if len(author.streams) > MAX_STREAMS:
-                counts = [len(state.envelopes) for state in author.in_order() if state.envelopes]
-                found += [member] * sum(counts[:-MAX_STREAMS])
+                held = [state.envelopes for state in author.streams.values() if state.envelopes]
+                last = sorted(row[-1].hlc for row in held)[:-MAX_STREAMS]
+                top = last[-1] if last else 0
+                found += [member] * sum(one.hlc <= top for row in held for one in row)
         return found
 
     def _letters_over(self) -> bool:
@@ -161,9 +164,9 @@ class Retention:
         return [effect for held in gone.values() for effect in self._forget(held)]
 
     def _oldest(self, member: MemberId) -> Iterator[Held]:
-        """An author's envelopes, from the one that the floor would reach first."""
-        for state in self._book.streams.authors[member].in_order():
-            yield from state.by_end()
+        """An author's envelopes, as they were said: of a lost disk a lower epoch may be the later."""
+        states = self._book.streams.authors[member].in_order()
+        yield from merge(*(state.by_end() for state in states), key=lambda held: held.hlc)
 
     def _too_old(self, row: Iterator[Held], before: int) -> Held | None:
         held = next(row, None)
@@ -172,29 +175,26 @@ class Retention:
         return None
 
     def _forget(self, gone: list[Held]) -> list[Effect]:
-        """An author's oldest envelopes go, and its floor rises to the last of them, if it is lower."""
-        top = gone[-1]
-        author = self._book.streams.authors[top.stream.author]
-        place = (top.stream.epoch, top.stream.boot)
+        """An author's oldest envelopes go, and its floors rise to the last of them."""
+        author = self._book.streams.authors[gone[0].stream.author]
+        rising = Rising.over(author, gone)
         keys = [f"held/{held.hash.hex()}" for held in gone]
         for state in author.in_order():
-            if (state.stream.epoch, state.stream.boot) < place:
+            if rising.passes(state):
                 keys += self._keys_of(state)
-            elif state.stream == top.stream:
-                keys += [f.key for f in state.closed.values() if f.first <= top.last]
-                head = state.head
-                keys += [head.key] if head is not None and head.seq <= top.last else []
-        lost = list(self._damaged(top))
+            else:
+                seq, head = rising.seq(state.stream), state.head
+                keys += [f.key for f in state.closed.values() if f.first <= seq]
+                keys += [head.key] if head is not None and head.seq <= seq else []
+        keys += [fact.key for place, fact in author.aside.items() if place not in rising.aside]
+        lost = [h for h in self._book.damaged.values() if h is not None and rising.takes(h)]
         keys += [f"held/{held.hash.hex()}" for held in lost]
         once = {f"held/{name.hex()}": f"damaged/{name.hex()}" for name in self._book.damaged}
         keys += [once[key] for key in keys if key in once] if once else []
         keys += self._audiences([*gone, *lost])
         self._book.counters["posts_pruned"] += sum(held.count for held in gone)
-        s = top.stream
-        floor = Floor(s.author, s.epoch, s.boot, top.last, top.hash, top.hlc)
-        # The floor first: an envelope that names a stream below it must not bring that back.
-        rises = top.last > self._book.streams.floor(s)
-        risen: list[Effect] = [Record(floor)] if rises else []
+        # The floors first: an envelope that names a stream below them must not bring that back.
+        risen = [Record(fact) for fact in rising.facts()]
         return [*risen, Record(Forget(tuple(dict.fromkeys(keys))))]
 
     def _keys_of(self, state: StreamState) -> list[str]:
@@ -205,14 +205,6 @@ class Retention:
         keys += [f"fork/{stream}"] if state.breach is not None else []
         keys += [fact.key for fact in state.closed.values()]
         return keys + self._book.evidence.keys_of(stream)
-
-    def _damaged(self, top: Held) -> Iterator[Held]:
-        """Envelopes up to the floor that were damaged on disk and are not here."""
-        for held in filter(None, self._book.damaged.values()):
-            s, end = held.stream, top.stream
-            below = (s.epoch, s.boot, held.last) <= (end.epoch, end.boot, top.last)
-            if s.author == end.author and below:
-                yield held
 
     def _audiences(self, gone: list[Held]) -> list[str]:
         uses = dict(self._book.evidence.uses)

@@ -23,6 +23,7 @@ from securechat.messaging.acks import Acks
 from securechat.messaging.book import Book
 from securechat.messaging.evidence import RANK
 from securechat.messaging.facts import Audience, Begun, EnvelopeHeld, NonceUsed
+from securechat.messaging.floors import lay_aside
 from securechat.messaging.hlc import ahead
 from securechat.messaging.messages import Posts
 from securechat.messaging.peers import Peers
@@ -175,6 +176,7 @@ class Speaking:
             header.hlc, name, signed.size, now.wall_ms, stream.author, opening,
             audience=audience, unsent=unsent,
         )  # fmt: skip
+        effects += lay_aside(self._book.streams, stream, name, header.hlc)
         effects.append(Record(fact, (signed,)))
         state = Delivery.QUEUED if unsent or not self._peers.roster else Delivery.SENT
         for index, draft in enumerate(group):

@@ -191,7 +191,10 @@ class Receipt:
 
 @frozen
 class FloorEntry(Place):
-    """The holder keeps nothing of this author up to this post, and wants nothing."""
+    """
+    The holder keeps nothing of this author up to this post, and wants nothing.  Of several for one
+    author the highest is that; the others are of streams that lie aside, for each of these alone.
+    """
 
     seq: Int
 

@@ -3,7 +3,10 @@ All streams of all authors: what is held, known, missing and pruned; the digest 
 
 - ``known`` is the highest seq with evidence signed by the author: an envelope, a head, the opening of
   a later stream.  A gap is (floor, known] minus what is held: derived here, never stored.
-- The floor of an author: everything up to (epoch, boot id, seq) is pruned, gone and not wanted.
+- The floor of an author: everything up to (epoch, boot id, seq) is pruned, gone and not wanted.  But a
+  process that did not know of its author's later ones, since its disk had been lost or set back, said
+  its posts in an earlier place, and they are newer than what the floor took: such a stream lies *aside*
+  and has a floor of its own (ADR 19).
 - Digest: SHA-256 over the streams in order, each with its sound ranges and the hash that ends each, and
   where it is proved to contradict itself: who does not know of that shows another (ADR 15).  What lies
   below our floor counts as if it were here, and so does a gap that was given up since somebody has
@@ -22,7 +25,14 @@ from securechat.ids import MAX_INT, Hash, MemberId, Stream
 from securechat.inputs import StreamEnd
 from securechat.messaging.boots import Boots
 from securechat.messaging.digest import Sums
-from securechat.messaging.facts import EnvelopeHeld, Floor, Forked, GapClosed, HeadKnown
+from securechat.messaging.facts import (
+    EnvelopeHeld,
+    Floor,
+    FloorAside,
+    Forked,
+    GapClosed,
+    HeadKnown,
+)
 from securechat.messaging.held import Breach, Held, StreamState
 from securechat.messaging.ranges import Span
 from securechat.settings import MAX_ENDS
@@ -34,6 +44,8 @@ class AuthorState:
     """What is kept of one author."""
 
     floor: Floor | None = None
+    aside: dict[tuple[int, str], FloorAside] = field(factory=dict)
+    """Floors of the streams that lie aside, by (epoch, boot id)."""
     streams: dict[tuple[int, str], StreamState] = field(factory=dict)
     """By (epoch, boot id)."""
     posts: int = 0
@@ -42,6 +54,12 @@ class AuthorState:
     def in_order(self) -> list[StreamState]:
         """Its streams, oldest first."""
         return [self.streams[place] for place in sorted(self.streams)]
+
+    def floors(self) -> Iterator[Floor | FloorAside]:
+        """Its floor, if it has one, and those of the streams that lie aside."""
+        if self.floor is not None:
+            yield self.floor
+            yield from (self.aside[place] for place in sorted(self.aside))
 
 
 @define(eq=False)
@@ -84,7 +102,37 @@ class Streams:
             return 0
         mine = (stream.epoch, stream.boot)
         place = (author.floor.epoch, author.floor.boot)
-        return author.floor.seq if mine == place else MAX_INT if mine < place else 0
+        own = author.aside.get(mine) if mine < place else author.floor if mine == place else None
+        return own.seq if own is not None else MAX_INT if mine < place else 0
+
+    def own_floor(self, stream: Stream) -> Floor | FloorAside | None:
+        """The floor that a stream has for itself, if any."""
+        author = self.authors.get(stream.author)
+        if author is None or author.floor is None:
+            return None
+        if author.floor.stream == stream:
+            return author.floor
+        return author.aside.get((stream.epoch, stream.boot))
+
+    def lies_aside(self, stream: Stream) -> bool:
+        """Whether it is newer than its author's floor, though its place is below it."""
+        author = self.authors.get(stream.author)
+        return author is not None and (stream.epoch, stream.boot) in author.aside
+
+    def below(self, stream: Stream, last: int, hlc: int) -> bool:
+        """Whether what ends here is pruned: it lies below a floor, by its place and by its time."""
+        author, floor = self.authors.get(stream.author), self.floor(stream)
+        if author is None or author.floor is None:
+            return False
+        lower = (stream.epoch, stream.boot) < (author.floor.epoch, author.floor.boot)
+        return (last <= floor < MAX_INT) or (lower and hlc <= author.floor.hlc)
+
+    def overtaken(self, stream: Stream, hlc: int) -> Floor | None:
+        """The floor that wrongly lies above a header by its place alone; None if none does."""
+        author = self.authors.get(stream.author)
+        floor = author.floor if author is not None else None
+        newer = floor is not None and hlc > floor.hlc
+        return floor if newer and self.floor(stream) == MAX_INT else None
 
     def gaps(self, state: StreamState) -> list[Span]:
         """What is known to exist in a stream and is not here."""
@@ -107,11 +155,9 @@ class Streams:
         state = self.get(stream)
         found = [state.envelopes[-1]] if state and state.envelopes else []
         ends = [StreamEnd(stream.epoch, stream.boot, h.last, h.hash, h.hlc) for h in found]
-        author = self.authors.get(stream.author)
-        floor = author.floor if author else None
         head = state.head if state else None
-        for other in (floor, head):
-            if other is not None and other.stream == stream:
+        for other in (self.own_floor(stream), head):
+            if other is not None and other.seq:
                 ends.append(StreamEnd(stream.epoch, stream.boot, other.seq, other.hash, other.hlc))
         return max(ends, key=lambda end: (end.seq, end.hlc), default=None)
 
@@ -121,8 +167,7 @@ class Streams:
         if author is None:
             return ()
         streams = {state.stream: None for state in author.streams.values()}
-        if author.floor is not None:
-            streams[author.floor.stream] = None
+        streams.update((floor.stream, None) for floor in author.floors())
         found = [end for end in map(self.end, streams) if end is not None]
         return tuple(sorted(found, key=lambda end: end.hlc)[-MAX_ENDS:])
 
@@ -146,9 +191,7 @@ class Streams:
         for count in (author, self):
             count.posts += held.count
             count.size += held.size
-        if held.names is not None and not state.beyond(1) and self._earlier(held.names, state):
-            self._state(held.names).declare(held.hash, held.named)
-            self._touch(held.names)
+        self._declare(held, state)
         if not forked:
             self._contradicted(state)
         self._touch(state.stream)
@@ -226,16 +269,43 @@ class Streams:
         self._touch(fact.stream)
         for place in [place for place in author.streams if place < (fact.epoch, fact.boot)]:
             self._touch(author.streams[place].stream)
-            if not author.streams[place].envelopes:
+            if not author.streams[place].envelopes and place not in author.aside:
                 self.boots.take(author.streams.pop(place).stream)
         self.revision += 1
 
+    def lay_aside(self, fact: FloorAside) -> None:
+        """
+        A stream lies aside, and everything of it up to here is pruned.  Said before each floor that
+        rises over it, so that a replay never takes it for pruned.
+        """
+        author = self.authors.setdefault(fact.author, AuthorState())
+        new = not self.lies_aside(fact.stream)
+        author.aside[(fact.epoch, fact.boot)] = fact
+        for state in author.in_order() if new else ():
+            # What named it while it was taken for pruned declared nothing then.
+            for held in state.around(1, 1):
+                self._declare(held, state)
+        self._touch(fact.stream)
+
+    def drop_aside(self, stream: Stream) -> None:
+        """All of it is pruned, and the author's floor is newer."""
+        author, state = self.authors.get(stream.author), self.get(stream)
+        if author is not None:
+            author.aside.pop((stream.epoch, stream.boot), None)
+        if state is not None:
+            self._tidy(state)
+        self._touch(stream)
+
     # Inside.
 
-    def _earlier(self, named: Stream, state: StreamState) -> bool:
-        """Whether an opening may tell of this stream: one before its own, and not pruned."""
-        own = (state.stream.epoch, state.stream.boot)
-        return (named.epoch, named.boot) < own and self.floor(named) < MAX_INT
+    def _declare(self, held: Held, state: StreamState) -> None:
+        """An opening tells of a stream before its own: unless that is pruned, or it has a twin."""
+        named, own = held.names, (state.stream.epoch, state.stream.boot)
+        if named is None or state.beyond(1):
+            return
+        if (named.epoch, named.boot) < own and self.floor(named) < MAX_INT:
+            self._state(named).declare(held.hash, held.named)
+            self._touch(named)
 
     def _contradicted(self, state: StreamState) -> None:
         """If there are two openings of a stream, what either of them declared is void."""
@@ -266,11 +336,9 @@ class Streams:
 
     def _row(self, stream: Stream) -> bytes:
         """What a stream puts into the digest: what is sound of it, and where that ends; or nothing."""
-        state, author = self.get(stream), self.authors.get(stream.author)
+        state, own = self.get(stream), self.own_floor(stream)
         if state is None or not (state.entry() or state.breach):
             return b""
-        floor = author.floor if author is not None else None
-        own = floor if floor is not None and floor.stream == stream else None
         ranges = _with_pruned(state, own) if own or state.closed else state.entry()
         fork = () if state.breach is None else (state.breach.seq,)
         return pack((stream.author, stream.epoch, stream.boot, ranges, *fork))
@@ -280,12 +348,14 @@ def _end(floor: Floor) -> tuple[int, str, int]:
     return (floor.epoch, floor.boot, floor.seq)
 
 
-def _with_pruned(state: StreamState, floor: Floor | None) -> tuple[tuple[int, int, Hash], ...]:
+def _with_pruned(
+    state: StreamState, floor: Floor | FloorAside | None
+) -> tuple[tuple[int, int, Hash], ...]:
     """The sound ranges, with what only retention took as if it were here."""
     if not state.entry():
         return ()
     taken = [(f.first, f.last, None) for f in state.closed.values() if f.pruned]
-    below = [(1, floor.seq, floor.hash)] if floor is not None else []
+    below = [(1, floor.seq, floor.hash)] if floor is not None and floor.seq else []
     rows: list[tuple[int, int, Hash | None]] = []
     reach = -1
     for first, last, name in sorted([*taken, *below, *state.entry()], key=lambda span: span[:2]):

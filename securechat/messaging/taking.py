@@ -26,7 +26,8 @@ from securechat.inputs import Instant
 from securechat.messaging.announcing import Announcing
 from securechat.messaging.book import Book
 from securechat.messaging.damage import again
-from securechat.messaging.facts import EnvelopeHeld, Forked, HeadKnown
+from securechat.messaging.facts import EnvelopeHeld, Floor, FloorAside, Forked, HeadKnown
+from securechat.messaging.floors import laid_aside, lay_aside
 from securechat.messaging.held import Breach, Held, StreamState
 from securechat.messaging.hlc import ahead, wall_of
 from securechat.messaging.messages import Rejected
@@ -75,20 +76,21 @@ class Taking:
         streams = self._book.streams
         state = streams.get(header.stream)
         known = max(state.held.last, state.head.seq if state.head else 0) if state else 0
-        if header.last <= max(known, streams.floor(header.stream)):
+        if header.last <= known or streams.below(header.stream, header.last, header.hlc):
             return []
         if ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
             self._book.counters["refused.clock"] += 1
             return []
-        author = streams.authors.get(header.author)
-        if state is None and author is not None and len(author.streams) >= MAX_HEADS:
+        if state is None and self._alone(header.author) >= MAX_HEADS:
             self._book.counters["refused.too-many-streams"] += 1
             return []
         fact = HeadKnown(
             header.author, header.epoch, header.boot, header.last, header.hlc, found.hash
         )
         self._announcing.head(header.stream)
-        return [Record(fact, (attrs.evolve(found.signed, attachment=b""),))]
+        signed = attrs.evolve(found.signed, attachment=b"")
+        aside = lay_aside(streams, header.stream, found.hash, header.hlc)
+        return [*aside, Record(fact, (signed,))]
 
     def settle(self) -> list[Effect]:
         """Contradictions that this turn's envelopes brought to light, as facts."""
@@ -119,6 +121,7 @@ class Taking:
         effects: list[Effect] = []
         taken: set[Hash] = set()
         pruned: set[Stream] = set()
+        aside: dict[Stream, Floor] = {}
         for found in objects:
             header: Envelope = found.statement
             stream = header.stream
@@ -128,7 +131,7 @@ class Taking:
             elif found.seen or found.hash in taken:
                 self._book.counters["duplicates"] += header.count
                 self._announcing.live(stream)
-            elif header.last <= self._book.streams.floor(stream):
+            elif self._book.streams.below(stream, header.last, header.hlc):
                 self._book.counters["refused.pruned"] += 1
                 pruned.add(stream)
             elif ahead(header.hlc, now.wall_ms) > self._book.settings.skew_refused:
@@ -138,10 +141,46 @@ class Taking:
                 effects += self.head(found, now)
             else:
                 taken.add(found.hash)
+                floor = self._book.streams.overtaken(stream, header.hlc)
+                if floor is not None and stream not in aside:
+                    effects += laid_aside(floor, stream, 0, found.hash, header.hlc)
+                    aside[stream] = floor
                 effects += self._take(found, stream, peer, now, recovered)
         for stream in pruned:
             effects += self._below(stream, objects, peer, now)
+            effects += self._older(stream, objects, stream in aside)
         return effects
+
+    def _alone(self, member: MemberId) -> int:
+        """Streams of an author of which no post is here."""
+        author = self._book.streams.authors.get(member)
+        states = author.streams.values() if author is not None else ()
+        return sum(not state.envelopes for state in states)
+
+    def _older(self, stream: Stream, objects: Iterable[Admitted[Any]], laid: bool) -> list[Effect]:
+        """
+        What of a stream that lies aside (``laid``: since this message) is older than what its author's
+        floor took, and below all that is here: pruned.
+        """
+        streams, state = self._book.streams, self._book.streams.get(stream)
+        own, author = streams.own_floor(stream), streams.authors.get(stream.author)
+        floor = author.floor if author is not None else None
+        if floor is None or not (laid or isinstance(own, FloorAside)):
+            return []
+        first = state.envelopes[0].first if state is not None and state.envelopes else MAX_INT
+        top, newest = None, 0
+        for found in objects:
+            header: Envelope = found.statement
+            if header.stream == stream and found.signed.attachment:
+                newest = max(newest, header.hlc)
+                if not streams.below(stream, header.last, header.hlc):
+                    first = min(first, header.first)
+                elif top is None or header.last > top.statement.last:
+                    top = found
+        seq, hlc = (own.seq, own.hlc) if own is not None else (0, 0)
+        if top is None or not seq < top.statement.last < first:
+            return []
+        return laid_aside(floor, stream, top.statement.last, top.hash, max(hlc, newest))
 
     def _below(
         self, stream: Stream, objects: Iterable[Admitted[Any]], peer: MemberId, now: Instant

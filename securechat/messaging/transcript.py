@@ -16,7 +16,7 @@ from itertools import islice
 from attrs import define, field
 
 from securechat.ids import Kind, MemberId, MessageId
-from securechat.messaging.evidence import Evidence, weakest
+from securechat.messaging.evidence import Evidence
 from securechat.messaging.held import Held, Order, StreamState
 from securechat.messaging.hlc import wall_of
 from securechat.messaging.letters import Letter, Letters
@@ -101,6 +101,16 @@ class Transcript:
             return self._direct(item)
         return self._post(item, wanted.seq - item.first) if item else None
 
+    def counts(self, wanted: MessageId) -> tuple[Delivery | None, int | None, int | None]:
+        """The state of a message, and k of n; None each on those of others, and if it is not kept."""
+        item = self._find(wanted)
+        if item is None:
+            return None, None, None
+        if isinstance(item, Letter):
+            line = self._direct(item)
+            return line.state, line.acked, line.of
+        return self._evidence.counts(item) if item.audience else (None, None, None)
+
     # Walking.
 
     def _forward(self, gap: Gap, after: MessageId | str | None) -> Iterator[Line]:
@@ -142,8 +152,9 @@ class Transcript:
             return self._letters.by_id(wanted)
         state = self._streams.get(wanted.stream)
         found = state.around(wanted.seq, wanted.seq) if state else []
-        sides = [held for held in found if held.hash.hex().startswith(wanted.side)]
-        return min(sides, key=_order, default=None)
+        if wanted.side:
+            found = [held for held in found if held.hash.hex().startswith(wanted.side)]
+        return min(found, key=_order, default=None) if len(found) != 1 else found[0]
 
     def _lines(self, item: Item, gap: Gap) -> Iterable[Line]:
         if isinstance(item, Letter):
@@ -180,8 +191,7 @@ class Transcript:
         state: Delivery | None = None
         acked = of = None
         if held.audience:
-            states = self._evidence.states(held)
-            state, acked, of = weakest(states), states.count(Delivery.ACKED), len(states)
+            state, acked, of = self._evidence.counts(held)
         return PostLine(
             wanted, wanted.author, held.hlc, wall_of(held.hlc), held.at, held.hash, index,
             state, acked, of, held.late, held.recovered, self._mark(held, wanted.seq),

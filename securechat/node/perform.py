@@ -4,8 +4,8 @@ What is done after the commit: sends, dials, hang-ups.
 Sends are grouped so that each link is written once a turn, control messages first; a message sent to
 many peers is encoded once.  Stored objects that a Send names are fetched here and their signature is
 checked before they are served (G4); what was stored in this very turn was signed or checked in it, and
-is served as it was.  What is long and patient leaves as its link has room (``bulk``).  A Send promises
-nothing: what cannot go out now is left to recovery.
+is served as it was.  Where none can be served, nothing empty is sent.  What is long and patient leaves
+as its link has room (``bulk``).  A Send promises nothing: what cannot go out now is left to recovery.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from securechat.effects import Dial, Effect, Hangup, Record, Send
 from securechat.ids import Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal.store import Store
-from securechat.messaging.messages import Frontiers, Posts
+from securechat.messaging.messages import Directs, Frontiers, Posts, Receipts
 from securechat.node.bulk import Bulk
 from securechat.node.dispatch import CONTROL
 from securechat.node.door import Door
@@ -34,6 +34,8 @@ from securechat.signing import object_hash
 
 LAST = (Hangup, Dial)
 """What is done after all sends; a tuple, since it is asked of every effect."""
+OF_OBJECTS = (Posts, Directs, Receipts, Frontiers)
+"""Messages that say nothing without their objects; the last Backfill ends an answer also without."""
 Dialer = Callable[[str, MemberId | None, bool], None]
 """Where, whom, and whether in place of a dial without TCP."""
 
@@ -129,6 +131,8 @@ class Perform:
                 # What we hold whole goes as a head too.
                 served = tuple(attrs.evolve(signed, attachment=b"") for signed in served)
             message = attrs.evolve(message, objects=message.objects + served)
+            if isinstance(message, OF_OBJECTS) and not message.objects:
+                return None
         try:
             return self._door.codec.frame(message)
         except ValueError as problem:

@@ -1,22 +1,26 @@
 """
 In what the views of several nodes differ, and what of an author a view may not have any more.
 
-Where histories are short, floors rise: of each author all up to some post may be gone, and nothing
-above it.
+Where histories are short, floors rise: of each author all may be gone that lies up to some place and
+was said up to some time (ADR 19), and nothing else.  When a post was said is read from its author's
+stamp, by the witness.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+from attrs import define
 
 from securechat.ids import Kind, MemberId, Stream
 from securechat.simulation.observed import Missing, Shown, View
 
 Place = tuple[Stream, int]
-"""Of one author, in the order in which floors rise."""
+Stamps = Mapping[Place, int]
+"""When posts were said."""
 
 
-def difference(views: Mapping[str, View], members: Mapping[MemberId, str]) -> str:
+def difference(views: Mapping[str, View], members: Mapping[MemberId, str], stamps: Stamps) -> str:
     """In what rosters, links or transcripts of all members, by their names, differ; else empty."""
     names = sorted(views)
     first = views[names[0]]
@@ -32,7 +36,7 @@ def difference(views: Mapping[str, View], members: Mapping[MemberId, str]) -> st
         if _versions_of(view) != _versions_of(first):
             return f"{name} and {names[0]} hold other versions"
         if view.floors:
-            author = _above_floors(view, first)
+            author = Lowest.of(view, stamps).apart(Lowest.of(first, stamps))
             if author:
                 return f"{name} and {names[0]} differ in what {author} said last"
         elif view.digest != first.digest:
@@ -42,16 +46,42 @@ def difference(views: Mapping[str, View], members: Mapping[MemberId, str]) -> st
     return ""
 
 
-def lowest(view: View, author: MemberId) -> Place | None:
-    """The first of an author that a view shows; None if it shows nothing of it."""
-    places = _by_author(view).get(author)
-    return places[0] if places else None
+@define
+class Lowest:
+    """What a view shows of each author, or shows as missing."""
 
+    _stamps: Stamps
+    _places: dict[MemberId, set[Place]]
+    _shown: set[Place]
+    """Nothing of this lies below a floor; of what is missing nobody here knows when it was said."""
+    _floors: bool
 
-def forgotten(place: Place, view: View) -> bool:
-    """Whether a post may lie below a floor, or is shown as missing."""
-    places = _by_author(view).get(place[0].author, [])
-    return not places or place < places[0] or place in places
+    @classmethod
+    def of(cls, view: View, stamps: Stamps) -> Lowest:
+        """Of this view."""
+        posts = (line.id for line in lines_of(view) if line.id.kind is Kind.POST)
+        shown = {(post.stream, post.seq) for post in posts}
+        return cls(stamps, _by_author(view) if view.floors else {}, shown, view.floors)
+
+    def above(self, place: Place) -> bool:
+        """Whether no floor can have reached a post: one that lies before it, and is older, is shown."""
+        at = self._stamps.get(place, 0)
+        row = self._shown & self._places.get(place[0].author, set())
+        return any(other < place and self._stamps.get(other, 0) <= at for other in row)
+
+    def forgotten(self, place: Place) -> bool:
+        """Whether a post may lie below a floor, or is shown as missing."""
+        if not self._floors:
+            return False
+        return place in self._places.get(place[0].author, ()) or not self.above(place)
+
+    def apart(self, other: Lowest) -> str:
+        """The author of whom another view shows something else above both floors; empty if none."""
+        for author in sorted({*self._places, *other._places}):
+            ours, theirs = (one._places.get(author, set()) for one in (self, other))
+            if any(map(other.above, ours - theirs)) or any(map(self.above, theirs - ours)):
+                return author
+        return ""
 
 
 def _versions_of(view: View) -> list[tuple[MemberId, int, int]]:
@@ -67,32 +97,16 @@ def _posts_of(view: View) -> list[object]:
     ]
 
 
-def oldest(stream: Stream, streams: Iterable[Stream]) -> bool:
-    """Whether it is the first stream of its author that is kept: a floor may lie in it."""
-    return stream == min(other for other in streams if other.author == stream.author)
-
-
-def _above_floors(one: View, other: View) -> str:
-    """The author of whom two nodes show something else above both their floors; empty if none."""
-    rows = [_by_author(view) for view in (one, other)]
-    for author in sorted({*rows[0], *rows[1]}):
-        a, b = (row.get(author, []) for row in rows)
-        common = min(len(a), len(b))
-        if common and a[-common:] != b[-common:]:
-            return author
-    return ""
-
-
-def _by_author(view: View) -> dict[MemberId, list[tuple[Stream, int]]]:
-    """Every post that is shown or missing, by author, in the order in which floors rise."""
-    found: dict[MemberId, list[tuple[Stream, int]]] = {}
+def _by_author(view: View) -> dict[MemberId, set[Place]]:
+    """Every post that is shown or missing, by author."""
+    found: dict[MemberId, set[Place]] = {}
     for line in view.lines:
         if isinstance(line, Missing):
-            spread = [(line.stream, seq) for seq in range(line.first, line.last + 1)]
-            found.setdefault(line.stream.author, []).extend(spread)
+            spread = ((line.stream, seq) for seq in range(line.first, line.last + 1))
+            found.setdefault(line.stream.author, set()).update(spread)
         elif line.id.kind is Kind.POST:
-            found.setdefault(line.id.author, []).append((line.id.stream, line.id.seq))
-    return {author: sorted(places) for author, places in found.items()}
+            found.setdefault(line.id.author, set()).add((line.id.stream, line.id.seq))
+    return found
 
 
 def lines_of(view: View) -> list[Shown]:

@@ -28,17 +28,14 @@ from attrs import define, field
 from securechat.ids import Kind, MemberId, MessageId, Stream, Version
 from securechat.signing import Verifier
 from securechat.simulation.agreement import (
-    Place,
+    Lowest,
     difference,
-    forgotten,
     lines_of,
-    lowest,
-    oldest,
     texts_of,
 )
 from securechat.simulation.arrivals import Arrivals, Known, Lasting
 from securechat.simulation.delivery import ACKED, Fates
-from securechat.simulation.observed import Missing, View, Violation
+from securechat.simulation.observed import Missing, Said, View, Violation
 from securechat.simulation.restarts import Restarts
 from securechat.simulation.sequence import Sequence
 from securechat.simulation.verdicts import Verdicts
@@ -50,25 +47,6 @@ REACHED = 20.0
 HOUR = 3600.0
 MOST = 50
 """Violations kept of one world; the first one is what matters."""
-
-
-@define
-class Said:
-    """One message that its author's node accepted."""
-
-    id: MessageId
-    text: str
-    to: MemberId | None
-    at: float
-    excused: bool = False
-    """Its disk was lost or set back since."""
-    cancelled: bool = False
-    asked: bool = False
-    """Its author wants it offered no more; asked for that, and his process may have died since."""
-    until: float = math.inf
-    """Till when its author offers it to its recipient."""
-    settled: bool = False
-    """Its author shows that it is offered no more."""
 
 
 @define
@@ -174,7 +152,9 @@ class Checker:
 
     def tried(self, id: MessageId) -> None:
         """and now it must be."""
-        self.accepted[id].cancelled = False
+        said = self.accepted[id]
+        if said.cancelled:
+            said.cancelled, said.tried = False, self._now()
         self._keep(id)
 
     def _keep(self, id: MessageId) -> None:
@@ -195,6 +175,9 @@ class Checker:
         for said in self.accepted.values():
             if said.id.author == site.member and (to is None or said.at > to):
                 said.excused = True
+            if said.id.author == site.member and to is not None and said.tried > to:
+                # On the disk as it was then it is cancelled.
+                said.cancelled = True
         mine = [text for text, said in self._uttered.items() if said[0] == site.member]
         self._unsure.update(mine)
         for text in mine:
@@ -274,6 +257,7 @@ class Checker:
     def _order(self, site: Site, view: View, known: Known) -> None:
         highest: dict[Stream, int] = {}
         covered: dict[Stream, set[int]] = {}
+        lowest = Lowest.of(view, self.witness.stamps)
         for line in view.lines:
             if isinstance(line, Missing):
                 covered.setdefault(line.stream, set()).update(range(line.first, line.last + 1))
@@ -284,13 +268,13 @@ class Checker:
                 highest[stream] = max(seq, highest.get(stream, 0))
                 covered.setdefault(stream, set()).add(seq)
         for stream, seqs in covered.items():
-            first = min(seqs) if view.floors and oldest(stream, covered) else 1
-            lost = sorted(set(range(first, max(seqs))) - seqs)
+            absent = sorted(set(range(1, max(seqs))) - seqs)
+            lost = [seq for seq in absent if not lowest.forgotten((stream, seq))]
             if lost:
                 self.report("I5", site.name, f"{stream}: {lost} neither shown nor a gap")
         for stream, end in known.ends.items():
             hidden = end > max(covered.get(stream, {0}))
-            if hidden and not (view.floors and forgotten((stream, end), view)):
+            if hidden and not lowest.forgotten((stream, end)):
                 text = f"was told that {stream} goes up to {end}, and shows nothing of that"
                 self.report("I5", site.name, text)
 
@@ -316,20 +300,20 @@ class Checker:
 
     def _own(self, site: Site, view: View) -> None:
         shown = {line.id: line.text for line in lines_of(view) if line.id.author == site.member}
-        floor = lowest(view, site.member)
+        lowest = Lowest.of(view, self.witness.stamps)
         for said in self.accepted.values():
             if said.id.author == site.member and not said.excused:
-                if said.id not in shown and self._stays(said, view, floor):
+                if said.id not in shown and self._stays(said, view, lowest):
                     self.report("I9", site.name, f"{said.id} was accepted and is gone")
                 elif shown.get(said.id, said.text) != said.text:
                     self.report("I9", site.name, f"{said.id} was accepted with other words")
 
-    def _stays(self, said: Said, view: View, floor: Place | None) -> bool:
+    def _stays(self, said: Said, view: View, lowest: Lowest) -> bool:
         """Whether its author has to show it: also where histories are short, if it is not old."""
         if not view.floors:
             return True
         if said.to is None:
-            return floor is not None and (said.id.stream, said.id.seq) > floor
+            return lowest.above((said.id.stream, said.id.seq))
         # A message that waits for its recipient is not forgotten.
         received = said.id in self.witness.stored.get(said.to, ())
         offered = not (said.cancelled or said.asked or said.settled)
@@ -341,7 +325,7 @@ class Checker:
         """In what the nodes still differ, or what is still missing; empty if nothing."""
         members = {site.member: site for site in sites}
         names = {site.member: site.name for site in members.values()}
-        apart = difference(views, names)
+        apart = difference(views, names, self.witness.stamps)
         return apart or self._undelivered(views, members) or self._untold(views, members)
 
     def _undelivered(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:
@@ -368,7 +352,8 @@ class Checker:
         if given_up or self._excused(said, author):
             return False
         if said.to is None:
-            return not (view.floors and forgotten((said.id.stream, said.id.seq), view))
+            lowest = Lowest.of(view, self.witness.stamps)
+            return not lowest.forgotten((said.id.stream, said.id.seq))
         return not (view.floors and said.id in self.witness.stored.get(member, ()))
 
     def _untold(self, views: Mapping[str, View], sites: Mapping[MemberId, Site]) -> str:

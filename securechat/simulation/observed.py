@@ -7,9 +7,10 @@ would; the wire is seen by ``witness``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from securechat.ids import MemberId, MessageId, Stream
 from securechat.objects import Signed
@@ -50,6 +51,27 @@ class Missing:
 
 
 Line = Shown | Missing
+
+
+@define
+class Said:
+    """One message that its author's node accepted."""
+
+    id: MessageId
+    text: str
+    to: MemberId | None
+    at: float
+    excused: bool = False
+    """Its disk was lost or set back since."""
+    cancelled: bool = False
+    tried: float = -math.inf
+    """When it was last taken up again after it had been cancelled."""
+    asked: bool = False
+    """Its author wants it offered no more; asked for that, and his process may have died since."""
+    until: float = math.inf
+    """Till when its author offers it to its recipient."""
+    settled: bool = False
+    """Its author shows that it is offered no more."""
 
 
 @frozen

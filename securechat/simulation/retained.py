@@ -45,7 +45,7 @@ WAITING = ("queued", "sent", "unknown")
 OF_MEMBERS = ("address", "begun", "claim", "epoch", "floor", "lost")
 """Facts of which each member has one at most."""
 
-Place = tuple[Stream, int]
+Place = tuple[int, Stream, int]
 
 
 @frozen
@@ -57,6 +57,8 @@ class Piece:
     first: int
     last: int
     size: int
+    hlc: int = 0
+    """When it was said."""
 
     @property
     def count(self) -> int:
@@ -65,8 +67,8 @@ class Piece:
 
     @property
     def place(self) -> Place:
-        """Where it ends: a floor that rises reaches these in their order."""
-        return (self.stream, self.last)
+        """When it was said, and where it ends: a floor that rises reaches these in their order."""
+        return (self.hlc, self.stream, self.last)
 
 
 Pieces = dict[Hash, Piece]
@@ -120,7 +122,7 @@ class Retained:
         for signed in texts:
             if signed.purpose is Purpose.ENVELOPE and signed.attachment:
                 name, said = self._witness.read(signed)
-                yield Piece(name, said.stream, said.first, said.last, signed.size)
+                yield Piece(name, said.stream, said.first, said.last, signed.size, said.hlc)
 
     def _above(self, site: Site, before: Pieces, pieces: Pieces, settings: Settings) -> None:
         fresh = [p for name, p in pieces.items() if name not in before]

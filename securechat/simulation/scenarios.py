@@ -13,6 +13,7 @@ from functools import partial
 from attrs import field, frozen
 
 from securechat.settings import Settings
+from securechat.simulation import scenes_alone as alone
 from securechat.simulation import scenes_authors as authors
 from securechat.simulation import scenes_days as days
 from securechat.simulation import scenes_life as life
@@ -98,6 +99,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("a chain that never was", ("G4", "G7"), 5, authors.unchained),
     Scenario("false ends", ("G2", "G7"), 5, authors.restarted),
+    Scenario("said alone, its disk lost", ("G1", "G2", "G7"), 3, alone.lost),
+    Scenario("said alone, its disk set back", ("G1", "G2", "G7"), 3, alone.set_back),
     Scenario("a slow link, overrun", ("G2", "G9", "P7"), 2, slow.overrun, settings=TALKATIVE),
     Scenario("a quiet hour", ("P7", "P14"), 4, partial(life.quiet, seconds=3600.0), long=True),
     Scenario("a day apart", ("P13",), 5, DAY_APART, long=True),

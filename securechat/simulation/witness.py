@@ -76,6 +76,8 @@ class Witness:
     """What of that stood on a disk that was lost or set back since."""
     envelopes: dict[Stream, dict[int, tuple[Hash, int, int]]] = field(factory=dict)
     """Each post's envelope with its first and last seq."""
+    stamps: dict[tuple[Stream, int], int] = field(factory=dict)
+    """When each post was said that was ever read, by its author's stamp; of two the earlier."""
     leaves: set[tuple[MemberId, int]] = field(factory=set)
     """Who has said goodbye, and in which epoch."""
     sent: set[MessageId] = field(factory=set)
@@ -143,6 +145,10 @@ class Witness:
         if known is None:
             statement = self._codec.statement(signed.purpose, signed.statement)
             known = self._objects[signed.statement] = object_hash(self._room, signed), statement
+            if isinstance(statement, Envelope):
+                for seq in range(statement.first, statement.last + 1):
+                    place = (statement.stream, seq)
+                    self.stamps[place] = min(statement.hlc, self.stamps.get(place, statement.hlc))
         return known
 
     def _object(self, site: Site, to: MemberId, signed: Signed) -> None:

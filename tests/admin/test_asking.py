@@ -41,12 +41,14 @@ class OfPosts(SynchronousTestCase):
         """One of them by its canonical id."""
         return self.alone.desk.names.find_message(self.ids[index])
 
-    def learns(self, fact: PostsOffered | PostsStored, recorded: bool = True) -> None:
+    def learns(
+        self, fact: PostsOffered | PostsStored, recorded: bool = True, at: int | None = None
+    ) -> None:
         """The node learns something in a turn of its own, of which a record may be kept."""
         self.alone.node.cores.messaging.apply(fact)
         if recorded:
             store = self.alone.node.store
-            turn, now = store.last_turn() + 1, Instant(0.0, fact.at)
+            turn, now = store.last_turn() + 1, Instant(0.0, fact.at if at is None else at)
             store.commit([], [turn_record(turn, now, ["test"], [Record(fact)])])
 
     def sent(self, seq: int, upto: int, at: int, silence: bool = False) -> PostsOffered:
@@ -116,6 +118,19 @@ class OfPosts(SynchronousTestCase):
         row = self.row(0)
         self.assertEqual(row["at"], time_of(START + 300_000))
         self.assertEqual(row["evidence"], "frontier bbbbbbbbbbbbbbbb; an earlier one is not kept")
+
+    def test_no_room_for_the_frontier(self) -> None:
+        """When a frontier had to go is not when the post was acknowledged; the story tells of both."""
+        stored = self.stored(1, 1, START + 200_000, 0xAA)
+        gone = evolve(stored, kept=False)
+        self.learns(stored, recorded=False)
+        self.learns(gone, at=START + 900_000)
+        row = self.row(0)
+        self.assertEqual((row["state"], row["at"]), ("acked", time_of(START + 200_000)))
+        self.assertEqual(row["evidence"], "frontier aaaaaaaaaaaaaaaa, not kept any more")
+        items = self.alone.asks("explain", id=self.ids[0])["items"]
+        told = f"no room for the frontier in which {person(1).name} signed that it has our posts 1"
+        self.assertIn((told, row["evidence"]), [(item["what"], item["evidence"]) for item in items])
 
     def test_explain_is_oldest_first(self) -> None:
         """What is so now stands last, says so, and tells since when."""

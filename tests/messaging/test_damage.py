@@ -7,15 +7,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Forget
 from securechat.ids import MessageId
-from securechat.inputs import Damaged
+from securechat.inputs import Damaged, Retry
 from securechat.messaging.facts import EnvelopeHeld, TextDamaged
 from securechat.messaging.messages import Directs, Want
 from securechat.messaging.statements import Frontier, StreamEntry
-from securechat.notices import Delivery, GapChanged, PostShown
+from securechat.notices import Delivery, FaultNoticed, GapChanged, PostShown
 from securechat.settings import Settings
 from securechat.wire import unpack
 from tests.messaging.chaos import shown
-from tests.messaging.room import Member, Room, admit, code_of, three
+from tests.messaging.room import Member, Room, _up, admit, code_of, three
 
 
 def spoil(member: Member, wanted: MessageId) -> None:
@@ -104,6 +104,86 @@ class GivenReceipts(SynchronousTestCase):
         for name in ("00" * 32, "no name"):
             self.assertEqual(bob.turn(bob.core.damaged(Damaged(f"given/{name}"), bob.now)), [])
         self.assertEqual(ada.turn(ada.core.damaged(Damaged(owner), ada.now)), [])
+
+
+class OwnLetters(SynchronousTestCase):
+    """A direct message of ours that we can read no more."""
+
+    def queued(self) -> tuple[Room, Member, Member, MessageId, str]:
+        """Ada has a letter for bob, who is away; where it lies."""
+        room, ada, bob, _ = three()
+        room.cut(ada, bob)
+        wanted = ada.tell(bob, "hi").id
+        letter = ada.core.parts.book.letters.by_id(wanted)
+        assert letter is not None
+        owner = f"dm/{letter.hash.hex()}"
+        ada.disk.objects[owner].clear()
+        ada.sent.clear()
+        ada.notices.clear()
+        return room, ada, bob, wanted, owner
+
+    def directs(self, member: Member) -> int:
+        """How often direct messages were to be sent."""
+        return sum(isinstance(send.message, Directs) for send in member.sent)
+
+    def faults(self, member: Member) -> list[str]:
+        """What its operator was told."""
+        return [notice.what for notice in member.notices if isinstance(notice, FaultNoticed)]
+
+    def test_before_it_was_sent(self) -> None:
+        """It was never sent, and is not; its author is told so, and to say it again."""
+        room, ada, bob, wanted, owner = self.queued()
+        ada.turn(ada.core.damaged(Damaged(owner), ada.now))
+        (row,) = ada.core.delivery(wanted)
+        self.assertEqual(row.state, Delivery.EXPIRED)
+        self.assertEqual(row.evidence, "damaged on this disk: not offered again; never sent")
+        (told,) = self.faults(ada)
+        self.assertIn("is damaged on this disk: not offered again", told)
+        self.assertEqual(code_of(ada.ask, Retry(wanted)), 503)
+        room.link(ada, bob)
+        room.wait(30)
+        self.assertEqual((self.directs(ada), ada.core.outbox()), (0, ()))
+        self.assertEqual(shown(ada.core), shown(ada.rebuilt()))
+
+    def test_when_it_was_to_be_sent(self) -> None:
+        """Found out at the send, it is not called sent, nor offered again, now or after a restart."""
+        room, ada, bob, wanted, owner = self.queued()
+        ada.turn(ada.core.link_up(_up(bob, ()), ada.now))
+        self.assertEqual(self.directs(ada), 1)
+        ada.turn(ada.core.damaged(Damaged(owner), ada.now))
+        (row,) = ada.core.delivery(wanted)
+        self.assertEqual(row.state, Delivery.UNKNOWN)
+        self.assertIn("damaged on this disk: not offered again", row.evidence)
+        self.assertEqual(len(self.faults(ada)), 1)
+        room.wait(100)
+        ada.restart()
+        room.seat(ada, *room.members.values())
+        ada.turn(ada.core.link_up(_up(bob, ()), ada.now))
+        room.wait(100)
+        self.assertEqual(self.directs(ada), 1)
+        self.assertEqual(ada.core.delivery(wanted), (row,))
+
+    def test_tried_again(self) -> None:
+        """Who tries it again is told again."""
+        room, ada, bob, wanted, owner = self.queued()
+        ada.turn(ada.core.link_up(_up(bob, ()), ada.now))
+        for times in (1, 2):
+            ada.turn(ada.core.damaged(Damaged(owner), ada.now))
+            self.assertEqual((self.directs(ada), len(self.faults(ada))), (times, times))
+            room.wait(1)
+            self.assertEqual(ada.ask(Retry(wanted)).state, Delivery.UNKNOWN)
+
+    def test_others(self) -> None:
+        """Of a letter that is settled, or that another wrote, nothing is made; evidence stays."""
+        room, ada, bob, _ = three()
+        wanted = ada.tell(bob, "hi").id
+        room.run()
+        letter = ada.core.parts.book.letters.by_id(wanted)
+        assert letter is not None
+        for member in (ada, bob):
+            owner = f"dm/{letter.hash.hex()}"
+            self.assertEqual(member.turn(member.core.damaged(Damaged(owner), member.now)), [])
+        self.assertEqual([line.state for line in ada.lines()], [Delivery.ACKED])
 
 
 class FetchedAgain(SynchronousTestCase):

@@ -10,13 +10,13 @@ from securechat.messaging.delivery import TRANSITIONS, News, after
 from securechat.notices import Delivery
 
 TABLE = """
-            given    deadline receipt refused  put-off  kept    cancelled set back
-queued      sent     queued   acked   rejected sent     expired expired   unknown
-sent        sent     unknown  acked   rejected sent     unknown sent      sent
-unknown     unknown  unknown  acked   rejected unknown  unknown unknown   unknown
-acked       acked    acked    acked   acked    acked    acked   acked     acked
-rejected    rejected rejected acked   rejected rejected rejected rejected rejected
-expired     expired  expired  acked   expired  expired  expired expired   expired
+            given    deadline receipt refused  put-off  kept    cancelled set back damaged
+queued      sent     queued   acked   rejected sent     expired expired   unknown  expired
+sent        sent     unknown  acked   rejected sent     unknown sent      sent     unknown
+unknown     unknown  unknown  acked   rejected unknown  unknown unknown   unknown  unknown
+acked       acked    acked    acked   acked    acked    acked   acked     acked    acked
+rejected    rejected rejected acked   rejected rejected rejected rejected rejected rejected
+expired     expired  expired  acked   expired  expired  expired expired   expired  expired
 """
 
 STRENGTH = {

@@ -17,6 +17,7 @@ from securechat.messaging.facts import (
     DiskLost,
     EnvelopeHeld,
     Floor,
+    FloorAside,
     Forked,
     GapClosed,
     HeadKnown,
@@ -89,6 +90,18 @@ ALL: list[tuple[Fact, tuple[str, ...], str, str]] = [
         (f"gap:{STREAM}", POST),
         f"retention: posts of {{{ADA}}} up to 3/7 were pruned",
         "",
+    ),
+    (
+        placed(FloorAside, 0, HASH, 5),
+        (f"gap:{STREAM}",),
+        f"epoch 3 of {{{ADA}}} is newer than what retention took",
+        "header 0101010101010101",
+    ),
+    (
+        placed(FloorAside, 7, HASH, 5),
+        (f"gap:{STREAM}",),
+        f"epoch 3 of {{{ADA}}} is newer than what retention took; pruned up to 3/7",
+        "header 0101010101010101",
     ),
     (
         placed(GapClosed, 7, 8, "pruned by all", ((BOB, "pruned"),), 1),

@@ -31,17 +31,24 @@ class Floors(SynchronousTestCase):
         return room, ada
 
     def test_older_process(self) -> None:
-        """What goes of a process whose number is below the floor does not pull that down."""
+        """
+        What goes of a process whose number is below the floor does not pull that down; it goes as it
+        was said, after what is older, and has a floor of its own.
+        """
         room, ada = self.pruned()
-        for number in range(3):
+        for number in range(7):
             ada.say(f"later {number}")
             room.wait(1)
             self.assertEqual(ada.gaps(), [])
+            self.assertEqual(
+                ada.texts(), [*"6789", *(f"later {n}" for n in range(7))][number + 1 :][:4]
+            )
         for core in (ada.core, ada.rebuilt()):
-            floor = core.parts.book.streams.authors[ada.id].floor
-            self.assertEqual(place(floor), (2, 6))
+            author = core.parts.book.streams.authors[ada.id]
+            self.assertEqual(place(author.floor), (2, 10))
+            self.assertEqual([(f.epoch, f.seq) for f in author.aside.values()], [(1, 3)])
         (kept,) = [fact for fact in ada.disk.facts.values() if isinstance(fact, Floor)]
-        self.assertEqual(place(kept), (2, 6))
+        self.assertEqual(place(kept), (2, 10))
 
     def test_looked_at(self) -> None:
         """Where it rises the gaps below it are looked at again, also if nothing else of it changed."""

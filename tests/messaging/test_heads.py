@@ -13,6 +13,7 @@ from securechat.effects import Send
 from securechat.ids import MemberId
 from securechat.messaging import heads
 from securechat.messaging.facts import HeadKnown
+from securechat.messaging.held import StreamState
 from securechat.messaging.messages import Frontiers, Posts
 from securechat.objects import Signed
 from tests.messaging.room import Member, Room, member_of
@@ -219,3 +220,28 @@ class Known(SynchronousTestCase):
         room.wait(3)
         self.assertEqual(len(carol.gaps()), 8)
         self.assertEqual(len(bob.core.parts.announcing._heads._told[carol.id]), 5)
+
+    def test_many_links(self) -> None:
+        """In a room at rest each head is looked at once in a period, however many are linked."""
+        room = Leaky()
+        members = [room.member(number, settings=FAST) for number in range(1, 9)]
+        bob, dave = members[0], members[3]
+        room.roster()
+        del room.members[dave.id]
+        members.remove(dave)
+        room.mesh(*members)
+        for epoch in range(1, 9):
+            bob.receive(dave.id, Frontiers((head(chain(4, epoch, [1], 0)[0]),)))
+        room.wait(60, 0.25)
+        looked: list[object] = []
+        furthest = heads._furthest
+
+        def counted(state: StreamState) -> HeadKnown | None:
+            looked.append(state.stream)
+            return furthest(state)
+
+        self.patch(heads, "_furthest", counted)
+        before = room.heads
+        bob.turn(bob.core.parts.announcing._heads.tick(bob.now))
+        self.assertEqual(room.heads, before)
+        self.assertEqual(len(looked), 8)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Send
-from securechat.ids import BootId, Hash, MemberId
+from securechat.ids import MAX_INT, BootId, Hash, MemberId
 from securechat.inputs import Tick
+from securechat.messaging.frontier import _cut
 from securechat.messaging.messages import Frontiers, Lacked, Posts, Unlinked
-from securechat.messaging.statements import Frontier, StreamEntry
+from securechat.messaging.relaying import NOWHERE
+from securechat.messaging.statements import MAX_ENTRIES, FloorEntry, Frontier, StreamEntry
 from securechat.notices import Delivery
-from tests.messaging.room import Member, Room, admit, sign, three
+from securechat.settings import KIB, Settings
+from tests.messaging.room import Member, Room, admit, member_of, sign, three
 
 HASH = Hash(b"\1" * 32)
 
@@ -389,6 +392,50 @@ class Bounds(SynchronousTestCase):
             carol.receive(bob.id, Frontiers((sign(2, whole),)))
         kept = carol.core.parts.announcing._relaying._kept[bob.id]
         self.assertLess(kept.version, 10**13)
+
+    def test_many_bytes(self) -> None:
+        """Of what is newer than the full frontier as much is kept as fits, the newest."""
+        _room, ada, bob, carol = three()
+        floors = (FloorEntry(ada.id, 1, NOWHERE, 1),) * 100
+        for number in range(1, 101):
+            streams = (StreamEntry(ada.id, number, NOWHERE, ((1, 1, HASH),)),)
+            place = (bob.id, bob.epoch, bob.boot, 10**13 + number, False, 1, 1)
+            delta = sign(2, Frontier(*place, floors, streams))
+            carol.receive(bob.id, Frontiers((delta,)))
+        kept = carol.core.parts.announcing._relaying._kept[bob.id]
+        found = kept.later(0, lambda author: True)
+        self.assertLessEqual(sum(signed.size for signed in found), 128 * KIB)
+        self.assertGreater(sum(signed.size for signed in found), 112 * KIB)
+        self.assertEqual(found[-1], delta)
+        self.assertEqual((carol.errors, kept.version), ([], 10**13 + 100))
+
+    def test_padded(self) -> None:
+        """A full frontier of parts that are longer than a node makes them is not kept."""
+        _room, ada, bob, carol = three()
+        kept = carol.core.parts.announcing._relaying._kept
+        entries = tuple(
+            StreamEntry(ada.id, epoch, ada.boot, ((1, 1, HASH),)) for epoch in range(300)
+        )
+        for version, streams in ((10**13, entries), (10**13 + 1, entries[:90])):
+            for part in range(1, 17):
+                place = (bob.id, bob.epoch, bob.boot, version, True, part, 16)
+                carol.receive(bob.id, Frontiers((sign(2, Frontier(*place, (), streams)),)))
+            held = [*kept[bob.id].whole(), *kept[bob.id]._collecting.values()]
+            self.assertLessEqual(sum(signed.size for signed in held), 16 * 17 * KIB)
+            self.assertIs(kept[bob.id].full_version == version, streams != entries)
+
+    def test_the_longest_part(self) -> None:
+        """A part that a node makes is never longer, however long its entries are."""
+        spans = tuple((MAX_INT - n, MAX_INT - n, HASH) for n in range(34, 0, -2))
+        closed = tuple(span[:2] for span in spans)
+        for stored, shut in ((spans, closed), (spans, ()), (spans[:1], ()), ((), ())):
+            entry = StreamEntry(member_of(1), MAX_INT, NOWHERE, stored, shut)
+            group = _cut([entry] * 300, Settings().frontier_part)[0]
+            streams = tuple(found for found in group if isinstance(found, StreamEntry))
+            place = (member_of(2), MAX_INT, NOWHERE, MAX_INT, True, MAX_ENTRIES, MAX_ENTRIES)
+            size = sign(1, Frontier(*place, (), streams)).size
+            self.assertGreater(size, 14 * KIB)
+            self.assertLessEqual(size, 17 * KIB)
 
     def test_long_ones_wait_for_room(self) -> None:
         """Whole frontiers that are passed on wait for room on the link, if they are long."""

@@ -10,11 +10,18 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Dial, Effect, Forget, Hangup, Record, Send
-from securechat.ids import Hash, MemberId
+from securechat.ids import BootId, Hash, MemberId
 from securechat.inputs import DialOutcome
 from securechat.journal import store
 from securechat.membership.messages import Ping
-from securechat.messaging.messages import Digest, Frontiers, Posts
+from securechat.messaging.messages import (
+    Backfill,
+    Digest,
+    Directs,
+    Frontiers,
+    Posts,
+    Receipts,
+)
 from securechat.node import door, links
 from securechat.node.perform import Perform
 from securechat.objects import Purpose, Signed
@@ -145,6 +152,17 @@ class PerformTests(SynchronousTestCase):
         self.run_all(Send(BOB, Posts(), (GOOD, ALTERED, Hash(b"gone"))))
         self.assertEqual(self.links.writes, [(BOB, [Posts((OBJECT,))])])
         self.assertEqual(self.counters["damaged_objects"], 2)
+
+    def test_nothing_left(self) -> None:
+        """What would be empty, since none of its objects is what was written, is not sent at all."""
+        for message in (Posts(), Directs(), Receipts(), Frontiers()):
+            self.run_all(Send(BOB, message, (ALTERED,)))
+            self.run_all(Send(BOB, message, (GOOD,)))
+        self.assertEqual([len(frames) for _, frames in self.links.writes], [1, 1, 1, 1])
+        self.assertEqual(self.counters["damaged_objects"], 4)
+        ends = Backfill(BOB, 1, BootId("0" * 32), 1, 1, final=True)
+        self.run_all(Send(BOB, ends, (ALTERED,)))
+        self.assertEqual(self.links.writes[4:], [(BOB, [ends])], "it ends an answer")
 
     def test_heads(self) -> None:
         """Of an envelope that is told as a head the posts stay here."""

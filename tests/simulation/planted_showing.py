@@ -66,7 +66,7 @@ def _strongest() -> Patch:
     def strongest(states: Any) -> Delivery:
         return max(states, key=evidence.RANK.index, default=Delivery.QUEUED)
 
-    return mock.patch.object(transcript, "weakest", strongest)
+    return mock.patch.object(evidence, "weakest", strongest)
 
 
 def _unknown_resent() -> Patch:

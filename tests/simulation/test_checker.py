@@ -186,6 +186,13 @@ class CheckerTests(SynchronousTestCase):
         self.assertEqual(self.checker.witness.closed, set())
         self.checker.tried(one)
         self.assertIn("has not come", self.differ(empty, empty))
+        # A disk that is set back knows what was taken up before, and nothing of what was since.
+        self.checker.set_back(self.ada, 1.5)
+        self.assertIn("has not come", self.differ(empty, empty))
+        self.checker.accepted[one].at = 0.2
+        self.checker.set_back(self.ada, 0.5)
+        self.assertFalse(self.checker.accepted[one].excused)
+        self.assertEqual(self.differ(empty, empty), "")
         self.checker.witness.sent.add(one)
         self.checker.cancelled(one, "sent")
         self.assertEqual(self.checker.violations, [])
