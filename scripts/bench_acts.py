@@ -56,7 +56,7 @@ class Acts:
     @property
     def node(self) -> Node:
         """Who acts."""
-        return self.party.services[0].node
+        return self.party.first
 
     # Posts.
 

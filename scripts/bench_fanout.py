@@ -13,7 +13,7 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -156,18 +156,27 @@ def ours(plan: Plan, k: int, burst: int, repeat: int, homes: list[Path]) -> Row:
         got = receivers.hear("cpu")
     more = {
         "commit_us": commit_cost(folder) * 1e6,
-        "whole": sent["acked"] == sent["posts"] and got["delivered"] == k * sent["posts"]
-        and sent["digests"] == got["digests"],
+        "whole": whole(k, sent, got),
         "posts": sent["posts"], "wall": sent["wall"], "spoke": sent["spoke"],
         "refused": sent["refused"], "author": sent["counters"], "receivers": got["counters"],
+        "events": [sent["events"], got["events"]], "worded": [sent["worded"], got["worded"]],
         "journal_per_post": [sent["journal"] / sent["posts"], got["journal"] / got["delivered"]],
         "resident": [sent["resident"], got["resident"]],
     }  # fmt: skip
     if not more["whole"]:
         print(json.dumps({"not-whole": more}), file=sys.stderr, flush=True)
         said = f"{sent['acked']} of {sent['posts']} posts acked, {got['delivered']} delivered"
-        raise BenchError(f"not everything arrived: {said}, {sent['refused']} refused")
+        told = ", ".join(f"{end['worded']} of {end['events']} events worded" for end in (sent, got))
+        raise BenchError(f"not everything arrived: {said}, {sent['refused']} refused, {told}")
     return _row(OURS, k, burst, repeat, sent, got, more)
+
+
+def whole(k: int, sent: Mapping[str, Any], got: Mapping[str, Any]) -> bool:
+    """Whether all was stored by all and told to the author, and the desks worded what happened."""
+    posts = sent["posts"]
+    stored = sent["acked"] == posts and got["delivered"] == k * posts
+    worded = all(end["worded"] == end["events"] >= posts for end in (sent, got))
+    return stored and worded and bool(sent["digests"] == got["digests"])
 
 
 def _row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import statistics
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from securechat.admin.blocking import SOCKET
 from securechat.drills.rig import free_ports
 from securechat.home.admission import consider, found, grant
 from securechat.home.config import make_config
@@ -35,18 +37,25 @@ def make_homes(folder: Path, k: int, preset: str, limits: Limits = unlimited) ->
     """The author's home, then those of the receivers; each dials those before it."""
     folder.mkdir(exist_ok=True)
     now_ms = time.time_ns() // 1_000_000
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(k + 1)]
+    places = [f"127.0.0.1:{port}" for port in free_ports(2 * (k + 1))]
+    addresses, admin = places[: k + 1], places[k + 1 :]
     homes = [folder / name for name in (AUTHOR, *(f"r{number:02d}" for number in range(1, k + 1)))]
-    alone = make_config(listen=addresses[0], preset=preset, **limits(0))
+    alone = make_config(listen=addresses[0], tcp=admin[0], preset=preset, **limits(0))
     found(homes[0], AUTHOR, ROOM, alone, None, now_ms)
     for place, home in enumerate(homes[1:], 1):
         request(home, home.name, "", None)
         granted = consider(homes[0], request_text(home), 30, None, now_ms)
         config = make_config(
-            listen=addresses[place], peers=tuple(addresses[:place]), preset=preset, **limits(place)
-        )
+            listen=addresses[place], peers=tuple(addresses[:place]), tcp=admin[place],
+            preset=preset, **limits(place),
+        )  # fmt: skip
         install(home, grant(granted, now_ms), "", config, None, now_ms)
     return homes
+
+
+def copied(home: Path, place: Path) -> Path:
+    """The same home somewhere else; the socket that a process left behind is none."""
+    return Path(shutil.copytree(home, place, ignore=shutil.ignore_patterns(SOCKET)))
 
 
 def commit_cost(folder: Path) -> float:

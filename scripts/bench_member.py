@@ -16,7 +16,8 @@ from typing import Any
 import bench_child
 from bench_acts import Acts, Seen
 from bench_child import Profile, reactor, say
-from bench_node import Author, Party, opened
+from bench_node import Author, Party
+from bench_whole import opened
 from twisted.python import log
 
 from securechat.ids import MemberId
@@ -38,7 +39,7 @@ def main() -> None:
     def start() -> None:
         began = time.monotonic()
         try:
-            party.services += [opened(Path(home), "--hasty" in flags) for home in homes]
+            party.nodes += [opened(Path(home), "--hasty" in flags) for home in homes]
         except SystemExit:
             # The reactor would swallow it; why is on stderr.
             os._exit(1)
@@ -52,19 +53,15 @@ def main() -> None:
 
     def watch(author: str) -> None:
         seen.append(Seen(MemberId(author)))
-        for service in party.services:
-            seen[-1].watch(service.node)
+        for each in party.nodes:
+            seen[-1].watch(each.node)
         say(watching=True)
 
     def warm(posts: str, burst: str) -> None:
         Author(party, Profile("", ""), int(burst), 0.0, acts.text).warm_up(posts)
 
     def tell_size() -> None:
-        streams = [service.node.cores.messaging.parts.book.streams for service in party.services]
-        say(
-            posts=sum(each.posts for each in streams), size=sum(each.size for each in streams),
-            journal=party.figures()["journal"],
-        )  # fmt: skip
+        say(posts=party.posts(), size=sum(each.streams.size for each in party.nodes))
 
     def end() -> None:
         profile.end()

@@ -34,7 +34,8 @@ ROWS = (
 def measure(stand: Stand) -> Iterator[Figure]:
     """One repeat."""
     yield from _posts(stand)
-    yield from _links(stand)
+    if stand.plan.k > 1:
+        yield from _links(stand)
 
 
 def _posts(stand: Stand) -> Iterator[Figure]:

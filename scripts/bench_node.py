@@ -1,10 +1,9 @@
 """
 The measured processes of securechat: the author, or all receivers of a room.
 
-They are the services of ``twistd securechat`` without the admin port: history on disk, receipts,
-frontiers, turn records and probes are all on.  The author says one post, or a burst, in each reactor
-turn and keeps at most ``WINDOW`` posts that not everybody has signed to have stored; it is done when
-everybody has signed for all.
+Each node is the whole service of ``twistd securechat`` (``bench_whole``).  The author says one post, or
+a burst, in each reactor turn and keeps at most ``WINDOW`` posts that not everybody has signed to have
+stored; it is done when everybody has signed for all.
 """
 
 from __future__ import annotations
@@ -17,18 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import bench_child
-from attrs import asdict, define, evolve, field, frozen
+from attrs import define, field
 from bench_child import Profile, cpu, reactor, resident, say
-from bench_homes import NEVER
+from bench_whole import Whole, opened
 from twisted.python import log
 
-from securechat.home.config import Config
-from securechat.home.identity import Home, load_home
 from securechat.ids import MemberId, Stream
 from securechat.inputs import Say
-from securechat.messaging.streams import Streams
-from securechat.node.service import NodeService
-from securechat.settings import Settings
+from securechat.node.node import Node
 
 WINDOW = 2048
 WARM_UP = 256
@@ -39,41 +34,26 @@ SETTLE = 1.0
 """Seconds of quiet between the last link and the first measurement."""
 
 
-@frozen
-class Hasty(Config):
-    """A configuration without the limit of recovery, which no file can lift."""
-
-    def settings(self) -> Settings:
-        """The same knobs but for one."""
-        return evolve(Config.settings(self), recovery_per_second=float(NEVER))
-
-
-def opened(home: Path, hasty: bool = False) -> NodeService:
-    """A running node; a hasty one asks for what it lacks as fast as it is answered."""
-
-    def load() -> Home:
-        found = load_home(home, None)
-        config = Hasty(**asdict(found.config, recurse=False)) if hasty else found.config
-        return evolve(found, config=config)
-
-    service = NodeService(reactor, load)
-    service.startService()
-    return service
-
-
 @define
 class Party:
     """The nodes of one process."""
 
-    services: list[NodeService]
+    nodes: list[Whole]
     peers: int
     counted: Counter[str] = field(factory=Counter)
     written: int = 0
     """Bytes of journal at the begin."""
+    worded: int = 0
+    """Events in the rings at the begin."""
+
+    @property
+    def first(self) -> Node:
+        """The one that speaks."""
+        return self.nodes[0].node
 
     def wait(self) -> None:
         """Say ``ready`` once each node is linked with everybody."""
-        if all(len(service.node.links.linked()) >= self.peers for service in self.services):
+        if all(len(each.node.links.linked()) >= self.peers for each in self.nodes):
             reactor.callLater(SETTLE, say, ready=True)
         else:
             reactor.callLater(0.05, self.wait)
@@ -81,7 +61,7 @@ class Party:
     def begin(self) -> None:
         """Count from here."""
         self.counted = self._counters()
-        self.written = self._written()
+        self.written, self.worded = self._written(), self._worded()
 
     def figures(self) -> dict[str, object]:
         """What was counted since the begin, and where everything stands."""
@@ -93,29 +73,29 @@ class Party:
         )  # fmt: skip
         kept = {name: counted[name] for name in wanted if counted[name]}
         kept |= {name: n for name, n in counted.items() if n and name.startswith("refused")}
-        digests = {self._streams(service).digest().hex() for service in self.services}
+        digests = {each.streams.digest().hex() for each in self.nodes}
         return {
             "digests": sorted(digests), "counters": kept, "resident": resident(),
-            "journal": self._written() - self.written,
+            "journal": self._written() - self.written, "worded": self._worded() - self.worded,
+            "events": sum(n for name, n in counted.items() if name.startswith("events.")),
         }  # fmt: skip
 
     def posts(self) -> int:
         """Posts held, summed over the nodes."""
-        return sum(self._streams(service).posts for service in self.services)
+        return sum(each.streams.posts for each in self.nodes)
 
     def _counters(self) -> Counter[str]:
         total: Counter[str] = Counter()
-        for service in self.services:
-            total.update(service.node.counters)
-            total.update(service.node.cores.messaging.parts.book.counters)
+        for each in self.nodes:
+            total.update(each.node.counters)
+            total.update(each.node.cores.messaging.parts.book.counters)
         return total
 
     def _written(self) -> int:
-        return sum(service.node.store.size() for service in self.services)
+        return sum(each.node.store.size() for each in self.nodes)
 
-    @staticmethod
-    def _streams(service: NodeService) -> Streams:
-        return service.node.cores.messaging.parts.book.streams
+    def _worded(self) -> int:
+        return sum(each.ring.number for each in self.nodes)
 
 
 @define
@@ -188,7 +168,7 @@ class Author:
         else:
             for _ in range(self.burst):
                 self.sent += 1
-                self.party.services[0].node.input(Say(self.text)).addErrback(self._refuse)
+                self.party.first.input(Say(self.text)).addErrback(self._refuse)
             reactor.callLater(0, self._turn)
 
     def _blocked(self) -> bool:
@@ -200,7 +180,7 @@ class Author:
 
     def _stored_by_all(self) -> int:
         """The last post up to which everybody signed to have our stream."""
-        parts = self.party.services[0].node.cores.messaging.parts
+        parts = self.party.first.cores.messaging.parts
         stream: Stream | None = parts.peers.stream
         members: tuple[MemberId, ...] = parts.peers.roster
         if stream is None or len(members) < self.party.peers:
@@ -242,7 +222,7 @@ def main() -> None:
 
     def start() -> None:
         try:
-            party.services += [opened(Path(home)) for home in homes]
+            party.nodes += [opened(Path(home)) for home in homes]
         except SystemExit:
             # The reactor would swallow it; why is on stderr.
             os._exit(1)

@@ -9,14 +9,13 @@ the bare transfer moves the same number of bytes over one connection.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import bench_fanout
 from bench_figures import BARE, OURS, Beside, Figure, Row
 from bench_frames import post_frame
-from bench_homes import make_homes
+from bench_homes import copied, make_homes
 from bench_process import BenchError, spent
 from bench_runs import Plan, Stand, run
 
@@ -101,9 +100,7 @@ def _pulled(
 ) -> tuple[float, float, float]:
     """Posts a second from the first that came, how long that took from the start, and CPU used."""
     plan = stand.plan
-    copies = [home.parent / what / home.name for home in homes]
-    for home, copy in zip(homes, copies, strict=True):
-        shutil.copytree(home, copy)
+    copies = [copied(home, home.parent / what / home.name) for home in homes]
     author = stand.member(f"{what}-a", copies[:1], 0)
     author.hear("listening")
     author.hear("ready")
@@ -120,6 +117,8 @@ def _pulled(
         child.end()
     if found["held"] < held + plan.posts:
         raise BenchError(f"{found['held'] - held} of {plan.posts} posts were recovered")
+    if found["at"] == found["first"]:
+        raise BenchError(f"{plan.posts} posts came at once: too few for a rate")
     wait = found["first"] - listening["listening"]
     return plan.posts / (found["at"] - found["first"]), wait, used
 

@@ -8,7 +8,6 @@ to its open port, and the same one until it was sent, and holds, as many frames 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from bench_figures import BARE, OURS, Beside, Figure, Row
 from bench_frames import post_frame
-from bench_homes import make_homes
+from bench_homes import copied, make_homes
 from bench_process import Child, resident
 from bench_runs import Plan, Stand, run
 
@@ -48,8 +47,7 @@ def measure(stand: Stand, home: Path) -> Iterator[Figure]:
     fill(stand, home, size, port)
     yield stand.figure("start", FILLED, time.monotonic() - began)
     yield stand.figure("rss", FILLED, resident(bare.pid))
-    copy = stand.folder / home.name
-    shutil.copytree(home, copy)
+    copy = copied(home, stand.folder / home.name)
     began = time.monotonic()
     node = stand.member("node", [copy], 0)
     found = node.hear("listening", BUILD)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from os import mknod
+from pathlib import Path
+from stat import S_IFSOCK
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -171,6 +174,30 @@ class FanOutTests(ScriptCase):
         self.assertTrue(
             signed.endswith("| 40.0% (40.0%..40.0%) | x1.0 | at least 50% | **missed** |"), signed
         )
+
+    def test_whole(self) -> None:
+        """A run counts only if everybody has everything, and the desks worded all that happened."""
+        whole = self.script("bench_fanout").whole
+        sent = {"posts": 2, "acked": 2, "events": 10, "worded": 10, "digests": ["d"]}
+        got = {"delivered": 8, "events": 8, "worded": 8, "digests": ["d"]}
+        self.assertTrue(whole(4, sent, got))
+        for less in ({"acked": 1}, {"worded": 0}, {"events": 0, "worded": 0}, {"digests": ["e"]}):
+            self.assertFalse(whole(4, {**sent, **less}, got), less)
+        for less in ({"delivered": 7}, {"worded": 7}):
+            self.assertFalse(whole(4, sent, {**got, **less}), less)
+
+
+class HomeTests(ScriptCase):
+    """The homes of measured nodes."""
+
+    def test_copied(self) -> None:
+        """A home is copied after its node ended without a word, and left its socket behind."""
+        home, place = Path(self.mktemp()), Path(self.mktemp())
+        home.mkdir()
+        (home / "journal.db").write_bytes(b"kept")
+        mknod(home / "admin.sock", S_IFSOCK)
+        self.script("bench_homes").copied(home, place)
+        self.assertEqual([path.name for path in place.iterdir()], ["journal.db"])
 
 
 class IdleTests(ScriptCase):
