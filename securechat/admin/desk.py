@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from attrs import define, field
 from twisted.internet.defer import Deferred
 
-from securechat.admin import views
+from securechat.admin import views, wording
 from securechat.admin.events import EventRing
 from securechat.admin.naming import Names
 from securechat.ids import Kind
@@ -101,7 +101,7 @@ class Desk:
             fields = views.said(self.names, self._told, self.read.line(event.id))
             del fields["kind"]
         else:
-            fields = views.event(self.names, event)
+            fields = wording.event(self.names, event)
         if isinstance(event, DeliveryChanged):
             fields.update(self._counts(event))
         fields.update(_of_direct(event, fields))

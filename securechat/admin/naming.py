@@ -27,6 +27,7 @@ ID = re.compile(
 MEMBER = re.compile(r"\{([a-z2-7]{52})\}")
 
 
+@lru_cache(maxsize=256)
 def time_of(wall_ms: int) -> str:
     """RFC 3339, UTC, milliseconds."""
     try:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_args
+from typing import Any
 
-import attrs
 from attrs import define
 
 import securechat
 from securechat.admin.naming import Names, time_of
 from securechat.errors import RemoteError
-from securechat.ids import Hash, MemberId, MessageId, Stream
+from securechat.ids import Hash, MemberId, Stream
 from securechat.inputs import EVERYBODY
 from securechat.membership.presence import MemberView
 from securechat.messaging.statements import texts_of
@@ -35,7 +34,7 @@ from securechat.messaging.views import (
 from securechat.node.faults import Fault
 from securechat.node.node import NodeView
 from securechat.node.wires import LinkView
-from securechat.notices import Event, Liveness
+from securechat.notices import Liveness
 from securechat.objects import Signed
 
 Fields = dict[str, Any]
@@ -339,45 +338,3 @@ def counters(view: NodeView) -> Fields:
     fields["frames"] = fields["frames_in"] + fields["frames_out"]
     fields["turn"] = view.turn
     return fields
-
-
-def event(names: Names, found: Event) -> Fields:
-    """The fields of an event; ids and members by their names."""
-    fields: Fields = {}
-    for attribute, name in FIELDS[type(found)]:
-        value = getattr(found, attribute)
-        if isinstance(value, MessageId):
-            fields[name] = names.message(value)
-        elif isinstance(value, Stream):
-            fields.update(stream_of(names, value))
-        else:
-            fields.update(_event_field(names, found, name, value))
-    return fields
-
-
-RENAMED = {
-    ("member", "member"): "name",
-    ("member", "before"): "from",
-    ("delivery", "before"): "from",
-    ("gap", "first"): "from",
-    ("gap", "last"): "to",
-    ("recovered", "first"): "from",
-    ("recovered", "last"): "to",
-}
-FIELDS: Mapping[type[Any], tuple[tuple[str, str], ...]] = {
-    kind: tuple((a.name, RENAMED.get((kind.event, a.name), a.name)) for a in attrs.fields(kind))
-    for kind in get_args(Event)
-}
-"""The attributes of each kind of event, and what they are called as its fields."""
-MEMBERS = frozenset({("dm", "to"), ("recovered", "via"), ("link", "peer")})
-
-
-def _event_field(names: Names, found: Event, name: str, value: Any) -> Fields:
-    if name == "why" or name == "what":
-        words = refusal(value) if found.event == "link" else value
-        return {name: names.words(str(words))}
-    if value is not None and (name in ("member", "via", "peer") or (found.event, name) in MEMBERS):
-        return {name: names.member(MemberId(value))}
-    if (found.event, name) == ("member", "name"):
-        return {name: names.member(MemberId(value)), "id": value}
-    return {name: value.value if hasattr(value, "value") else value}

@@ -187,14 +187,18 @@ class Transcript:
     def _post(self, held: Held, index: int) -> PostLine:
         seq = held.first + index
         stream = self._streams.get(held.stream)
-        wanted = stream.name(seq, held.hash) if stream else MessageId(held.stream, seq)
+        # Without a breach no two envelopes hold one place.
+        if stream is None or stream.breach is None:
+            wanted = MessageId(held.stream, seq)
+        else:
+            wanted = stream.name(seq, held.hash)
         state: Delivery | None = None
         acked = of = None
         if held.audience:
             state, acked, of = self._evidence.counts(held)
         return PostLine(
             wanted, wanted.author, held.hlc, wall_of(held.hlc), held.at, held.hash, index,
-            state, acked, of, held.late, held.recovered, self._mark(held, wanted.seq),
+            state, acked, of, held.late, held.recovered, _mark(stream, held, seq),
         )  # fmt: skip
 
     def _direct(self, letter: Letter) -> DirectLine:
@@ -206,11 +210,11 @@ class Transcript:
             letter.late, False, "clock" if letter.ahead else "",
         )  # fmt: skip
 
-    def _mark(self, held: Held, seq: int) -> str:
-        state = self._streams.get(held.stream)
-        marks = ["clock"] if held.ahead else []
-        if state is not None and state.breach is not None and held.last >= state.breach.seq:
-            marks.append("forked")
-        if state is not None and state.declared is not None and seq > state.declared:
-            marks.append("after-end")
-        return ",".join(marks)
+
+def _mark(stream: StreamState | None, held: Held, seq: int) -> str:
+    marks = ["clock"] if held.ahead else []
+    if stream is not None and stream.breach is not None and held.last >= stream.breach.seq:
+        marks.append("forked")
+    if stream is not None and stream.declared is not None and seq > stream.declared:
+        marks.append("after-end")
+    return ",".join(marks)

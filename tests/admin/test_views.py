@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from securechat.admin import views
+from securechat.admin import views, wording
 from securechat.ids import BootId, Hash, Kind, MemberId, MessageId, Stream
 from securechat.messaging.facts import DirectHeld
 from securechat.node.wires import LinkView
@@ -37,7 +37,7 @@ class Links(SynchronousTestCase):
         """Its word is kept in brackets, for the counters; ours stay as they are."""
         said = "refused by the peer: a fault was healed, and what was half made in it is made anew"
         told = LinkChanged(BOB, "refused", "", "by-peer.mended")
-        event = views.event(self.alone.desk.names, told)
+        event = wording.event(self.alone.desk.names, told)
         self.assertEqual(event["why"], f"{said} [mended]")
         self.assertEqual(views.refusal("by-peer.self"), "refused by the peer: self [self]")
         detail = "by-peer.other: something new"

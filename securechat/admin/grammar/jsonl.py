@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -26,6 +27,11 @@ from securechat.admin.grammar.values import (
 from securechat.admin.sanitise import json_safe
 
 name = "json"
+
+NUMBERS = frozenset({int, bool, type(None)})
+QUOTED = json.JSONEncoder().encode
+DEL = "\x7f"
+"""Of ASCII the one character that is escaped here and that JSON leaves alone."""
 
 
 def request(line: str) -> Request:
@@ -70,7 +76,7 @@ def size(happened: Event) -> int:
     The bytes of such a line, without writing it; ValueError or TypeError if its fields cannot be said.
     """
     head = _head(happened.type, tuple(happened.fields))
-    return head + len(happened.cursor) + sum(map(_size, happened.fields.values()))
+    return head + len(happened.cursor) + _sizes(happened.fields.values())
 
 
 @lru_cache(maxsize=256)
@@ -80,14 +86,23 @@ def _head(kind: str, names: tuple[str, ...]) -> int:
     return len(line) - 1 - len(names)
 
 
+def _sizes(values: Iterable[Any]) -> int:
+    """The bytes of values.  Most are plain words and numbers: those are counted all at once."""
+    words = [value for value in values if type(value) is str]
+    others = [value for value in values if type(value) is not str]
+    text = "".join(words)
+    if text.isascii() and DEL not in text:
+        size = len(QUOTED(text)) - 2 + 2 * len(words)
+    else:
+        size = sum(map(_size, words))
+    if others and NUMBERS.issuperset(map(type, others)):
+        # As Python writes them they are as long as in JSON; between two of them stand two characters.
+        return size + len(repr(others)) - 2 * len(others)
+    return size + sum(map(_size, others))
+
+
 def _size(value: Any) -> int:
-    """The bytes of a value.  Most are plain words and numbers; what may be escaped is written."""
-    if isinstance(value, str) and value.isascii() and value.isprintable():
-        return len(value) + 2 + value.count('"') + value.count("\\")
-    if value is None or isinstance(value, bool):
-        return 5 if value is False else 4
-    if type(value) is int:
-        return len(repr(value))
+    """The bytes of a value as it is written."""
     return len(json_safe(plain(value)).encode("utf-8"))
 
 
