@@ -14,7 +14,8 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -48,30 +49,28 @@ class Tally:
         self.failed += code != 0
         return output
 
+    @contextmanager
+    def beside(self, title: str, *command: str, timeout: float) -> Iterator[None]:
+        """
+        A step for what others leave of the processors: it begins before them, at the lowest priority.
+
+        What it says is shown, and it is counted, after them; it may take ``timeout`` longer.
+        """
+        running = Running(("nice", "-n", "19", *command), title)
+        try:
+            yield
+        except BaseException:
+            running.end(0.0)
+            raise
+        output, code = running.end(timeout)
+        print(f"== {title}, begun beside the others\n{output}", end="", flush=True)
+        self.passed += code == 0
+        self.failed += code != 0
+
     def run(self, title: str, *command: str, timeout: float) -> tuple[str, int]:
         """Run a command in the repository; its output and exit status."""
         print(f"== {title}", flush=True)
-        began = time.monotonic()
-        lines: list[str] = []
-        process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            stdin=subprocess.DEVNULL, errors="replace", start_new_session=True,
-        )  # fmt: skip
-        reader = threading.Thread(target=_echo, args=(process.stdout, lines), daemon=True)
-        reader.start()
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            print(f"-- {title}: hung for {timeout:.0f} s, ended", flush=True)
-            code = HUNG
-        finally:
-            # Also when the person at the keyboard ends it: the group hears no Ctrl-C.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        reader.join(LAST_WORDS)
-        print(f"-- {title}: exit {code}, {time.monotonic() - began:.0f} s", flush=True)
-        return "".join(lines), code
+        return Running(command, title, echo=_echo).end(timeout)
 
     def trial(self, output: str, code: int) -> None:
         """Count a trial run by its own numbers; a run of no tests has failed."""
@@ -97,8 +96,50 @@ def lacking() -> list[str]:
     return tools if os.geteuid() == 0 else ["root", *tools]
 
 
-def _echo(stream: IO[str], lines: list[str]) -> None:
-    for line in stream:
-        lines.append(line)
-        if not line.rstrip().endswith("[OK]"):
-            print(line, end="", flush=True)
+class Running:
+    """A step that has begun, in a process group of its own."""
+
+    def __init__(
+        self, command: Sequence[str], title: str, echo: Callable[[str], None] | None = None
+    ) -> None:
+        self._title, self._echo = title, echo
+        self._began = time.monotonic()
+        self._lines: list[str] = []
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdin=subprocess.DEVNULL, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(
+            target=self._read, args=(self._process.stdout,), daemon=True
+        )
+        self._reader.start()
+
+    def end(self, timeout: float) -> tuple[str, int]:
+        """Wait for its end, or end it after so many seconds; its output and exit status."""
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._say(f"-- {self._title}: hung for {timeout:.0f} s, ended\n")
+            code = HUNG
+        finally:
+            # Also when the person at the keyboard ends it: the group hears no Ctrl-C.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._reader.join(LAST_WORDS)
+        self._say(f"-- {self._title}: exit {code}, {time.monotonic() - self._began:.0f} s\n")
+        return "".join(self._lines), code
+
+    def _read(self, stream: IO[str]) -> None:
+        for line in stream:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self._lines.append(line)
+        if self._echo is not None:
+            self._echo(line)
+
+
+def _echo(line: str) -> None:
+    if not line.rstrip().endswith("[OK]"):
+        print(line, end="", flush=True)

@@ -7,6 +7,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location, spec_from_loader
@@ -121,6 +122,52 @@ class StepTests(SynchronousTestCase):
         self.assertIn("begun", said)
         self.assertEqual(self.counted(), (1, 0))
         self.assertTrue(ends(int(Path(place).read_text())))
+
+    def beside(self, *arguments: str, timeout: float, after: Callable[[], None]) -> str:
+        """Run a step of Python beside something else; all that was printed from then on."""
+        beside = self.tally.beside("it", sys.executable, "-c", *arguments, timeout=timeout)
+        with redirect_stdout(io.StringIO()) as said, beside:
+            after()
+        return said.getvalue()
+
+    def test_beside(self) -> None:
+        """A step beside others runs while they do, and tells after them what it had to say."""
+        place = Path(self.mktemp()).resolve()
+        code = "import os, sys; print(os.nice(0)); open(sys.argv[1], 'w').write('x'); sys.exit(4)"
+        said = self.beside(code, str(place), timeout=60, after=lambda: self.appears(place))
+        self.assertIn("the others\n19\n-- it: exit 4", said)
+        self.assertEqual(self.counted(), (0, 1))
+        self.beside("pass", timeout=60, after=lambda: print("[OK]"))
+        self.assertEqual(self.counted(), (1, 1))
+
+    def appears(self, place: Path) -> None:
+        """Wait until something is written there."""
+        until = time.monotonic() + 60
+        while not (place.exists() and place.read_text()) and time.monotonic() < until:
+            time.sleep(0.01)
+        self.assertTrue(place.exists())
+
+    def test_beside_what_fails(self) -> None:
+        """It ends with what it runs beside, if that breaks off, and is no longer of interest."""
+        place = Path(self.mktemp()).resolve()
+
+        def broken() -> None:
+            self.appears(place)
+            raise KeyboardInterrupt
+
+        code = (
+            "import os, sys, time; open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(600)"
+        )
+        with self.assertRaises(KeyboardInterrupt):
+            self.beside(code, str(place), timeout=60, after=broken)
+        self.assertTrue(ends(int(place.read_text())))
+        self.assertEqual(self.counted(), (0, 0))
+
+    def test_beside_what_hangs(self) -> None:
+        """It is ended so long after the others, and has failed."""
+        said = self.beside("import time; time.sleep(600)", timeout=1, after=lambda: None)
+        self.assertIn("hung for 1 s", said)
+        self.assertEqual(self.counted(), (0, 1))
 
 
 class TrialTests(SynchronousTestCase):
