@@ -118,9 +118,9 @@ class Announcing:
         """We learned that a stream goes on."""
         self._heads.news(stream)
 
-    def passed(self, peer: MemberId) -> list[Effect]:
-        """A peer has told all its floors, or has no more to tell: what they may wrongly pass."""
-        return self._heads.passed(peer)
+    def passed(self, peer: MemberId) -> None:
+        """A peer has told all its floors, which may wrongly pass something."""
+        self._heads.passed(peer)
 
     def told_head(self, peer: MemberId, stream: Stream, seq: int, taken: bool) -> None:
         """A peer told us that it goes on; if it goes on telling us in vain, it shall know why."""
@@ -159,7 +159,8 @@ class Announcing:
         )
         row.next_full = now.mono + row.pause
         if self._only_floors(peer, row):
-            return self._proofs(peer, row, once=True) + self.passed(peer)
+            self.passed(peer)
+            return self._proofs(peer, row, once=True)
         self._book.counters["full_frontiers"] += 1
         self._whole[peer] = None
         return self._proofs(peer, row)

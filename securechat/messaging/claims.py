@@ -125,6 +125,7 @@ class Claim:
                 changed.append(entry.stream)
             if frontier.full and not entry.stored and not entry.closed:
                 self._silent.update({entry.stream} & self.streams.keys())
+        self._ended({floor.author for floor in frontier.floors}, frontier)
         return changed + (self._completed(frontier, direct, mono) if frontier.full else [])
 
     def _floor(self, floor: FloorEntry, version: int) -> None:
@@ -136,7 +137,18 @@ class Claim:
             before, floor = sorted((before, floor), key=lambda entry: (entry.epoch, entry.boot))
             if len(self.aside) < MAX_STREAMS or before.stream in self.aside:
                 self.aside[before.stream], self._aside_at[before.stream] = before.seq, version
+            else:
+                self._dropped_at = version
         self.floors[floor.author], self._floors_at[floor.author] = floor, version
+
+    def _ended(self, told: set[MemberId], frontier: Frontier) -> None:
+        """Who names a stream beside its author's floor, and none of its own, says it is not aside."""
+        for entry in frontier.streams:
+            if (
+                entry.author in told
+                and self._aside_at.get(entry.stream, MAX_INT) < frontier.version
+            ):
+                del self.aside[entry.stream], self._aside_at[entry.stream]
 
     def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
         """Whether it may speak of this author."""

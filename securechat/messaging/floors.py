@@ -135,8 +135,8 @@ def overtaken(author: AuthorState, floor: FloorEntry) -> list[StreamState]:
 def _latest(author: AuthorState, floor: FloorEntry) -> int:
     """The newest stamp of what is known here up to a floor, in its own stream."""
     state = author.streams.get((floor.epoch, floor.boot))
-    held = state.around(1, floor.seq)[-1:] if state is not None else []
-    stamps = [one.hlc for one in held if one.last <= floor.seq]
+    held = state.until(floor.seq) if state is not None else None
+    stamps = [held.hlc] if held is not None else []
     own = author.floor
     if own is not None and (*_place(own.stream), own.seq) <= (floor.epoch, floor.boot, floor.seq):
         stamps.append(own.hlc)

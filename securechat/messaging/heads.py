@@ -10,8 +10,10 @@ Who is told of heads, the authors' own words for how far their streams go (DESIG
   peer has told him.  So the word of each comes to the other, and no answer is answered for ever.  Who
   has the posts, or wants them no more, answers the second time with a frontier.
 - Whose floor lies above a stream by its place, and who names nothing of it, may take it for pruned
-  though it is newer (ADR 19): with each full frontier of such a peer it is told our last header of
-  that stream, unless something that we know of shows that it is older.
+  though it is newer (ADR 19): once such a peer has told all that it has, it is told our last header of
+  that stream, unless something that we know of shows that it is older.  Who lies can have most told in
+  vain: so it is done again after 2 s, then after 4 and so on up to 30, with 64 at most, those of all
+  authors in turn, and each author's from where the last time ended.
 - Of a stream that forks no frontier tells how far it goes: who holds posts beyond tells the header of
   the last like a head, and so learns who knows of it.
 
@@ -23,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from functools import cache
+from itertools import chain, islice, zip_longest
 
 from attrs import define, field
 
@@ -36,6 +39,7 @@ from securechat.messaging.floors import overtaken
 from securechat.messaging.held import StreamState
 from securechat.messaging.messages import Frontiers
 from securechat.messaging.peers import Peers
+from securechat.messaging.statements import FloorEntry
 
 HeadOf = Callable[[Stream], HeadKnown | None]
 """The head of a stream that is told of."""
@@ -62,6 +66,18 @@ class Told:
 
 
 @define(eq=False)
+class Passing:
+    """Streams that a peer may wrongly pass, on the present link."""
+
+    due: bool = False
+    """Whether it has told its floors since it was told last."""
+    last: dict[MemberId, Stream] = field(factory=dict)
+    """Of each author the stream of which it was told last."""
+    pause: float = 0.0
+    next: float = 0.0
+
+
+@define(eq=False)
 class Heads:
     """Tells heads."""
 
@@ -70,6 +86,7 @@ class Heads:
     _claims: Claims
     _news: dict[Stream, None] = field(factory=dict)
     _told: dict[MemberId, dict[Stream, Told]] = field(factory=dict)
+    _passing: dict[MemberId, Passing] = field(factory=dict)
 
     def news(self, stream: Stream) -> None:
         """We learned that a stream goes on."""
@@ -78,10 +95,12 @@ class Heads:
     def up(self, peer: MemberId) -> None:
         """A new link, on which nothing was told yet."""
         self._told[peer] = {}
+        self._passing[peer] = Passing()
 
     def down(self, peer: MemberId) -> None:
         """Nobody to tell any more."""
         self._told.pop(peer, None)
+        self._passing.pop(peer, None)
 
     def heard(self, peer: MemberId, stream: Stream, seq: int, taken: bool) -> bool:
         """
@@ -101,21 +120,13 @@ class Heads:
         """All that there are."""
         return self._tell(peer, (state.stream for state in self._book.streams), now, patient=True)
 
-    def passed(self, peer: MemberId) -> list[Effect]:
-        """To who has told its floors: the last headers of streams that these may wrongly pass."""
-        claim, authors = self._claims.get(peer), self._book.streams.authors
-        names: list[Hash] = []
-        for floor in claim.floors.values() if claim is not None else ():
-            author = authors.get(floor.author)
-            for state in overtaken(author, floor) if author is not None else ():
-                end = state.end
-                if end is not None and not _names(claim, state.stream):
-                    names.append(end.hash)
-        names = [name for name in names if name not in self._book.damaged]
-        return [Send(peer, Frontiers(), tuple(names[:HEADS]))] if names else []
+    def passed(self, peer: MemberId) -> None:
+        """A peer has told all its floors: it is looked for what these may wrongly pass."""
+        if peer in self._passing:
+            self._passing[peer].due = True
 
     def tick(self, now: Instant) -> list[Effect]:
-        """What is new, what was asked for, and what a peer does not seem to know yet."""
+        """What is new, what was asked for, and what a peer does not seem to know yet, or to pass."""
         news, self._news = self._news, {}
         effects: list[Effect] = []
         head = cache(self._head)  # each is looked at once, not for every peer
@@ -123,9 +134,42 @@ class Heads:
             again = self._again(peer, now.mono, head)
             self._book.counters["heads_told_again"] += len(again)
             effects += self._tell(peer, {**news, **dict.fromkeys(again)}, now)
+            row = self._passing.get(peer)
+            if row is not None and row.due and row.next <= now.mono:
+                effects += self._pass(peer, row, now.mono)
         return effects
 
     # Inside.
+
+    def _pass(self, peer: MemberId, row: Passing, mono: float) -> list[Effect]:
+        """The last headers of some streams that a peer's floors may wrongly pass."""
+        claim = self._claims.get(peer)
+        floors = claim.floors.values() if claim is not None else ()
+        waiting = [self._passed(claim, floor, row) for floor in floors]
+        found = filter(None, chain.from_iterable(zip_longest(*waiting)))
+        names: list[Hash] = []
+        for stream, name in islice(found, HEADS):
+            row.last[stream.author] = stream
+            names.append(name)
+        longer = max(self._book.settings.frontier_backoff_min, 2 * row.pause)
+        row.pause = min(self._book.settings.frontier_backoff_max, longer)
+        row.due, row.next = False, mono + row.pause
+        if not names:
+            row.pause = 0.0
+        return [Send(peer, Frontiers(), tuple(names), patient=True)] if names else []
+
+    def _passed(
+        self, claim: Claim | None, floor: FloorEntry, row: Passing
+    ) -> list[tuple[Stream, Hash]]:
+        """Those of one author, the newest first of all, then from behind the one that was told last."""
+        author, last = self._book.streams.authors.get(floor.author), row.last.get(floor.author)
+        found = [
+            (state.stream, state.end.hash)
+            for state in (overtaken(author, floor) if author is not None else ())
+            if state.end is not None and state.end.hash not in self._book.damaged
+            and not _names(claim, state.stream)
+        ]  # fmt: skip
+        return sorted(found, key=lambda pair: last is not None and pair[0] >= last)
 
     def _head(self, stream: Stream) -> HeadKnown | None:
         state, floor = self._book.streams.get(stream), self._book.streams.floor(stream)

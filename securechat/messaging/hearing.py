@@ -143,8 +143,9 @@ class Hearing:
             for entry in frontier.streams:
                 last = entry.stored[-1][1] if entry.stored else 0
                 effects += self._announcing.proof(peer, entry.stream, last)
-            if frontier.full and frontier.part == frontier.parts:
-                effects += self._announcing.passed(peer)
+            claim = self._claims.get(peer)
+            if frontier.full and claim is not None and claim.completed == now.mono:
+                self._announcing.passed(peer)
         return effects
 
     def _digest(self, received: Received, now: Instant) -> list[Effect]:

@@ -191,6 +191,11 @@ class StreamState:
         """The envelope that ends at this post."""
         return next((held for held in self._near(last, last) if held.last == last), None)
 
+    def until(self, last: int) -> Held | None:
+        """The last envelope that holds nothing beyond this post."""
+        before = reversed(range(bisect_right(self._firsts, last)))
+        return next((one for i in before if (one := self.envelopes[i]).last <= last), None)
+
     def by_end(self) -> Iterator[Held]:
         """
         The envelopes in the order in which a rising floor reaches their ends (twins by hash), found

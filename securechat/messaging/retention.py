@@ -101,8 +101,8 @@ class Retention:
             if len(author.streams) > MAX_STREAMS:
                 held = [state.envelopes for state in author.streams.values() if state.envelopes]
                 last = sorted(row[-1].hlc for row in held)[:-MAX_STREAMS]
-                top = last[-1] if last else 0
-                found += [member] * sum(one.hlc <= top for row in held for one in row)
+                if last:  # Of streams that are known by a head alone nothing can go.
+                    found += [member] * sum(one.hlc <= last[-1] for row in held for one in row)
         return found
 
     def _letters_over(self) -> bool:

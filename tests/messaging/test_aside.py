@@ -20,7 +20,7 @@ from securechat.messaging.facts import EnvelopeHeld, Floor, FloorAside
 from securechat.messaging.floors import Rising
 from securechat.messaging.held import Held
 from securechat.messaging.messages import Posts, Want
-from securechat.messaging.statements import FloorEntry, Frontier
+from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
 from securechat.messaging.streams import Streams
 from securechat.notices import Delivery
 from securechat.settings import Settings
@@ -416,6 +416,24 @@ class Claimed(SynchronousTestCase):
         later = Frontier(member_of(2), 1, claim.boot, 8, True, 1, 1, (high,))
         claim.take(later, True, 0.0, lambda author: True)
         self.assertEqual(claim.floor(stream(2, "c")), MAX_INT)
+
+    def test_gone_by_a_delta(self) -> None:
+        """A delta that names it, and no floor of its own, says that all of it has gone."""
+        high, low = (
+            FloorEntry(ADA, 5, BootId("a" * 32), 20),
+            FloorEntry(ADA, 2, BootId("c" * 32), 3),
+        )
+        for floors, named, floor in (
+            ((high,), "c", MAX_INT),
+            ((high, low), "c", 3),
+            ((high,), "d", 3),
+            ((), "c", 3),
+        ):
+            claim = self.claim((high, low))
+            entry = StreamEntry(ADA, 2, BootId(named * 32), ())
+            delta = Frontier(member_of(2), 1, claim.boot, 8, False, 1, 1, floors, (entry,))
+            claim.take(delta, True, 0.0, lambda author: True)
+            self.assertEqual(claim.floor(stream(2, "c")), floor)
 
 
 def history(lengths: list[int], stamps: list[int]) -> Iterator[EnvelopeHeld]:

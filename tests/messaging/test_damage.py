@@ -146,7 +146,7 @@ class OwnLetters(SynchronousTestCase):
         self.assertEqual(shown(ada.core), shown(ada.rebuilt()))
 
     def test_when_it_was_to_be_sent(self) -> None:
-        """Found out at the send, it is not called sent, nor offered again, now or after a restart."""
+        """Found out at the send, it does not stay sent nor is offered again, not after a restart."""
         room, ada, bob, wanted, owner = self.queued()
         ada.turn(ada.core.link_up(_up(bob, ()), ada.now))
         self.assertEqual(self.directs(ada), 1)
