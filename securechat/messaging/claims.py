@@ -114,9 +114,10 @@ class Claim:
         """A frontier of this process of his; the streams of which it says something else."""
         version = frontier.version
         self.version = max(self.version, version)
+        highest = {floor.author: floor for floor in sorted(frontier.floors, key=_place)}
         for floor in frontier.floors:
             if self._may(floor.author, known):
-                self._floor(floor, version)
+                self._floor(floor, version, highest[floor.author] is not floor)
         changed: list[Stream] = []
         for entry in frontier.streams:
             if not self._may(entry.author, known):
@@ -125,30 +126,42 @@ class Claim:
                 changed.append(entry.stream)
             if frontier.full and not entry.stored and not entry.closed:
                 self._silent.update({entry.stream} & self.streams.keys())
-        self._ended({floor.author for floor in frontier.floors}, frontier)
+        if frontier.parts == 1:
+            self._ended(frontier)
         return changed + (self._completed(frontier, direct, mono) if frontier.full else [])
 
-    def _floor(self, floor: FloorEntry, version: int) -> None:
-        """The highest that one frontier names of an author is its floor; the others lie aside."""
+    def _floor(self, floor: FloorEntry, version: int, lower: bool) -> None:
+        """
+        The highest that one frontier names of an author is its floor; the others lie aside.
+
+        ``lower``: this part of it names a higher one, so that it lies aside also where a newer frontier
+        has told the author's floor since: that one named other streams.
+        """
         at, before = self._floors_at.get(floor.author, 0), self.floors.get(floor.author)
         if version < at:
+            if lower:
+                self._lay_aside(floor, version)
             return
         if version == at and before is not None and before.stream != floor.stream:
-            before, floor = sorted((before, floor), key=lambda entry: (entry.epoch, entry.boot))
-            if len(self.aside) < MAX_STREAMS or before.stream in self.aside:
-                self.aside[before.stream], self._aside_at[before.stream] = before.seq, version
-            else:
-                self._dropped_at = version
+            before, floor = sorted((before, floor), key=_place)
+            self._lay_aside(before, version)
         self.floors[floor.author], self._floors_at[floor.author] = floor, version
 
-    def _ended(self, told: set[MemberId], frontier: Frontier) -> None:
+    def _lay_aside(self, floor: FloorEntry, version: int) -> None:
+        stream = floor.stream
+        if version < max(self._aside_at.get(stream, 0), self._said_at.get(stream, 0)):
+            return
+        if len(self.aside) >= MAX_STREAMS and stream not in self.aside:
+            self._dropped_at = max(self._dropped_at, version)
+            return
+        self.aside[stream], self._aside_at[stream] = floor.seq, version
+
+    def _ended(self, frontier: Frontier) -> None:
         """Who names a stream beside its author's floor, and none of its own, says it is not aside."""
-        for entry in frontier.streams:
-            if (
-                entry.author in told
-                and self._aside_at.get(entry.stream, MAX_INT) < frontier.version
-            ):
-                del self.aside[entry.stream], self._aside_at[entry.stream]
+        authors = {floor.author for floor in frontier.floors}
+        for stream in (entry.stream for entry in frontier.streams if entry.author in authors):
+            if self._aside_at.get(stream, MAX_INT) < frontier.version:
+                del self.aside[stream], self._aside_at[stream]
 
     def _may(self, author: MemberId, known: Callable[[MemberId], bool]) -> bool:
         """Whether it may speak of this author."""
@@ -204,6 +217,10 @@ class Claim:
         self._silent &= self.streams.keys()
         self._strangers &= {stream.author for stream in self.streams} | self.floors.keys()
         return gone
+
+
+def _place(floor: FloorEntry) -> tuple[int, str]:
+    return (floor.epoch, floor.boot)
 
 
 @define(eq=False)

@@ -13,7 +13,7 @@ Who is told of heads, the authors' own words for how far their streams go (DESIG
   though it is newer (ADR 19): once such a peer has told all that it has, it is told our last header of
   that stream, unless something that we know of shows that it is older.  Who lies can have most told in
   vain: so it is done again after 2 s, then after 4 and so on up to 30, with 64 at most, those of all
-  authors in turn, and each author's from where the last time ended.
+  authors in turn, and each author's from where the last time ended; in a period for a few peers.
 - Of a stream that forks no frontier tells how far it goes: who holds posts beyond tells the header of
   the last like a head, and so learns who knows of it.
 
@@ -45,6 +45,8 @@ HeadOf = Callable[[Stream], HeadKnown | None]
 """The head of a stream that is told of."""
 HEADS = 64
 """Heads in one message."""
+PASSED = 4
+"""Peers of which it is looked up in one period what they may wrongly pass: those that wait longest."""
 MAX_TOLD = 1024
 """Heads of which it is remembered how often a peer was told; beyond, once has to do."""
 
@@ -134,16 +136,16 @@ class Heads:
             again = self._again(peer, now.mono, head)
             self._book.counters["heads_told_again"] += len(again)
             effects += self._tell(peer, {**news, **dict.fromkeys(again)}, now)
-            row = self._passing.get(peer)
-            if row is not None and row.due and row.next <= now.mono:
-                effects += self._pass(peer, row, now.mono)
+        ready = [(row.next, peer) for peer, row in self._passing.items() if row.due]
+        for _, peer in sorted(pair for pair in ready if pair[0] <= now.mono)[:PASSED]:
+            effects += self._pass(peer, now.mono)
         return effects
 
     # Inside.
 
-    def _pass(self, peer: MemberId, row: Passing, mono: float) -> list[Effect]:
+    def _pass(self, peer: MemberId, mono: float) -> list[Effect]:
         """The last headers of some streams that a peer's floors may wrongly pass."""
-        claim = self._claims.get(peer)
+        row, claim = self._passing[peer], self._claims.get(peer)
         floors = claim.floors.values() if claim is not None else ()
         waiting = [self._passed(claim, floor, row) for floor in floors]
         found = filter(None, chain.from_iterable(zip_longest(*waiting)))
@@ -151,12 +153,13 @@ class Heads:
         for stream, name in islice(found, HEADS):
             row.last[stream.author] = stream
             names.append(name)
-        longer = max(self._book.settings.frontier_backoff_min, 2 * row.pause)
-        row.pause = min(self._book.settings.frontier_backoff_max, longer)
-        row.due, row.next = False, mono + row.pause
-        if not names:
-            row.pause = 0.0
-        return [Send(peer, Frontiers(), tuple(names), patient=True)] if names else []
+        settings = self._book.settings
+        shortest = settings.frontier_backoff_min
+        row.pause = (
+            min(settings.frontier_backoff_max, max(shortest, 2 * row.pause)) if names else 0.0
+        )
+        row.due, row.next = False, mono + max(shortest, row.pause)
+        return [Send(peer, Frontiers(), tuple(names))] if names else []
 
     def _passed(
         self, claim: Claim | None, floor: FloorEntry, row: Passing

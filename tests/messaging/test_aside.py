@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -434,6 +435,69 @@ class Claimed(SynchronousTestCase):
             delta = Frontier(member_of(2), 1, claim.boot, 8, False, 1, 1, floors, (entry,))
             claim.take(delta, True, 0.0, lambda author: True)
             self.assertEqual(claim.floor(stream(2, "c")), floor)
+
+
+class Overtaken(SynchronousTestCase):
+    """Frontiers of one holder that come over several ways, in any order."""
+
+    HIGH = FloorEntry(ADA, 5, BootId("a" * 32), 20)
+    LOW = FloorEntry(ADA, 2, BootId("c" * 32), 3)
+
+    def setUp(self) -> None:
+        """Who has said nothing yet."""
+        self.bob = Claim(1, BootId("b" * 32))
+
+    def says(
+        self,
+        version: int,
+        full: bool,
+        boot: str,
+        *floors: FloorEntry,
+        part: int = 1,
+        parts: int = 1,
+    ) -> None:
+        """He names one stream of ada's, of which he has three posts."""
+        entry = StreamEntry(ADA, 2, BootId(boot * 32), ((4, 6, Hash(b"h" * 32)),))
+        said = Frontier(
+            member_of(2), 1, self.bob.boot, version, full, part, parts, floors, (entry,)
+        )
+        self.bob.take(said, True, 0.0, lambda author: True)
+
+    def test_full_behind_a_delta(self) -> None:
+        """A delta that left before a full frontier says nothing of what it does not name."""
+        for before in (False, True):
+            self.setUp()
+            if before:
+                self.says(7, True, "c", self.HIGH, self.LOW)
+            self.says(9, False, "d", self.HIGH)
+            self.says(8, True, "c", self.HIGH, self.LOW)
+            self.assertEqual(self.bob.floor(stream(2, "c")), 3)
+
+    def test_delta_behind_a_delta(self) -> None:
+        """Nor does one delta of another."""
+        self.says(7, True, "c", self.HIGH, self.LOW)
+        self.says(9, False, "d", self.HIGH)
+        self.says(8, False, "c", self.HIGH, evolve(self.LOW, seq=2))
+        self.assertEqual(self.bob.floor(stream(2, "c")), 2)
+
+    def test_older_than_what_is_known(self) -> None:
+        """What was said of this very stream since stands."""
+        self.says(9, False, "c", self.HIGH)
+        self.says(8, True, "c", self.HIGH, self.LOW)
+        self.assertEqual(self.bob.floor(stream(2, "c")), MAX_INT)
+        self.says(10, False, "c", self.HIGH, evolve(self.LOW, seq=4))
+        self.says(8, True, "c", self.HIGH, self.LOW)
+        self.assertEqual(self.bob.floor(stream(2, "c")), 4)
+        self.setUp()
+        self.says(10, True, "d", self.HIGH, evolve(self.LOW, seq=4))
+        self.says(8, False, "c", self.HIGH, self.LOW)
+        self.assertEqual(self.bob.floor(stream(2, "c")), 4)
+
+    def test_parts_of_a_delta(self) -> None:
+        """One part of a delta may name a stream whose floor another part tells."""
+        self.says(7, True, "c", self.HIGH, self.LOW)
+        self.says(8, False, "c", FloorEntry(ADA, 3, BootId("e" * 32), 1), part=2, parts=2)
+        self.assertEqual(self.bob.floor(stream(2, "c")), 3)
 
 
 def history(lengths: list[int], stamps: list[int]) -> Iterator[EnvelopeHeld]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.effects import Effect
 from securechat.ids import Hash, MemberId
 from securechat.messaging import retention
-from securechat.messaging.heads import HEADS
+from securechat.messaging.heads import HEADS, PASSED, Heads
 from securechat.messaging.messages import Frontiers, Posts
 from securechat.messaging.statements import FloorEntry, Frontier
 from securechat.objects import Signed
@@ -98,6 +100,44 @@ class Passed(SynchronousTestCase):
         self.assertEqual([send for send in self.dave.sent if send.objects], [])
         self.room.wait(60, 0.25)
         self.assertEqual(len([send for send in self.dave.sent if send.objects]), 1)
+
+    def test_denied_floors(self) -> None:
+        """Who takes its floors back, again and again, is looked at every other second at most."""
+        look, looks = Heads._pass, 0
+
+        def counted(*words: Any) -> list[Effect]:
+            nonlocal looks
+            looks += 1
+            return look(*words)
+
+        self.patch(Heads, "_pass", counted)
+        for second in range(40):
+            self.told(1, named=second % 4 == 0)
+        self.assertLessEqual(looks, 20)
+        self.assertGreater(looks, 10)
+
+    def test_many_peers(self) -> None:
+        """Of many peers a few are looked at in a period, and all of them in turn."""
+        peers = [self.room.member(n, settings=FAST) for n in range(5, 15)]
+        self.room.roster()
+        for peer in peers:
+            self.room.link(self.dave, peer)
+        self.room.wait(5, 0.25)
+        for member in self.room.members.values():
+            member.frozen = member is not self.dave
+        for peer in peers:
+            floor = FloorEntry(member_of(LIAR), ABOVE, self.bob.boot, 1)
+            said = Frontier(peer.id, peer.epoch, peer.boot, 10**12, True, 1, 1, (floor,), ())
+            self.dave.receive(peer.id, Frontiers((sign(peer.number, said),)))
+        told: list[list[MemberId]] = []
+        for _ in range(30):
+            self.dave.sent.clear()
+            self.room.tick(0.1)
+            told.append(
+                [s.peer for s in self.dave.sent if isinstance(s.message, Frontiers) and s.objects]
+            )
+        self.assertEqual(max(map(len, told)), PASSED)
+        self.assertEqual(sorted(itertools.chain(*told)), sorted(peer.id for peer in peers))
 
     def test_new_link(self) -> None:
         """On a new link it begins anew."""
