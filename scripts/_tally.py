@@ -42,7 +42,7 @@ class Tally:
         self.failed = 0
         self.skipped: list[str] = []
 
-    def step(self, title: str, *command: str, timeout: float = 5 * MINUTE) -> str:
+    def step(self, title: str, *command: str, timeout: float = 15 * MINUTE) -> str:
         """Run one step, echo its output, count it as one."""
         output, code = self.run(title, *command, timeout=timeout)
         self.passed += code == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from attrs import frozen
@@ -143,10 +144,16 @@ def within(name: str, places: tuple[str, ...]) -> bool:
     return exact or any(place != "securechat" and name.startswith(place + ".") for place in places)
 
 
+@cache
+def walked(source: str) -> tuple[ast.AST, ...]:
+    """Every node of a source; each rule asks for those of nearly all modules, once a planting."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports(tree: Sources, with_typing: bool = True) -> Iterator[Import]:
     """Every import of every module, ``from a import b`` as ``a.b`` where that is a module."""
     for importer, source in tree.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in walked(source):
             if isinstance(node, ast.Import):
                 for name in node.names:
                     yield Import(importer, name.name, node.lineno)
@@ -236,7 +243,7 @@ def r4_admin(tree: Sources) -> list[str]:
     for name, source in tree.items():
         if not within(name, ("securechat.admin",)) or name in ADMIN_FACE:
             continue
-        for node in ast.walk(ast.parse(source)):
+        for node in walked(source):
             if not isinstance(node, ast.Attribute):
                 continue
             owner = ast.unparse(node.value)
@@ -244,13 +251,13 @@ def r4_admin(tree: Sources) -> list[str]:
                 wrong.append(f"{name}:{node.lineno} calls {owner}.{node.attr}")
             if "node" in owner.split(".") and node.attr.startswith("_"):
                 wrong.append(f"{name}:{node.lineno} reaches {owner}.{node.attr}")
-        wrong += [f"{name}:{line} acts on the cable" for line in _cable_uses(ast.parse(source))]
+        wrong += [f"{name}:{line} acts on the cable" for line in _cable_uses(source)]
     return wrong
 
 
-def _cable_uses(tree: ast.Module) -> list[int]:
+def _cable_uses(source: str) -> list[int]:
     """Lines that use a node's cable for anything but reading it, or keep it to do so later."""
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    attributes = [node for node in walked(source) if isinstance(node, ast.Attribute)]
     reading = {id(node.value) for node in attributes if node.attr in CABLE_READS}
     return [node.lineno for node in attributes if node.attr == "cable" and id(node) not in reading]
 
@@ -262,12 +269,12 @@ def r5_registries(tree: Sources) -> list[str]:
         for name, source in tree.items()
         if not within(name, ("securechat.node.dispatch", "securechat.membership",
                              "securechat.messaging", "securechat.node.handshake"))
-        for node in ast.walk(ast.parse(source))
+        for node in walked(source)
         if isinstance(node, ast.Attribute) and node.attr in ("MESSAGES", "STATEMENTS")
         and not ast.unparse(node).startswith("dispatch.")
     ]  # fmt: skip
     for name, source in tree.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in walked(source):
             if not isinstance(node, ast.ClassDef):
                 continue
             is_fact = any(ast.unparse(base) in ("Fact", "effects.Fact") for base in node.bases)
@@ -301,7 +308,7 @@ def r7_cores(tree: Sources) -> list[str]:
             continue
         if len(source.splitlines()) > CORE_LINES:
             wrong.append(f"{name}: {len(source.splitlines())} lines")
-        for node in ast.walk(ast.parse(source)):
+        for node in walked(source):
             if isinstance(node, ast.Compare) and any(
                 isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for op in node.ops
             ):
