@@ -29,7 +29,7 @@ from attrs import define, field
 from securechat.admin.blocking import BlockingClient, connect
 from securechat.admin.client import AdminError, DownError
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 """Seconds that anything may take; generous, since a wait ends as soon as it is met."""
 POLL = 0.02
 PORTS = range(20_000, 32_000)
