@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from securechat.effects import Effect
 from securechat.ids import Hash, MemberId
 from securechat.messaging import retention
+from securechat.messaging.floors import overtaken
 from securechat.messaging.heads import HEADS, PASSED, Heads
 from securechat.messaging.messages import Frontiers, Posts
 from securechat.messaging.statements import FloorEntry, Frontier
@@ -85,6 +86,14 @@ class Passed(SynchronousTestCase):
         """Nor is it done each time: after 2 s, 4, 8 and 16, then every 30 s."""
         times = [round(at) for at, _ in self.told(100)]
         self.assertEqual([b - a for a, b in itertools.pairwise(times)], [2, 4, 8, 16, 30, 30])
+
+    def test_waits_for_nothing(self) -> None:
+        """It leaves at once: behind a frontier that waits for a slow link it would be left out."""
+        self.dave.receive(self.bob.id, Frontiers((self.full(),)))
+        self.dave.sent.clear()
+        self.room.wait(3, 0.25)
+        told = [send for send in self.dave.sent if send.objects]
+        self.assertEqual([send.patient for send in told], [False])
 
     def test_nothing_to_tell(self) -> None:
         """Where nothing is passed nothing is told, and then it does not wait for long."""
@@ -171,3 +180,26 @@ class Crowded(SynchronousTestCase):
         """Nothing of such a stream can go, so the others are not looked through."""
         self.patch(retention, "MAX_STREAMS", 4)
         self.assertEqual(self.costs(1), self.costs(60))
+
+
+class Long(SynchronousTestCase):
+    """A floor that ends within a long stream, of one author and two streams."""
+
+    def costs(self, posts: int) -> int:
+        """To find which streams it may wrongly pass, where the stream it names has so many posts."""
+        room = Room()
+        ada, bob = (room.member(number, settings=FAST) for number in (1, 2))
+        room.roster()
+        old, named = chain(1, 1, [1], 10**6), chain(1, 2, [1] * posts, 0)
+        for start in range(0, posts, 50):
+            bob.receive(ada.id, Posts(tuple(named[start : start + 50])))
+        bob.receive(ada.id, Posts(tuple(old)))
+        author = bob.core.parts.book.streams.authors[ada.id]
+        floor = FloorEntry(ada.id, 2, admit(named[0]).statement.boot, posts)
+        self.assertEqual([len(state.envelopes) for state in author.in_order()], [1, posts])
+        self.assertEqual([state.stream.epoch for state in overtaken(author, floor)], [1])
+        return steps(lambda: overtaken(author, floor))
+
+    def test_it_does_not_grow_with_the_stream(self) -> None:
+        """Its stamp is that of one envelope, and the others are not looked at."""
+        self.assertLessEqual(self.costs(1600), self.costs(100) * 1.5)
