@@ -32,6 +32,7 @@ from securechat.admin.client import AdminError, DownError
 DEADLINE = 120.0
 """Seconds that anything may take; generous, since a wait ends as soon as it is met."""
 POLL = 0.02
+"""Seconds between two looks at first, and of what it waits so long a part later: a look costs too."""
 PORTS = range(20_000, 32_000)
 
 
@@ -76,7 +77,7 @@ def _reserved(port: int) -> bool:
 
 def until(met: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
     """Wait until something is true and return it; DrillError says what never came."""
-    end = time.monotonic() + deadline
+    began = time.monotonic()
     pause = threading.Event()
     while True:
         try:
@@ -87,9 +88,10 @@ def until(met: Callable[[], Any], what: str, deadline: float = DEADLINE) -> Any:
             said = repr(found)
         if found:
             return found
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > deadline:
             raise DrillError(f"{what}: not within {deadline:g} s (last: {said[:200]})")
-        pause.wait(POLL)
+        pause.wait(max(POLL, POLL * waited))
 
 
 @define
