@@ -55,12 +55,13 @@ class Tally:
     def step(self, title: str, *command: str, timeout: float = 15 * MINUTE) -> str:
         """Run one step, echo its output, count it as one."""
         output, code = self.run(title, *command, timeout=timeout)
-        self.passed += code == 0
-        self.failed += code != 0
+        self.one(output, code)
         return output
 
     @contextmanager
-    def beside(self, title: str, *command: str, timeout: float) -> Iterator[None]:
+    def beside(
+        self, title: str, *command: str, timeout: float, count: Callable[[str, int], None]
+    ) -> Iterator[None]:
         """
         A step for what others leave of the processors: it begins before them, at the lowest priority.
 
@@ -73,14 +74,20 @@ class Tally:
             running.end(0.0)
             raise
         output, code = running.end(timeout)
-        print(f"== {title}, begun beside the others\n{output}", end="", flush=True)
-        self.passed += code == 0
-        self.failed += code != 0
+        print(f"== {title}, begun beside the others", flush=True)
+        for line in output.splitlines(keepends=True):
+            _echo(line)
+        count(output, code)
 
     def run(self, title: str, *command: str, timeout: float) -> tuple[str, int]:
         """Run a command in the repository; its output and exit status."""
         print(f"== {title}", flush=True)
         return Running(command, title, echo=_echo).end(timeout)
+
+    def one(self, _output: str, code: int) -> None:
+        """Count a step as one."""
+        self.passed += code == 0
+        self.failed += code != 0
 
     def trial(self, output: str, code: int) -> None:
         """Count a trial run by its own numbers; a run of no tests has failed."""

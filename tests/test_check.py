@@ -65,7 +65,7 @@ def long_check() -> list[tuple[tuple[str, ...], float]]:
     check: Any = module_from_spec(spec)
     loader.exec_module(check)
     asked = Asked()
-    for part in (check.long_tests, check.worlds, check.real):
+    for part in (check.long_tests, check.long_worlds, check.real):
         part(asked, "python")
     return asked.commands
 
@@ -123,9 +123,14 @@ class StepTests(SynchronousTestCase):
         self.assertEqual(self.counted(), (1, 0))
         self.assertTrue(ends(int(Path(place).read_text())))
 
-    def beside(self, *arguments: str, timeout: float, after: Callable[[], None]) -> str:
+    def beside(
+        self, *arguments: str, timeout: float, after: Callable[[], None], tests: bool = False
+    ) -> str:
         """Run a step of Python beside something else; all that was printed from then on."""
-        beside = self.tally.beside("it", sys.executable, "-c", *arguments, timeout=timeout)
+        beside = self.tally.beside(
+            "it", sys.executable, "-c", *arguments, timeout=timeout,
+            count=self.tally.trial if tests else self.tally.one,
+        )  # fmt: skip
         with redirect_stdout(io.StringIO()) as said, beside:
             after()
         return said.getvalue()
@@ -151,6 +156,15 @@ class StepTests(SynchronousTestCase):
         while not (place.exists() and place.read_text()) and time.monotonic() < until:
             time.sleep(0.01)
         self.assertTrue(place.exists())
+
+    def test_tests_beside(self) -> None:
+        """Of tests that run beside others each is counted, and those that passed are not shown."""
+        counts = "Ran 3 tests in 1s\n\nFAILED (failures=1, successes=2)"
+        said = f"b_test ... [FAIL]\na_test ... [OK]\n{counts}"
+        shown = self.beside(f"print({said!r})", timeout=60, after=lambda: None, tests=True)
+        self.assertIn("b_test", shown)
+        self.assertNotIn("a_test", shown)
+        self.assertEqual(self.counted(), (2, 1))
 
     def test_beside_what_fails(self) -> None:
         """It ends with what it runs beside, if that breaks off, and is no longer of interest."""
