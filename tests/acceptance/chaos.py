@@ -114,7 +114,7 @@ class ChaosCase(OwnRoomCase):
         """
         made(*FIVE)
         self.seen = 0
-        self.room = self.make(*FIVE, **FAST, deadline_s="1.0")
+        self.room = self.make(*FIVE, **FAST, deadline_s="1.0", posts="100000")
         self.room.start(*FIVE)
         self.room.meet(*FIVE)
         self.talk = Talk(self.room)
@@ -132,6 +132,7 @@ class ChaosCase(OwnRoomCase):
         self.letters()
         for name in FIVE:
             until(lambda n=name: not self.room[n].items("gaps"), f"{name} has no gap")  # type: ignore[misc]
+            until(lambda n=name: not self.room[n].items("outbox"), "acked by all", PATIENCE)  # type: ignore[misc]
             self.in_order([text for text in order if text.startswith(f"{name} ")])
             self.room.end(name)
             self.assertEqual(damage(self.room[name]), [])

@@ -218,7 +218,7 @@ class WiredCase(OwnRoomCase):
     def setUp(self) -> None:
         """Skip where there can be no hosts, and say what is lacking."""
         if lacking():
-            raise SkipTest(f"this machine lacks {lacking()}")
+            raise SkipTest(f"needs {lacking()}")
 
     def wire(self, *names: str, **config: str) -> WiredRoom:
         """A running room on a switch; all have met."""

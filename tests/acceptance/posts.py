@@ -121,10 +121,11 @@ def cut(room: Room, one: Iterable[str], other: Iterable[str]) -> None:
         room[name].ask("fault", action="cut", names=names)
 
 
-def heal(room: Room, names: Iterable[str]) -> None:
-    """Every cable at these is whole again."""
+def heal(room: Room, names: Iterable[str], other: Iterable[str] = ()) -> None:
+    """Every cable at these is whole again, or those to some."""
+    some = {"names": list(other)} if other else {}
     for name in names:
-        room[name].ask("fault", action="heal")
+        room[name].ask("fault", action="heal", **some)
 
 
 def erase_journal(home: Path) -> None:

@@ -72,6 +72,12 @@ class Sightings:
         self.since = time_of(time.time_ns() // 1_000_000)
         self.cursors = {name: self.room[name].ask("snapshot")["cursor"] for name in self.observers}
 
+    def from_their_starts(self) -> Sightings:
+        """The same since the processes began that run now."""
+        for name, cursor in self.cursors.items():
+            self.cursors[name] = f"{cursor.partition(':')[0]}:0"
+        return self
+
     def events(self, observer: str, *types: str) -> list[dict[str, Any]]:
         """Events of these types as one node told them, oldest first."""
         return events_since(self.room[observer], self.cursors[observer], *types)

@@ -25,6 +25,7 @@ from securechat.signing import object_hash
 from tests.acceptance.posts import PATIENCE, agreed, posts
 from tests.acceptance.rogue import CODEC, NAME, Line, rogue
 from tests.acceptance.rooms import OwnRoomCase
+from tests.acceptance.sightings import Sightings
 
 NAMES = ("ada", "bob", "carol")
 FAR = 20_000
@@ -123,6 +124,7 @@ class Forked(AuthorCase):
             "bob": self.post("to bob", stream, 2, self.name_of(true)),
             "carol": self.post("to carol", stream, 2, self.name_of(true)),
         }
+        told = Sightings(self.room, NAMES)
         for name, other in sides.items():
             self.lines[name].say(Posts((true,)), Posts((other,)))
         for name in NAMES:
@@ -130,9 +132,11 @@ class Forked(AuthorCase):
         agreed(self.room, *NAMES)
         for name in NAMES:
             self.paged(self.room[name])
-            told = str(self.room[name].ask("explain", id=f"{NAME}/{stream[1]}/2")["items"])
+            story = str(self.room[name].ask("explain", id=f"{NAME}/{stream[1]}/2")["items"])
             for side in sides.values():
-                self.assertIn(self.name_of(side).hex()[:8], told, name)
+                self.assertIn(self.name_of(side).hex()[:8], story, name)
+            (conflict,) = told.events(name, "conflict")
+            self.assertIn(NAME, str(conflict))
             self.assertEqual(self.marks(self.room[name])["before the lie"], None)
         self.room["bob"].ask("say", text="talk goes on")
         for name in NAMES:

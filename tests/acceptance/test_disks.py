@@ -48,6 +48,7 @@ PAGE = 4096
 RESUMED = 5.0
 """Seconds in which a node whose disk has space again takes posts (issue 4)."""
 LARGE = 3 * 1024 * 1024
+LETTER = "a sound letter"
 """Bytes of a journal of which SQLite keeps no more than a part in memory."""
 
 
@@ -59,7 +60,7 @@ class DiskFull(OwnRoomCase):
     def setUp(self) -> None:
         """All have met, and bob has said something."""
         if full_disk.lacking():
-            raise SkipTest(f"this machine lacks {full_disk.lacking()}")
+            raise SkipTest(f"needs {full_disk.lacking()}")
         self.room = self.make(*NAMES, **FAST)
         self.bob = self.room["bob"]
         self.addCleanup(self.ended)
@@ -190,7 +191,7 @@ class Damaged(OwnRoomCase):
         self.room.start(*NAMES)
         self.room.meet(*NAMES)
         say_many(self.room["ada"], (f"sound {n}" for n in range(120)))
-        self.room["ada"].ask("dm", to="bob", text="a sound letter")
+        self.room["ada"].ask("dm", to="bob", text=LETTER)
         for name in ("bob", "carol"):
             self.room[name].ask("say", text=f"{name} is sound")
         self.said = agreed(self.room, *NAMES)
@@ -277,6 +278,8 @@ class Damaged(OwnRoomCase):
         found = {(post["id"], post["text"]) for post in posts(bob)}
         for post, text in found - said:
             self.assertEqual(text, UNREADABLE, post)
+        letters = {item["text"] for item in bob.items("messages", kind="dm")}
+        self.assertLessEqual(letters, {LETTER, UNREADABLE})
         return "set aside" if list(bob.home.glob("journal.db.damaged-*")) else "used"
 
     def test_damage_under_a_running_node_ends_it_and_the_next_start_begins_anew(self) -> None:
