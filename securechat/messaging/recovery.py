@@ -103,12 +103,17 @@ class Recovery:
         self._look = True
 
     def ended(self, link: LinkDown, mono: float) -> None:
-        """A link ended; if its peer broke the protocol by what it answered, that is a strike."""
+        """
+        A link ended; if its peer broke the protocol by what it answered, that is a strike.  If another
+        is still up, what was asked on this one may not be read any more: it is asked again.
+        """
         source = self.sources.get(link.peer)
         if source is not None and link.offence in ANSWERS:
             source.struck(mono)
             self._book.counters["strikes"] += 1
             self._look = True
+        elif source is not None and link.linked:
+            source.want, self._look = None, True
 
     def down(self, peer: MemberId) -> None:
         """A peer went; what it answered stays, as what we know of it."""

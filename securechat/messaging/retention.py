@@ -161,6 +161,7 @@ class Retention:
             while budget and (held := self._too_old(row, before)):
                 gone.setdefault(member, []).append(held)
                 budget -= 1
+        self._go_on(not budget, now)
         return [effect for held in gone.values() for effect in self._forget(held)]
 
     def _oldest(self, member: MemberId) -> Iterator[Held]:
@@ -246,7 +247,9 @@ class Retention:
         if letters.oldest >= before:
             return []
         free = (letter for party in letters.parties for letter in self._free(party))
-        return self._forget_letters(list(islice((x for x in free if x.at < before), BUDGET)))
+        gone = list(islice((x for x in free if x.at < before), BUDGET))
+        self._go_on(len(gone) == BUDGET, now)
+        return self._forget_letters(gone)
 
     def _forget_letters(self, gone: list[Letter]) -> list[Effect]:
         self._book.counters["directs_pruned"] += len(gone)
@@ -285,11 +288,11 @@ class Retention:
         keys: list[str] = []
         for author, given in alone:
             if len(keys) >= BUDGET:
-                self._next = now.mono
                 break
             if above[author] > 0 or (ages and given.at < before):
                 above[author] -= 1
                 keys.append(given.key)
+        self._go_on(len(keys) == BUDGET, now)
         return [Record(Forget(tuple(keys)))] if keys else []
 
     def _nonces(self, now: Instant) -> list[Effect]:
@@ -299,4 +302,10 @@ class Retention:
             if used.at >= before or len(keys) >= BUDGET:
                 break
             keys.append(used.key)
+        self._go_on(len(keys) == BUDGET, now)
         return [Record(Forget(tuple(keys)))] if keys else []
+
+    def _go_on(self, spent: bool, now: Instant) -> None:
+        """A bite that was full may have left some: the next look is in the next turn."""
+        if spent:
+            self._next = now.mono

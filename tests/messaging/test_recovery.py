@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import Stream
+from securechat.inputs import Ending, LinkDown
 from securechat.messaging.messages import Absent, Backfill, Frontiers, Posts, Want, Why
 from securechat.messaging.sources import NO_ANSWER, Source
 from securechat.messaging.statements import FloorEntry, Frontier, StreamEntry
@@ -113,6 +114,25 @@ class Recovery(SynchronousTestCase):
         room.wait(8)
         self.assertEqual(len(carol.lines()), 50)
         self.assertLessEqual(carol.core.parts.book.counters["wants_timed_out"], 1)
+
+    def test_one_of_two_links_ends(self) -> None:
+        """What was asked on it may not be read any more: it is asked again at once, and had once."""
+        for read in (False, True):
+            room, ada, _bob, carol = chatter(300)
+            room.link(ada, carol)
+            ada.frozen = True
+            room.wait(1)
+            self.assertEqual(wants(carol), [(45, 300)])
+            if not read:
+                room._frames.clear()
+            down = LinkDown(ada.id, 1, Ending.BOOKKEEPING, "duplicate", None, linked=True)
+            carol.turn(carol.core.link_down(down, carol.now))
+            self.assertEqual(wants(carol), [(45, 300)] * 2)
+            ada.frozen = False
+            room.wait(1)
+            self.assertEqual(wants(carol)[2:], [(1, 44)])
+            self.assertEqual(carol.texts(), ada.texts())
+            self.assertEqual(carol.errors, [])
 
     def test_liar(self) -> None:
         """Who claims what it does not have is asked once, and again only after new claims."""

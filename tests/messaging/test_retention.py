@@ -148,6 +148,23 @@ class Retention(SynchronousTestCase):
         self.assertEqual(carol.texts(), ["[1-1]", "young"])
         self.assertEqual([a.answer for a in carol.core.gaps(room.now)[0].asked], ["pruned"])
 
+    def test_much_that_is_too_old(self) -> None:
+        """It goes in bites, one a turn, until nothing is: posts, direct messages, nonces."""
+        room, ada, bob, _ = talk(Settings(history_days=1, burst=5000, outbox_messages=5000))
+        for number in range(400):
+            ada.say(f"post {number}", f"nonce {number}")
+            ada.tell(bob, f"letter {number}")
+        room.wait(DAY - 60, 60)
+        self.assertEqual((len(ada.lines()), len(bob.lines())), (800, 800))
+        room.wait(60, 1)
+        book, left = ada.core.parts.book, [(800, 800, 400)]
+        while left[-1] == left[0]:
+            room.wait(1, 0.25)
+            left.append((len(ada.lines()), len(bob.lines()), len(book.nonces)))
+        room.wait(3, 0.25)
+        # Her last letter stays, for its number.
+        self.assertEqual((len(ada.lines()), len(bob.lines()), len(book.nonces)), (1, 0, 0), left)
+
     def test_clock_jump(self) -> None:
         """A wall clock that jumps a year ahead empties no history; an hour later ages count again."""
         room, ada, _, _ = talk(Settings(history_days=2))
