@@ -52,7 +52,7 @@ class Tally:
         self.failed = 0
         self.skipped: list[str] = []
 
-    def step(self, title: str, *command: str, timeout: float = 15 * MINUTE) -> str:
+    def step(self, title: str, *command: str, timeout: float = 5 * MINUTE) -> str:
         """Run one step, echo its output, count it as one."""
         output, code = self.run(title, *command, timeout=timeout)
         self.one(output, code)

@@ -77,6 +77,13 @@ def dial(home: Path, timeout: float = TIMEOUT) -> tuple[socket.socket, bool]:
 def connect(home: Path, client: str = "cli", timeout: float = TIMEOUT) -> BlockingClient:
     """A conversation with the node of this home, in JSON mode, ready to be asked."""
     line, trusted = dial(home, timeout)
+    return converse(line, trusted, home, client, timeout)
+
+
+def converse(
+    line: socket.socket, trusted: bool, home: Path, client: str = "cli", timeout: float = TIMEOUT
+) -> BlockingClient:
+    """The same on a socket that ``dial`` gave; the socket is closed if nothing comes of it."""
     talk = BlockingClient(line, timeout)
     try:
         talk.open(client, None if trusted else read_cookie(home))

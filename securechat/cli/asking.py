@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import click
 
-from securechat.admin.blocking import BlockingClient, dial, read_cookie
+from securechat.admin.blocking import BlockingClient, converse, dial
 from securechat.admin.client import AdminError, ConversationError, DownError
 from securechat.admin.grammar.values import Code
 from securechat.admin.sanitise import json_safe
@@ -75,13 +75,7 @@ def open_node(where: Where) -> BlockingClient:
         line, trusted = dial(where.home)
     except DownError as problem:
         raise Ended(_why_down(where, problem), Status.NOT_RUNNING) from None
-    talk = BlockingClient(line)
-    try:
-        talk.open("cli", None if trusted else read_cookie(where.home))
-    except BaseException:
-        talk.close()
-        raise
-    return talk
+    return converse(line, trusted, where.home)
 
 
 def _why_down(where: Where, problem: DownError) -> str:

@@ -27,6 +27,8 @@ CHUNK = 50
 PATIENCE = 90.0
 """Seconds for what takes a few on a quiet machine."""
 PAGE = 1000
+LOST = "has since lost its disk"
+"""What stands behind evidence whose signer has no word for it any more."""
 
 
 def say_many(member: Member, texts: Iterable[str]) -> list[str]:
@@ -112,6 +114,12 @@ def evidence(member: Member, message: str, recipient: str) -> str:
     """On what the state of a message at a recipient rests."""
     rows = member.items("delivery", id=message)
     return str(next(row["evidence"] for row in rows if row["member"] == recipient))
+
+
+def losses(member: Member, subject: str) -> list[str]:
+    """Where a node tells, of a message or of a member, that its holder lost what it had stored."""
+    story = [line["what"] for line in member.items("explain", id=subject)]
+    return [what for what in story if "signed that it lost what it had stored" in what]
 
 
 def cut(room: Room, one: Iterable[str], other: Iterable[str]) -> None:

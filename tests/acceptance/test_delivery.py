@@ -6,7 +6,16 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any
 
 from securechat.drills.rig import Member, until
-from tests.acceptance.posts import backed_up, erase_journal, evidence, heal, restore, states
+from tests.acceptance.posts import (
+    LOST,
+    backed_up,
+    erase_journal,
+    evidence,
+    heal,
+    losses,
+    restore,
+    states,
+)
 from tests.acceptance.rooms import OwnRoomCase
 from tests.acceptance.sightings import pause
 from tests.acceptance.test_room import traces
@@ -15,8 +24,8 @@ NAMES = ("ada", "bob", "carol")
 SECRET = "for bob's eyes only"
 RACES = 6
 MANY = 30
+"""Rounds within which the kill must have come on both sides of a commit."""
 ROUND = 5
-LOST = "has since lost its disk"
 
 
 def letters(member: Member) -> list[str]:
@@ -151,7 +160,8 @@ class DiskLost(DeliveryCase):
         self.room.start("bob")
         until(lambda: letters(self.bob) == [SECRET], "bob has it again")
         until(lambda: evidence(self.ada, message, "bob") != first, "evidence anew")
-        self.assertIn("bob", loss_in(story(self.ada, message)))
+        (told,) = losses(self.ada, message)
+        self.assertIn("bob", told)
         again = self.bob.items("messages", kind="dm")
         self.assertEqual([item["id"] for item in again], [message])
         until(lambda: LOST not in evidence(self.ada, message, "bob"), "a receipt after the loss")
@@ -214,12 +224,7 @@ class DiskLost(DeliveryCase):
         self.room.start("bob")
         both = ["before the copy", SECRET]
         until(lambda: letters(self.bob) == both, "bob has it again")
-        told = until(lambda: loss_in(story(self.ada, message)), "the loss is told")
+        (told,) = until(lambda: losses(self.ada, message), "the loss is told")
         self.assertIn("bob", told)
         until(lambda: LOST not in evidence(self.ada, message, "bob"), "a receipt after the loss")
         self.assertEqual(states(self.ada, message), {"bob": "acked"})
-
-
-def loss_in(told: list[dict[str, Any]]) -> str:
-    """The line of a story that tells of a lost disk; empty if there is none."""
-    return next((line["what"] for line in told if "lost what it had stored" in line["what"]), "")

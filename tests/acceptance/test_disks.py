@@ -48,8 +48,8 @@ PAGE = 4096
 RESUMED = 5.0
 """Seconds in which a node whose disk has space again takes posts (issue 4)."""
 LARGE = 3 * 1024 * 1024
-LETTER = "a sound letter"
 """Bytes of a journal of which SQLite keeps no more than a part in memory."""
+LETTER = "a sound letter"
 
 
 class DiskFull(OwnRoomCase):

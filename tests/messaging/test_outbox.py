@@ -213,7 +213,7 @@ class Lives(SynchronousTestCase):
         ada.restart()
         room.roster()
         room.mesh(ada, carol, dave)
-        room.wait(1.5 * HOUR, 5)
+        room.wait(1.5 * HOUR, 0.5)
         self.assertEqual(state(ada, told), Delivery.QUEUED)
         room.cut(ada, carol)
         room.cut(ada, dave)
