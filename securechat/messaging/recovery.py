@@ -19,8 +19,8 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
   too, newest first; what it answers of them stays until that is through (ADR 17).
 - A range that ends with another header than ours is asked for as well: its author has signed two
   histories, and both are the proof (``held``).
-- Who answers with nothing that was missing is asked again, for that stream and for others, with growing
-  pauses (``sources``), however often it claims something else meanwhile.
+- Who answers with nothing that was missing, or whose links end before it answers, is asked again with
+  growing pauses (``sources``), however often it claims something else or comes anew meanwhile.
 - How much is asked for in all, and for whose posts next: ``shares``.
 
 Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
@@ -104,22 +104,23 @@ class Recovery:
 
     def ended(self, link: LinkDown, mono: float) -> None:
         """
-        A link ended; if its peer broke the protocol by what it answered, that is a strike.  If another
-        is still up, what was asked on this one may not be read any more: it is asked again.
+        A link ended; if its peer broke the protocol by what it answered, that is a strike.  Else what
+        was asked is asked again, even if another is still up: it may not be read any more.
         """
         source = self.sources.get(link.peer)
-        if source is not None and link.offence in ANSWERS:
+        if source is None:
+            return
+        if link.offence in ANSWERS:
             source.struck(mono)
             self._book.counters["strikes"] += 1
-            self._look = True
-        elif source is not None and link.linked:
-            source.want, self._look = None, True
+        else:
+            source.broken_off(mono)
+        self._look = True
 
     def down(self, peer: MemberId) -> None:
         """A peer went; what it answered stays, as what we know of it."""
         source = self.sources.get(peer)
         if source is not None:
-            source.want = None
             source.lacking = {}
         for stream in [stream for stream in self._since if stream.author == peer]:
             del self._since[stream]

@@ -8,8 +8,10 @@ ends for anything else, a breach of ours or one in another message included, is 
 
 A whole answer that fills nothing costs little: the peer is left alone for a tenth of a second, then
 twice as long and so on up to 5 s, and for this stream for a second at first and up to a minute,
-whatever it claims meanwhile.  The first answer that fills anything ends that.  What it answered is kept
-as ranges, so many at most; more is forgotten all at once, and those pauses bound what is asked again.
+whatever it claims meanwhile.  So is, for all streams, one whose link ends before it has answered: the
+others are asked first, or who takes up links and drops them would keep a want to itself for ever.  The
+first answer that fills anything ends that, a new link does not.  What it answered is kept as ranges, so
+many at most; more is forgotten all at once, and those pauses bound what is asked again.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ class Source:
     lacking: dict[Stream, None] = field(factory=dict)
     """Streams of which it claims what we may lack."""
     fruitless: int = 0
-    """Whole answers in a row that filled nothing."""
+    """Wants in a row that came to nothing, but for want of time."""
     _pauses: dict[Stream, tuple[float, int]] = field(factory=dict)
     """Until when it is not asked for a stream, and after how many such answers about it."""
     _answered: int = 0
@@ -108,10 +110,14 @@ class Source:
         return None
 
     def anew(self, lacking: Iterable[Stream], mono: float) -> Source:
-        """The same peer on a new link: its answers are void, a strike is not."""
-        fresh = Source(strikes=self.strikes, lacking=dict.fromkeys(lacking), recent=self.recent)
+        """The same peer on a new link: its answers are void, a strike and its pace are not."""
+        self.broken_off(mono)
+        fresh = Source(strikes=self.strikes, fruitless=self.fruitless, recent=self.recent)
+        fresh.lacking.update(dict.fromkeys(lacking))
         if self.strikes and mono < self.quiet:
             fresh.quiet, fresh.failures = self.quiet, self.failures
+        elif self.fruitless:
+            fresh.quiet = min(self.quiet, mono + PACE_MAX)
         return fresh
 
     def refuse(self, stream: Stream, spans: Iterable[Span], why: str) -> None:
@@ -169,13 +175,22 @@ class Source:
 
     def filled_nothing(self, stream: Stream, mono: float) -> None:
         """A whole answer about this stream brought nothing that was missing."""
-        pace = min(PACE_MAX, PACE_MIN * 2.0 ** min(self.fruitless, 16))
-        self.quiet, self.fruitless = max(self.quiet, mono + pace), self.fruitless + 1
+        self._slow_down(mono)
         _, times = self._pauses.pop(stream, (0.0, 0))
         pause = min(PAUSE_MAX, PAUSE_MIN * 2.0 ** min(times, 16))
         self._pauses[stream] = (mono + pause, times + 1)
         if len(self._pauses) > MAX_PAUSES:
             del self._pauses[next(iter(self._pauses))]
+
+    def broken_off(self, mono: float) -> None:
+        """A link to it ended: what it was asked may not be answered any more."""
+        if self.want is not None:
+            self.want = None
+            self._slow_down(mono)
+
+    def _slow_down(self, mono: float) -> None:
+        pace = min(PACE_MAX, PACE_MIN * 2.0 ** min(self.fruitless, 16))
+        self.quiet, self.fruitless = max(self.quiet, mono + pace), self.fruitless + 1
 
     def paused(self, stream: Stream) -> float:
         """Until when it is not asked for a stream."""

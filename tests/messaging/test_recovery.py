@@ -35,6 +35,17 @@ def chatter(count: int) -> tuple[Room, Member, Member, Member]:
     return room, ada, bob, carol
 
 
+def one_of_two(member: Member, peer: Member) -> None:
+    """One of two links to a peer ends."""
+    down = LinkDown(peer.id, 1, Ending.BOOKKEEPING, "duplicate", None, linked=True)
+    member.turn(member.core.link_down(down, member.now))
+
+
+def all_anew(member: Member, peer: Member) -> None:
+    """A peer opens another link, which takes the place of the one before."""
+    member.room.told(member, peer)
+
+
 class Recovery(SynchronousTestCase):
     """Pulling what is missing."""
 
@@ -116,7 +127,7 @@ class Recovery(SynchronousTestCase):
         self.assertLessEqual(carol.core.parts.book.counters["wants_timed_out"], 1)
 
     def test_one_of_two_links_ends(self) -> None:
-        """What was asked on it may not be read any more: it is asked again at once, and had once."""
+        """What was asked on it may not be read any more: it is asked again soon, and had once."""
         for read in (False, True):
             room, ada, _bob, carol = chatter(300)
             room.link(ada, carol)
@@ -127,12 +138,49 @@ class Recovery(SynchronousTestCase):
                 room._frames.clear()
             down = LinkDown(ada.id, 1, Ending.BOOKKEEPING, "duplicate", None, linked=True)
             carol.turn(carol.core.link_down(down, carol.now))
+            room.wait(0.2)
             self.assertEqual(wants(carol), [(45, 300)] * 2)
             ada.frozen = False
             room.wait(1)
             self.assertEqual(wants(carol)[2:], [(1, 44)])
             self.assertEqual(carol.texts(), ada.texts())
             self.assertEqual(carol.errors, [])
+
+    def test_flapping_peer(self) -> None:
+        """A holder whose links end before it answers has had its turn: the others are asked."""
+        for again in (one_of_two, all_anew):
+            room, ada, bob, carol = chatter(300)
+            dave = room.member(4)
+            room.roster()
+            dave.frozen = True
+            room.told(carol, dave)
+            entry = StreamEntry(*_place(ada), ((1, 300, ada.lines()[-1].hash),))
+            claim = Frontier(dave.id, dave.epoch, dave.boot, 1, True, 1, 1, (), (entry,))
+            carol.receive(dave.id, Frontiers((sign(4, claim),)))
+            self.assertEqual(wants(carol), [(45, 300)])
+            room.link(bob, carol)
+            room.wait(4)
+            self.assertEqual(len(carol.lines()), 44)
+            again(carol, dave)
+            room.wait(1)
+            self.assertEqual(carol.texts(), ada.texts())
+            self.assertEqual(carol.core.parts.book.counters["wants_timed_out"], 0)
+
+    def test_flapping_peer_alone(self) -> None:
+        """With nobody else to ask it is asked all the same, after growing pauses up to 5 s."""
+        for again in (one_of_two, all_anew):
+            room, ada, _bob, carol = chatter(300)
+            room.link(ada, carol)
+            ada.frozen = True
+            for _ in range(60):
+                room.wait(0.5)
+                again(carol, ada)
+            self.assertGreater(len(wants(carol)), 6)
+            self.assertLess(len(wants(carol)), 16)
+            ada.frozen = False
+            room.wait(10)
+            self.assertEqual(carol.texts(), ada.texts())
+            self.assertEqual(carol.core.parts.recovery.sources[ada.id].fruitless, 0)
 
     def test_liar(self) -> None:
         """Who claims what it does not have is asked once, and again only after new claims."""
