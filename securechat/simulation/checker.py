@@ -139,13 +139,17 @@ class Checker:
 
     def cancelled(self, id: MessageId, state: str) -> None:
         """It is offered no more; ``expired`` says that it never was."""
-        self.accepted[id].cancelled = True
-        self.witness.closed.add(id)
+        said = self.accepted[id]
+        said.cancelled = True
+        if not said.trying:
+            # Else he may have asked for both at once, and it is taken up before this answer comes.
+            self.witness.closed.add(id)
         if state == "expired" and id in self.witness.sent:
             self.report("I1", id.author, f"{id} was cancelled as never sent, and had been sent")
 
     def trying(self, id: MessageId) -> None:
         """Its author asks for another try: from now on it may be sent, and for as long as a new one,"""
+        self.accepted[id].trying = True
         self.witness.closed.discard(id)
         if id in self.witness.until:
             self.witness.until[id] = self._now() + self.witness.offered_for
@@ -153,9 +157,14 @@ class Checker:
     def tried(self, id: MessageId) -> None:
         """and now it must be."""
         said = self.accepted[id]
+        said.trying = False
         if said.cancelled:
             said.cancelled, said.tried = False, self._now()
         self._keep(id)
+
+    def not_tried(self, id: MessageId) -> None:
+        """It is not tried again after all."""
+        self.accepted[id].trying = False
 
     def _keep(self, id: MessageId) -> None:
         """From now on its author offers it for so long."""

@@ -63,7 +63,7 @@ class Crowd:
                 self._checker.cancelling(id, asked=True)
             command = Retry(id) if act.what is What.RETRY else Cancel(id)
             asked: Deferred[Any] = node.input(command)
-            asked.addCallbacks(self._tried, self._declined, (act.what,), {}, (id,))
+            asked.addCallbacks(self._tried, self._declined, (act.what,), {}, (id, act.what))
 
     def _accepted(self, said: Any, text: str, to: MemberId | None) -> None:
         self.said += said.fresh
@@ -80,9 +80,13 @@ class Crowd:
         else:
             self._checker.tried(tried.id)
 
-    def _declined(self, failure: Failure, id: MessageId | None = None) -> None:
+    def _declined(
+        self, failure: Failure, id: MessageId | None = None, what: What | None = None
+    ) -> None:
         failure.trap(LocalError)
         if id is not None:
             self._checker.cancelling(id, asked=False)
+        if id is not None and what is What.RETRY:
+            self._checker.not_tried(id)
         self._trace("declined", str(failure.value))
         self._marks[f"a command was answered {getattr(failure.value, 'code', '')}"] += 1

@@ -68,6 +68,8 @@ class Said:
     """When it was last taken up again after it had been cancelled."""
     asked: bool = False
     """Its author wants it offered no more; asked for that, and his process may have died since."""
+    trying: bool = False
+    """The same of offering it again."""
     until: float = math.inf
     """Till when its author offers it to its recipient."""
     settled: bool = False

@@ -199,6 +199,21 @@ class CheckerTests(SynchronousTestCase):
         self.checker.cancelled(one, "expired")
         self.assertEqual([v.rule for v in self.checker.violations], ["I1"])
 
+    def test_cancelled_and_tried_at_once(self) -> None:
+        """Who asks for both has it taken up again, whichever answer comes first."""
+        one, closed = MessageId(STREAM, 1, Kind.DIRECT), self.checker.witness.closed
+        self.checker.answered(one, "dm 1", BOB.member)
+        self.checker.cancelling(one, asked=True)
+        self.checker.trying(one)
+        self.checker.cancelled(one, "sent")
+        self.assertEqual(closed, set())
+        self.checker.tried(one)
+        self.assertEqual((closed, self.checker.accepted[one].cancelled), (set(), False))
+        self.checker.trying(one)
+        self.checker.not_tried(one)
+        self.checker.cancelled(one, "sent")
+        self.assertEqual(closed, {one})
+
     def test_acked(self) -> None:
         """I1: what a node shows of its own messages is judged, until its disk is another."""
         line = evolve(
