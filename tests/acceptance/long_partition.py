@@ -23,4 +23,4 @@ class ThousandPruned(test_recovery.Pruned):
     """The same pruning with more that is gone."""
 
     timeout = 600
-    keep, total = 500, 1500
+    keep, total, portion = 500, 1500, 250

@@ -1,4 +1,8 @@
-"""A TCP proxy that hands every byte on late: a long way between two nodes, both ways."""
+"""
+A TCP proxy for a bad way between two nodes: it hands every byte on late, or so many a second each way.
+
+A narrow cable takes in no more than it gets rid of, but for what fits into a few small buffers.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,29 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Queue
 
 CHUNK = 64 * 1024
-Late = SimpleQueue[tuple[float, bytes]]
+SMALL = 4 * 1024
+"""Bytes that a narrow cable takes at a time."""
+WAITING = 4
+"""So many of them wait in it each way, apart from what the sockets keep."""
+Late = Queue[tuple[float, bytes]]
 
 
 class SlowCable:
-    """Listens on one port of loopback and goes to another; two threads for each direction."""
+    """
+    Listens on one port of loopback and goes to another; two threads for each direction.
 
-    def __init__(self, port: int, target: int, delay: float) -> None:
-        self._target, self._delay = target, delay
+    ``delay`` in seconds; ``rate`` in bytes per second each way, 0 for no limit.
+    """
+
+    def __init__(self, port: int, target: int, delay: float, rate: float = 0.0) -> None:
+        self._target, self._delay, self._rate = target, delay, rate
         self._ends: list[socket.socket] = []
         self._over = threading.Event()
         self._door = socket.create_server(("127.0.0.1", port))
+        self._narrow(self._door)
         self._thread(self._serve)
 
     def close(self) -> None:
@@ -49,17 +62,24 @@ class SlowCable:
             near.close()
             return
         self._ends.append(far)
+        self._narrow(far)
         for source, sink in ((near, far), (far, near)):
             sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            late: Late = SimpleQueue()
+            late: Late = Queue(WAITING if self._rate else 0)
             self._thread(self._read, source, late)
             self._thread(self._hand_on, late, sink)
+
+    def _narrow(self, end: socket.socket) -> None:
+        """A narrow cable keeps little; a connection inherits that from the door that accepts it."""
+        if self._rate:
+            for buffer in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                end.setsockopt(socket.SOL_SOCKET, buffer, SMALL)
 
     def _read(self, source: socket.socket, late: Late) -> None:
         chunk = b"-"
         while chunk:
             try:
-                chunk = source.recv(CHUNK)
+                chunk = source.recv(SMALL if self._rate else CHUNK)
             except OSError:
                 chunk = b""
             late.put((time.monotonic() + self._delay, chunk))
@@ -74,3 +94,5 @@ class SlowCable:
                     sink.shutdown(socket.SHUT_WR)
                     return
                 sink.sendall(chunk)
+                if self._rate:
+                    self._over.wait(len(chunk) / self._rate)

@@ -16,23 +16,27 @@ STEADY = 8.0
 """Seconds that are watched: eight rounds of probes."""
 
 
-class SlowCables(OwnRoomCase):
-    """Every node is reached over a slow cable only."""
+class CableCase(OwnRoomCase):
+    """Every node is reached over a bad cable only."""
 
-    def far_apart(self, delay: float) -> Room:
+    def far_apart(self, delay: float, rate: float = 0.0, **config: str) -> Room:
         """A running room of the preset ``lan``; each node says that it lives where its cable begins."""
         end_rooms()
-        room = room_of(*NAMES, preset='"lan"')
+        room = room_of(*NAMES, preset='"lan"', **config)
         self.addCleanup(room.close)
         ports = dict(zip(NAMES, free_ports(len(NAMES)), strict=True))
         for name in NAMES:
-            cable = SlowCable(ports[name], room[name].port, delay)
+            cable = SlowCable(ports[name], room[name].port, delay, rate)
             self.addCleanup(cable.close)
             peers = "[]" if name == "ada" else f'["127.0.0.1:{ports["ada"]}"]'
             change(room[name].home, advertise=f'["127.0.0.1:{ports[name]}"]', peers=peers)
         room.start(*NAMES)
         room.meet(*NAMES)
         return room
+
+
+class SlowCables(CableCase):
+    """Cables that are long."""
 
     def watched(self, room: Room) -> Sightings:
         """All speak, a while passes, everything has arrived; what was told meanwhile."""
