@@ -1,4 +1,4 @@
-"""Scripted worlds: what must be seen is seen, in each of them, whatever the delays and the chance."""
+"""Scripted worlds: what must be seen is seen, in each of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from securechat.simulation.scenes import DAY
 from securechat.simulation.scenes_days import day_apart
 from securechat.simulation.stage import Stage, weigh
 
-SEEDS = (1, 2)
+SEED = 1
+"""Other delays and other chances come with each ``check --long``."""
 PROPERTIES = {f"P{number}" for number in range(1, 23)}
 ELSEWHERE = {"P2", "P4", "P16"}
 """Of every world, or of the claims of one (``test_membership_claims``)."""
@@ -24,9 +25,8 @@ class ScenarioTests(SynchronousTestCase):
 
     def performed(self, scenario: Scenario) -> None:
         """Nothing is broken in it."""
-        for seed in SEEDS:
-            broken = [str(violation) for violation in perform(scenario, seed)]
-            self.assertEqual(broken, [], f"{scenario.name}, seed {seed}")
+        broken = [str(violation) for violation in perform(scenario, SEED)]
+        self.assertEqual(broken, [], f"{scenario.name}, seed {SEED}")
 
     def test_list(self) -> None:
         """The scripts have names of their own, and are about all properties between them."""
