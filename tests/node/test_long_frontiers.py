@@ -34,8 +34,9 @@ from securechat.wire import pack
 from tests.node.room import Room
 
 CLOCK = IReactorTime(reactor)
-AUTHORS = range(4, 20)
-STREAMS = 500
+AUTHORS = range(4, 66)
+"""With ada and bob a room of 64."""
+STREAMS = 130
 """Of each, with one post in each; a full frontier is then more than a megabyte."""
 LACKING = 40
 ROOM = Room()
