@@ -19,8 +19,9 @@ Recovery pulls: which missing posts to ask of whom, and what the answers mean (D
   too, newest first; what it answers of them stays until that is through (ADR 17).
 - A range that ends with another header than ours is asked for as well: its author has signed two
   histories, and both are the proof (``held``).
-- Who answers with nothing that was missing, or whose links end before it answers, is asked again with
-  growing pauses (``sources``), however often it claims something else or comes anew meanwhile.
+- Who answers with nothing that was missing is asked again, for that stream and for others, with growing
+  pauses (``sources``), however often it claims something else meanwhile.
+- Of several who have a range one who failed lately is asked last, however often it comes anew.
 - How much is asked for in all, and for whose posts next: ``shares``.
 
 Volatile: a gap is found again after any start, from the heads and frontiers that peers send.
@@ -108,13 +109,11 @@ class Recovery:
         was asked is asked again, even if another is still up: it may not be read any more.
         """
         source = self.sources.get(link.peer)
-        if source is None:
-            return
-        if link.offence in ANSWERS:
+        if source is not None and link.offence in ANSWERS:
             source.struck(mono)
             self._book.counters["strikes"] += 1
-        else:
-            source.broken_off(mono)
+        elif source is not None:
+            source.broken_off()
         self._look = True
 
     def down(self, peer: MemberId) -> None:
@@ -213,8 +212,9 @@ class Recovery:
             self._judge(peer, source, now)
         idle = [(peer, source) for peer, source in linked if not source.want and source.lacking]
         effects: list[Effect] = []
+        place = self._shares.place
         for peer, source in sorted(
-            idle, key=lambda row: min(map(self._shares.place, row[1].lacking))
+            idle, key=lambda row: (row[1].failed_lately, min(map(place, row[1].lacking)))
         ):
             asked = self._ask(peer, source, now)
             if asked is None:
@@ -381,8 +381,8 @@ class Recovery:
         if author == peer or author not in self._peers.linked or source is None:
             return False
         offered = Ranges.of(self._missing(author, source, stream))
-        free = max(source.quiet, source.paused(stream)) <= now.mono
-        return offered.covers(*spans[-1]) and not source.lag and free
+        free = not source.unanswered and max(source.quiet, source.paused(stream)) <= now.mono
+        return free and offered.covers(*spans[-1])
 
     def _grace(self, peer: MemberId, stream: Stream, now: Instant) -> bool:
         """Whether the live frames of a linked author may still be on their way."""

@@ -8,10 +8,11 @@ ends for anything else, a breach of ours or one in another message included, is 
 
 A whole answer that fills nothing costs little: the peer is left alone for a tenth of a second, then
 twice as long and so on up to 5 s, and for this stream for a second at first and up to a minute,
-whatever it claims meanwhile.  So is, for all streams, one whose link ends before it has answered: the
-others are asked first, or who takes up links and drops them would keep a want to itself for ever.  The
-first answer that fills anything ends that, a new link does not.  What it answered is kept as ranges, so
-many at most; more is forgotten all at once, and those pauses bound what is asked again.
+whatever it claims meanwhile.  The first answer that fills anything ends that.  What it answered is kept
+as ranges, so many at most; more is forgotten all at once, and those pauses bound what is asked again.
+
+A want that its link does not outlive is asked again at once, of those first who have failed least.  So
+nobody keeps a range from others by taking up links and dropping them, nor do several in turn.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ class Source:
     lacking: dict[Stream, None] = field(factory=dict)
     """Streams of which it claims what we may lack."""
     fruitless: int = 0
-    """Wants in a row that came to nothing, but for want of time."""
+    """Whole answers in a row that filled nothing."""
+    unanswered: int = 0
+    """Wants that it did not answer in time, or before a link ended, since one filled anything."""
     _pauses: dict[Stream, tuple[float, int]] = field(factory=dict)
     """Until when it is not asked for a stream, and after how many such answers about it."""
     _answered: int = 0
@@ -110,14 +113,12 @@ class Source:
         return None
 
     def anew(self, lacking: Iterable[Stream], mono: float) -> Source:
-        """The same peer on a new link: its answers are void, a strike and its pace are not."""
-        self.broken_off(mono)
-        fresh = Source(strikes=self.strikes, fruitless=self.fruitless, recent=self.recent)
-        fresh.lacking.update(dict.fromkeys(lacking))
+        """The same peer on a new link: its answers are void; a strike is not, nor what it left open."""
+        self.broken_off()
+        fresh = Source(strikes=self.strikes, lacking=dict.fromkeys(lacking), recent=self.recent)
+        fresh.unanswered = self.unanswered
         if self.strikes and mono < self.quiet:
             fresh.quiet, fresh.failures = self.quiet, self.failures
-        elif self.fruitless:
-            fresh.quiet = min(self.quiet, mono + PACE_MAX)
         return fresh
 
     def refuse(self, stream: Stream, spans: Iterable[Span], why: str) -> None:
@@ -170,27 +171,29 @@ class Source:
 
     def filled(self, stream: Stream) -> None:
         """An answer about this stream brought something that was missing."""
-        self.fruitless = 0
+        self.fruitless = self.unanswered = 0
         self._pauses.pop(stream, None)
 
     def filled_nothing(self, stream: Stream, mono: float) -> None:
         """A whole answer about this stream brought nothing that was missing."""
-        self._slow_down(mono)
+        pace = min(PACE_MAX, PACE_MIN * 2.0 ** min(self.fruitless, 16))
+        self.quiet, self.fruitless = max(self.quiet, mono + pace), self.fruitless + 1
         _, times = self._pauses.pop(stream, (0.0, 0))
         pause = min(PAUSE_MAX, PAUSE_MIN * 2.0 ** min(times, 16))
         self._pauses[stream] = (mono + pause, times + 1)
         if len(self._pauses) > MAX_PAUSES:
             del self._pauses[next(iter(self._pauses))]
 
-    def broken_off(self, mono: float) -> None:
+    def broken_off(self) -> None:
         """A link to it ended: what it was asked may not be answered any more."""
         if self.want is not None:
+            self.unanswered += self.want.finished is None
             self.want = None
-            self._slow_down(mono)
 
-    def _slow_down(self, mono: float) -> None:
-        pace = min(PACE_MAX, PACE_MIN * 2.0 ** min(self.fruitless, 16))
-        self.quiet, self.fruitless = max(self.quiet, mono + pace), self.fruitless + 1
+    @property
+    def failed_lately(self) -> int:
+        """Wants that came to nothing since one filled anything."""
+        return self.unanswered + self.fruitless
 
     def paused(self, stream: Stream) -> float:
         """Until when it is not asked for a stream."""
@@ -200,6 +203,7 @@ class Source:
         """The answer did not come in time."""
         self.quiet = mono + min(LAG_MAX, timeout * 2.0**self.lag)
         self.lag += 1
+        self.unanswered += 1
         self._failed(NO_ANSWER)
 
     def struck(self, mono: float) -> None:

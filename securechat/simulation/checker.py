@@ -164,7 +164,10 @@ class Checker:
 
     def not_tried(self, id: MessageId) -> None:
         """It is not tried again after all."""
-        self.accepted[id].trying = False
+        said = self.accepted[id]
+        said.trying = False
+        if said.cancelled:
+            self.witness.closed.add(id)
 
     def _keep(self, id: MessageId) -> None:
         """From now on its author offers it for so long."""
@@ -230,6 +233,9 @@ class Checker:
         """A process is started, and may show nothing yet."""
         self.verdicts.began(site)
         self._keep_again(site)
+        for said in self.accepted.values():
+            # Who asked for another try before will not be answered any more.
+            said.trying = said.trying and said.id.author != site.member
 
     def begins(self, site: Site, view: View) -> None:
         """A process has begun, and nothing has reached it."""

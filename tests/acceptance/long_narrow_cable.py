@@ -1,4 +1,4 @@
-"""Real nodes on narrow cables, 100 KB/s each: what is said fits at first, then it is far too much."""
+"""Real nodes on narrow cables, 100 KB/s a link: what is said fits at first, then it is too much."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.acceptance.sightings import Sightings, pause, story
 from tests.acceptance.test_slow_cable import CableCase
 
 RATE = 100_000.0
-"""Bytes per second, each way, of each cable."""
+"""Bytes per second, each way, of each link."""
 POSTS = 50
 """Per second."""
 SMALL, LARGE = 150, 4000
@@ -28,7 +28,7 @@ class NarrowCables(CableCase):
     timeout = 300
 
     def test_more_is_said_than_the_cables_take(self) -> None:
-        """The links stay up, nobody is suspected, a letter passes; soon after, all have all of it."""
+        """The links stay up, nobody is suspected; a letter comes, and in the end all have all of it."""
         room = self.far_apart(0.0, RATE, **FAST)
         ada = room["ada"]
         self.talk(ada, SIDE, SMALL)

@@ -116,10 +116,10 @@ def evidence(member: Member, message: str, recipient: str) -> str:
     return str(next(row["evidence"] for row in rows if row["member"] == recipient))
 
 
-def losses(member: Member, subject: str) -> list[str]:
-    """Where a node tells, of a message or of a member, that its holder lost what it had stored."""
+def losses(member: Member, subject: str, whose: str = "bob") -> list[str]:
+    """Where a node tells, of a message or of a member, that somebody lost what he had stored."""
     story = [line["what"] for line in member.items("explain", id=subject)]
-    return [what for what in story if "signed that it lost what it had stored" in what]
+    return [what for what in story if what.startswith(f"{whose} signed that it lost what")]
 
 
 def cut(room: Room, one: Iterable[str], other: Iterable[str]) -> None:

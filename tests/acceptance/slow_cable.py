@@ -1,7 +1,7 @@
 """
-A TCP proxy for a bad way between two nodes: it hands every byte on late, or so many a second each way.
+A TCP proxy for a bad way between two nodes: it hands every byte on late, or few of them a second.
 
-A narrow cable takes in no more than it gets rid of, but for what fits into a few small buffers.
+A connection over a narrow one takes in no more than it gets rid of, but for a few small buffers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SlowCable:
     """
     Listens on one port of loopback and goes to another; two threads for each direction.
 
-    ``delay`` in seconds; ``rate`` in bytes per second each way, 0 for no limit.
+    ``delay`` in seconds; ``rate`` in bytes per second each way of each connection, 0 for no limit.
     """
 
     def __init__(self, port: int, target: int, delay: float, rate: float = 0.0) -> None:
@@ -67,7 +67,7 @@ class SlowCable:
             sink.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             late: Late = Queue(WAITING if self._rate else 0)
             self._thread(self._read, source, late)
-            self._thread(self._hand_on, late, sink)
+            self._thread(self._hand_on, late, source, sink)
 
     def _narrow(self, end: socket.socket) -> None:
         """A narrow cable keeps little; a connection inherits that from the door that accepts it."""
@@ -84,15 +84,23 @@ class SlowCable:
                 chunk = b""
             late.put((time.monotonic() + self._delay, chunk))
 
-    def _hand_on(self, late: Late, sink: socket.socket) -> None:
+    def _hand_on(self, late: Late, source: socket.socket, sink: socket.socket) -> None:
         """Until the source has ended and all of it was handed on; its end comes late, too."""
+        chunk = b"-"
         with suppress(OSError):
-            while True:
-                due, chunk = late.get()
-                self._over.wait(max(0.0, due - time.monotonic()))
-                if not chunk:
-                    sink.shutdown(socket.SHUT_WR)
-                    return
-                sink.sendall(chunk)
-                if self._rate:
-                    self._over.wait(len(chunk) / self._rate)
+            while chunk:
+                chunk = self._next(late)
+                if chunk:
+                    sink.sendall(chunk)
+            sink.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            source.shutdown(socket.SHUT_RD)
+        while chunk:  # The sink is gone: who reads the source must not wait for a place.
+            _, chunk = late.get()
+
+    def _next(self, late: Late) -> bytes:
+        """What is handed on next, once it is due and the chunk before it has gone through."""
+        due, chunk = late.get()
+        narrow = len(chunk) / self._rate if self._rate else 0.0
+        self._over.wait(max(0.0, due - time.monotonic(), narrow))
+        return chunk

@@ -307,7 +307,7 @@ class Failing(SynchronousTestCase):
             late.turn(late.core.link_down(down, room.now))
             self.assertEqual(late.core.parts.book.counters["strikes"], strikes, offence)
             holder.frozen = False
-            room.wait(0.5)
+            room.tick()
 
     def test_laggard(self) -> None:
         """Who does not answer in 5 s is left alone, longer each time; others are asked."""

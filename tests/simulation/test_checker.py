@@ -209,8 +209,19 @@ class CheckerTests(SynchronousTestCase):
         self.assertEqual(closed, set())
         self.checker.tried(one)
         self.assertEqual((closed, self.checker.accepted[one].cancelled), (set(), False))
+        for _ in range(2):
+            self.checker.trying(one)
+            self.checker.cancelled(one, "sent")
+            self.assertEqual(closed, set())
+            self.checker.not_tried(one)
+            self.assertEqual(closed, {one})
+
+    def test_tried_and_killed(self) -> None:
+        """What a process was asked to try again when it was killed, the next one can cancel."""
+        one, closed = MessageId(STREAM, 1, Kind.DIRECT), self.checker.witness.closed
+        self.checker.answered(one, "dm 1", BOB.member)
         self.checker.trying(one)
-        self.checker.not_tried(one)
+        self.checker.starts(self.ada)
         self.checker.cancelled(one, "sent")
         self.assertEqual(closed, {one})
 
