@@ -232,7 +232,7 @@ SHOWN_BY = {
     "recovered posts not told": 7,
     "tail gaps hidden": 19,
     "heads ignored": 19,
-    "silence taken as a denial": 43,
+    "silence taken as a denial": 37,
     "gaps below what comes after them": 7,
     "late marks forgotten over a restart": 2,
     "nonces forgotten over a restart": 4,
