@@ -11,8 +11,8 @@ twice as long and so on up to 5 s, and for this stream for a second at first and
 whatever it claims meanwhile.  The first answer that fills anything ends that.  What it answered is kept
 as ranges, so many at most; more is forgotten all at once, and those pauses bound what is asked again.
 
-A want that its link does not outlive is asked again at once, of those first who have failed least.  So
-nobody keeps a range from others by taking up links and dropping them, nor do several in turn.
+A want whose link ends before its answer is asked again at once, of those first who have failed least.
+So nobody keeps a range from others by taking up links and dropping them, nor do several in turn.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Source:
         return None
 
     def anew(self, lacking: Iterable[Stream], mono: float) -> Source:
-        """The same peer on a new link: its answers are void; a strike is not, nor what it left open."""
+        """The same peer on a new link: its answers are void; a strike is not, nor a want left open."""
         self.broken_off()
         fresh = Source(strikes=self.strikes, lacking=dict.fromkeys(lacking), recent=self.recent)
         fresh.unanswered = self.unanswered
