@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -94,8 +95,17 @@ def spread(do: Callable[[Given], Made], jobs: Sequence[Given]) -> Iterator[Made]
         yield from map(do, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(cores, _begin_worker) as pool:
-        yield from pool.imap(do, jobs, chunksize=1)
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        with context.Pool(cores, _begin_worker) as pool:
+            yield from pool.imap(do, jobs, chunksize=1)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _leave(number: int, frame: object) -> None:
+    """Whoever ends this process ends the others with it, and without a word of theirs."""
+    sys.exit(128 + number)
 
 
 def run_job(job: Job) -> Outcome:

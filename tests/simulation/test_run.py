@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from subprocess import PIPE, STDOUT
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from securechat.drills.rig import until
 from securechat.simulation import run
 from securechat.simulation.marks import SOMETIMES
 from securechat.simulation.observed import Violation
@@ -111,6 +116,18 @@ class RunTests(SynchronousTestCase):
         context = multiprocessing.get_context("spawn")
         with context.Pool(1, run._begin_worker) as pool:
             self.assertEqual(pool.apply(signal.getsignal, (signal.SIGINT,)), signal.SIG_IGN)
+
+    def test_ended(self) -> None:
+        """SIGTERM ends all processes, quietly, with the status of one that was ended so."""
+        command = [sys.executable, "-m", "securechat", "simulate", "--seeds", "1..100000"]
+        with subprocess.Popen(command, stdout=PIPE, stderr=STDOUT) as process:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            until(lambda: len(children.read_text().split()) > 2, "two that run worlds")
+            others = children.read_text().split()
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+        self.assertEqual((said, process.returncode), (b"", 128 + signal.SIGTERM))
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others), "all have gone")
 
 
 class ShortTests(SynchronousTestCase):
