@@ -38,13 +38,18 @@ def room_of(limits: Settings = FAST) -> tuple[Room, Member, Member, Member]:
     room = Room()
     ada = room.member(1, settings=limits, epoch=3)
     bob, carol = (room.member(number, settings=FEW) for number in (2, 3))
+    say_sixty(room, ada)
+    return room, ada, bob, carol
+
+
+def say_sixty(room: Room, ada: Member) -> None:
+    """All are linked, and ada says more than those keep who keep few."""
     room.roster()
     room.mesh()
     for number in range(60):
         ada.say(f"old {number}")
         room.tick()
     room.wait(2)
-    return room, ada, bob, carol
 
 
 def alone(room: Room, ada: Member, disk: Disk, epoch: int = 1) -> list[MessageId]:
@@ -72,12 +77,7 @@ def old_copy() -> tuple[Room, Member, Member, Disk]:
     room.wait(1)
     copy = ada.disk.copy()
     ada.restart(epoch=5)
-    room.roster()
-    room.mesh()
-    for number in range(60):
-        ada.say(f"old {number}")
-        room.tick()
-    room.wait(2)
+    say_sixty(room, ada)
     return room, ada, bob, copy
 
 
