@@ -12,7 +12,8 @@ whatever it claims meanwhile.  The first answer that fills anything ends that.  
 as ranges, so many at most; more is forgotten all at once, and those pauses bound what is asked again.
 
 A want whose link ends before its answer is asked again at once, of those first who have failed least.
-So nobody keeps a range from others by taking up links and dropping them, nor do several in turn.
+So one who takes up links and drops them keeps no range from others, nor do several in turn; unless they
+each fill something else in between, and so count as answering.
 """
 
 from __future__ import annotations
