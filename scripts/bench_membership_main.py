@@ -48,7 +48,7 @@ def _add_membership(
     add("--minutes", type=seconds(600), default=10.0, help="of CPU load")
     add("--cut", type=seconds(600), default=30.0, help="seconds of a short cut")
     add("--long-cut", type=seconds(1440), default=10.0, help="minutes of the long cut")
-    add("--long-rooms", type=whole(10), default=3, help="rooms of each kind in the long cut")
+    add("--long-rooms", type=whole(10), default=5, help="rooms of each kind in the long cut")
     add("--tests", type=_tests, default=("kill", "stop", "load", "cut"),
         help=f"of {','.join(bench_membership.TESTS)}; all but long by default")  # fmt: skip
     add("--json", metavar="FILE", help="also append each figure's line of JSON to this file")
