@@ -41,6 +41,8 @@ class Talk:
     doubts: list[tuple[str, dict[str, Any]]] = field(factory=list)
     wrong: list[str] = field(factory=list)
     """Replies that nobody should get."""
+    ended: bool = False
+    """Whether it was ended by who began it, and by nothing else."""
     _lines: dict[str, BlockingClient] = field(factory=dict)
     _over: threading.Event = field(factory=threading.Event)
     _thread: threading.Thread = field(init=False)
@@ -74,6 +76,7 @@ class Talk:
             request = self._request(name, number)
             if not self._ask(name, request):
                 self.doubts.append((name, request))
+        self.ended = True
 
     def _request(self, name: str, number: int) -> dict[str, Any]:
         text = f"{name} {number}"
@@ -121,6 +124,7 @@ class ChaosCase(OwnRoomCase):
         self.talk.begin()
         kills = self.kill(monotonic() + seconds, least)
         self.talk.end()
+        self.assertTrue(self.talk.ended, "the talk ended before the kills did")
         letters = f"{len(self.talk.told)} letters, {self.seen} acked ones looked for at a restart"
         log.msg(f"figure: {kills} kills, {len(self.talk.said)} posts, {letters}")
         self.assertGreater(self.seen, 0)
@@ -142,7 +146,7 @@ class ChaosCase(OwnRoomCase):
         """Kill one or two of them, again and again, and start them; how many kills there were."""
         chance, kills = Random(SEED), 0
         while monotonic() < end or kills < least:
-            began = monotonic()
+            began, said = monotonic(), len(self.talk.said)
             victims = chance.sample(FIVE, chance.choice((1, 1, 1, 2)))
             for name in victims:
                 self.room.end(name, SIGKILL)
@@ -151,6 +155,7 @@ class ChaosCase(OwnRoomCase):
             self.room.start(*victims)
             self.acked(victims)
             self.look(self.room[chance.choice(FIVE)])
+            until(lambda n=said: len(self.talk.said) > n, "somebody speaks between two kills")  # type: ignore[misc]
             pause(max(0.0, CYCLE - (monotonic() - began)) * chance.random())
         return kills
 

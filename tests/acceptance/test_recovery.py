@@ -113,7 +113,9 @@ class AuthorAbsent(RecoveryCase):
         said, rest = [f"burst {n}" for n in range(300)], FOUR[1:]
         room["ada"].ask("fault", action="delay", ms=200, names=["dave"])
         cut(room, ("dave",), ("bob", "carol"))
-        say_many(room["ada"], said)
+        last = say_many(room["ada"], said)[-1]
+        known = states(room["ada"], last)
+        self.assertIn(known["dave"], ("queued", "sent"), known)
         room.end("ada", SIGKILL)
         room.sees("dave", "unreachable", "ada")
         self.assertLess(counted(room["dave"]), counted(room["bob"]))
@@ -125,6 +127,7 @@ class AuthorAbsent(RecoveryCase):
         for name in FOUR:
             holds(room[name], len(said))
         self.assertEqual([text for _, text, _ in agreed(room, *FOUR)], said)
+        until(lambda: set(states(room["ada"], last).values()) == {"acked"}, "acked by all")
 
 
 class LastHolder(RecoveryCase):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve, field, frozen
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.ids import BootId, MemberId
-from securechat.simulation.bounds import Bounds
+from securechat.simulation.bounds import MAX_LINKS, MAX_PENDING, MAX_QUEUED, Bounds
 from securechat.simulation.stage import Stage
 
 ADA, BOB = MemberId("a" * 52), MemberId("b" * 52)
@@ -66,3 +67,68 @@ class ProcessesTests(SynchronousTestCase):
             self.assertEqual(self.reported(host), [], "that one is ending")
             links.remove(old)
         self.assertEqual([str(violation) for violation in stage.violations], [])
+
+
+@frozen
+class End:
+    """One end of a connection."""
+
+    machine: object
+    queued: int = 0
+
+
+@frozen
+class Cables:
+    """The connections that there are, as pairs of ends."""
+
+    connections: tuple[tuple[End, End], ...]
+
+
+@frozen(eq=False)
+class Busy:
+    """A machine whose process may have asked for calls."""
+
+    clock: Clock = field(factory=Clock)
+    name: str = "node1"
+
+
+class LinksTests(SynchronousTestCase):
+    """I10: what one process has to hold for its peers."""
+
+    def setUp(self) -> None:
+        """The process, and one on another machine."""
+        self.me, self.other = Busy(), Busy()
+
+    def reported(self, *pairs: tuple[End, End]) -> list[str]:
+        """What the process is told, of these connections in a room of two, and of its calls."""
+        found: list[str] = []
+        network: Any = Cables(pairs)
+        hosts: Any = (self.me, self.other)
+        host: Any = self.me
+        bounds = Bounds(network, hosts, lambda rule, name, text: found.append(f"{rule}: {text}"))
+        bounds.links(host)
+        bounds.calls(host)
+        return found
+
+    def test_queues(self) -> None:
+        """Its own end is looked at, to the byte; what lies at the other end is another's."""
+        mine, theirs = End(self.me, MAX_QUEUED), End(self.other, MAX_QUEUED + 1)
+        self.assertEqual(self.reported((mine, theirs)), [])
+        more = End(self.me, MAX_QUEUED + 1)
+        self.assertEqual(
+            self.reported((theirs, more)), [f"I10: {MAX_QUEUED + 1} bytes queued on a link"]
+        )
+
+    def test_connections(self) -> None:
+        """So many for each machine of the room, and one more is too many."""
+        pair, most = (End(self.me), End(self.other)), MAX_LINKS * 2
+        self.assertEqual(self.reported(*[pair] * most), [])
+        self.assertEqual(self.reported(*[pair] * (most + 1)), [f"I10: {most + 1} connections"])
+
+    def test_calls(self) -> None:
+        """So many calls, and one more is too many."""
+        for _ in range(MAX_PENDING):
+            self.me.clock.callLater(1.0, int)
+        self.assertEqual(self.reported(), [])
+        self.me.clock.callLater(1.0, int)
+        self.assertEqual(self.reported(), [f"I10: {MAX_PENDING + 1} delayed calls"])
