@@ -60,7 +60,8 @@ class CopiedHome(OwnRoomCase):
         self.room.start(*NAMES)
         self.room.meet(*NAMES)
         self.carol = self.room["carol"]
-        self.member = self.carol.ask("status")["id"]
+        status = self.carol.ask("status")
+        self.member, self.older = status["id"], status["epoch"]
         self.carol.ask("say", text="before")
         self.room.agree(*NAMES)
         self.room.signal("carol", SIGSTOP)
@@ -105,16 +106,22 @@ class CopiedHome(OwnRoomCase):
         """The epochs that a node has let in, in that order."""
         return [epoch for epoch, _ in let_in(self.room[name], self.member)]
 
-    def refused(self) -> int:
-        """How many HELLOs of a stale epoch the others refused."""
-        asked = (self.room[name].ask("counters")["refused"] for name in OTHERS)
-        return sum(reasons.get("stale-epoch", 0) for reasons in asked)
+    def refused(self, name: str) -> list[str]:
+        """The HELLOs of the older process that a node refused, as it logged them."""
+        lines = self.room[name].log.read_text().splitlines()
+        of = f"link-refused peer={self.member} "
+        why = f'reason=stale-epoch text="epoch {self.older}"'
+        return [line for line in lines if of in line and why in line]
 
     def test_the_older_process_is_refused_and_counted(self) -> None:
-        """Its links were ended meanwhile; when it dials again, its epoch is stale."""
-        before = self.refused()
+        """Its links were ended meanwhile; when it dials again, its epoch is stale: both count that."""
         self.both_speak()
-        until(lambda: self.refused() > before, "a HELLO of a stale epoch is counted")
+        until(lambda: any(map(self.refused, OTHERS)), "a HELLO of its epoch is refused")
+        for name in OTHERS:
+            logged = len(self.refused(name))
+            counted = self.room[name].ask("counters")["refused"].get("stale-epoch", 0)
+            self.assertGreaterEqual(counted, logged)
+        until(lambda: self.carol.ask("counters")["refused"].get("by-peer.stale-epoch"), "it counts")
         self.settled()
 
     def test_the_older_process_says_conflict_and_stops_speaking(self) -> None:
@@ -133,13 +140,18 @@ class CopiedHome(OwnRoomCase):
 
     def test_chat_shows_nothing_of_the_older_process_as_new(self) -> None:
         """Its words are not there, or are marked as lying above the end that its successor declared."""
+        told = Sightings(self.room, OTHERS)
         self.both_speak()
         self.settled()
         self.copy.ask("say", text="the last word")
         for name in OTHERS:
             self.room.shows(name, "said by the copy", "the last word")
-            found = marks(self.room[name], OLD_WORDS)
+            posts = [event for event in told.events(name, "post") if event["author"] == "carol"]
+            found = [post["mark"] for post in posts if post["text"] == OLD_WORDS]
+            found += marks(self.room[name], OLD_WORDS)
             self.assertTrue(all(mark and "after-end" in mark for mark in found), found)
+            said = [post["text"] for post in posts if not post["mark"]]
+            self.assertEqual(said, ["said by the copy", "the last word"])
             self.assertEqual(marks(self.room[name], "the last word"), [None])
             self.assertEqual(self.room[name].texts().count("before"), 1)
 
