@@ -111,7 +111,7 @@ class AuthorAbsent(RecoveryCase):
         """Some had more of it than dave; they come to hold the same part; ada's disk has all, once."""
         room = self.met(*FOUR)
         said, rest = [f"burst {n}" for n in range(300)], FOUR[1:]
-        room["ada"].ask("fault", action="delay", ms=200, names=["dave"])
+        room["ada"].ask("fault", action="delay", ms=1000, names=["dave"])
         cut(room, ("dave",), ("bob", "carol"))
         last = say_many(room["ada"], said)[-1]
         known = states(room["ada"], last)

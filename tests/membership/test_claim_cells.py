@@ -24,18 +24,18 @@ TOLD: tuple[Admitted[Any], ...] = (
 )  # fmt: skip
 """Where (2, 1) of the process "b" is held, and of who left its leave too: each kind of claim."""
 DOES: dict[Outcome, set[str]] = {
-    Outcome.JOINED: {"alive", "suspect"},
-    Outcome.RAISED: {"alive"},
-    Outcome.NEWS: {"alive", "suspect"},
-    Outcome.RESTARTED: {"alive", "suspect"},
-    Outcome.LEFT: {"leave", "left"},
+    Outcome.JOINED: {"claim", "suspect"},
+    Outcome.RAISED: {"claim"},
+    Outcome.NEWS: {"claim", "suspect"},
+    Outcome.RESTARTED: {"claim", "suspect"},
+    Outcome.LEFT: {"goodbye", "left"},
     Outcome.UNCHANGED: set(),
     Outcome.IGNORED: set(),
     Outcome.ANSWERED: {"proof"},
-    Outcome.CONFLICT_RAISED: {"alive", "suspect", "conflict"},
+    Outcome.CONFLICT_RAISED: {"claim", "suspect", "conflict"},
     Outcome.CONFLICT_KEPT: {"proof", "conflict"},
 }
-"""What can be seen of it: the claim that changed, the state it leads to, what is told and to whom."""
+"""What can be seen: the claim that changed, the state that begins or begins anew, what is told."""
 
 
 def possible(standing: Standing, told: Told) -> bool:
@@ -70,14 +70,11 @@ class DrivenTests(SynchronousTestCase):
         """What a claim may move."""
         held = bench.core._parts.ledger.held.get(DAVE.id, Held())
         view = bench.core.snapshot(bench.now).get(DAVE.id)
-        known = view is not None and view.state
-        running = view.suspicion.ends_in if view is not None and view.suspicion else None
-        return {
-            "alive": held.alive,
-            "leave": held.leave,
-            "suspect": running,
-            "left": known is Liveness.LEFT,
-        }
+        if view is None:
+            return {"claim": held.alive, "goodbye": held.leave, "state": None, "until": None}
+        until = view.suspicion.ends_in if view.suspicion is not None else None
+        state = view.state.value
+        return {"claim": held.alive, "goodbye": held.leave, "state": state, "until": until}
 
     def happens(self, standing: Standing, claim: Admitted[Any]) -> set[str]:
         """What can be seen of a claim, in a room of its own."""
@@ -86,12 +83,12 @@ class DrivenTests(SynchronousTestCase):
         linked = standing in (Standing.ALIVE, Standing.LEFT)
         effects = bench.receive(BOB, Claims((claim.signed,)), number)
         after = self.seen(bench)
-        found = {word for word in ("alive", "leave") if after[word] != before[word]}
-        moved = {word for word in ("suspect", "left") if after[word] != before[word]}
-        found |= {word for word in moved if after[word]}
+        found = {word for word in ("claim", "goodbye") if after[word] != before[word]}
+        if (after["state"], after["until"]) != (before["state"], before["until"]):
+            found.add(str(after["state"]))
         found |= {"proof"} if sends(effects, Claims, BOB) else set()
         found |= {"conflict"} if notices(effects, Conflict) else set()
-        superseded = "alive" in found and after["alive"].statement.boot != HELD.statement.boot  # type: ignore[attr-defined]
+        superseded = "claim" in found and after["claim"].statement.boot != HELD.statement.boot  # type: ignore[attr-defined]
         ended = [(DAVE.id, "superseded")] if superseded and linked else []
         self.assertEqual(hangups(effects), ended, "links of an earlier process, and no other")
         return found
@@ -110,7 +107,7 @@ class DrivenTests(SynchronousTestCase):
         for standing, told, claim, outcome in self.cells():
             does = set(DOES[outcome])
             if standing is Standing.LEFT and outcome in (Outcome.LEFT, Outcome.CONFLICT_RAISED):
-                does &= {"alive", "leave", "conflict"}  # It has left already; its twin has too.
+                does &= {"claim", "goodbye", "conflict"}  # It has left already; its twin has too.
             self.assertEqual(self.happens(standing, claim), does, (standing, told))
 
     def test_no_cell_is_forgotten(self) -> None:
@@ -121,4 +118,4 @@ class DrivenTests(SynchronousTestCase):
     def test_what_is_held_is_seen(self) -> None:
         """An outcome by which a claim is kept changes what is held; no other does."""
         for outcome, does in DOES.items():
-            self.assertEqual(bool(does & {"alive", "leave"}), outcome in HOLDS, outcome)
+            self.assertEqual(bool(does & {"claim", "goodbye"}), outcome in HOLDS, outcome)
