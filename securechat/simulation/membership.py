@@ -22,7 +22,7 @@ knows to be true.  It imports ids, values and message classes only, and decides 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any
 
@@ -362,9 +362,9 @@ class Judge:
         self.set_back(site)
         self._copied.add(site.member)
 
-    def passed(self, site: Site, view: Presence) -> None:
-        """P20, at the end of all faults."""
-        held = [past.held.get(site.member, Version(0)) for past in self._pasts.values()]
+    def passed(self, site: Site, view: Presence, room: Iterable[Site]) -> None:
+        """P20, at the end of all faults: no other of this room has come to hold a later epoch of it."""
+        held = [self._past(one).held.get(site.member, Version(0)) for one in room]
         highest = max(version.epoch for version in held)
         if view.epoch < highest:
             text = f"speaks in epoch {view.epoch}, and {highest} is held of it"

@@ -78,7 +78,7 @@ class Liveness(World):
             for host in core:
                 self.checker.shown(host, views[host.member])
                 self.judge.shown(host, host.presence())
-                self.judge.passed(host, host.presence())
+                self.judge.passed(host, host.presence(), core)
         return apart(views)
 
 

@@ -366,7 +366,7 @@ class World:
             for host in self.hosts:
                 self.checker.shown(host, views[host.name])
                 self.judge.shown(host, host.presence())
-                self.judge.passed(host, host.presence())
+                self.judge.passed(host, host.presence(), self.hosts)
             if self.healed is not None:
                 self.checker.verdicts.healed(views)
             self.judge.restless(IDLE, self.settings.period)

@@ -332,14 +332,17 @@ class JudgeTests(SynchronousTestCase):
         self.assertIn("P16", self.shows(evolve(again, suspicion=Clock(1))))
 
     def test_epoch_passed(self) -> None:
-        """P20: in the end a node speaks in the highest epoch that anybody still holds of it."""
+        """P20: in the end a node speaks in the highest epoch that anybody there still holds of it."""
         self.shows(Member(epoch=2))
-        self.judge.passed(self.ada, View((), 2))
+        room = (self.ada, self.bob, self.carol)
+        self.judge.passed(self.ada, View((), 2), room)
         self.assertEqual(self.broken, [])
-        self.judge.passed(self.ada, View((), 1))
+        self.judge.passed(self.ada, View((), 1), (self.ada, self.carol))
+        self.assertEqual(self.broken, [], "who holds it is not there to tell it")
+        self.judge.passed(self.ada, View((), 1), room)
         self.assertEqual(self.broken, ["P20"])
         self.judge.set_back(self.bob)
-        self.judge.passed(self.ada, View((), 1))
+        self.judge.passed(self.ada, View((), 1), room)
         self.assertEqual(self.broken, ["P20"], "nobody can tell it any more")
 
     def test_restless(self) -> None:
