@@ -95,9 +95,14 @@ def spread(do: Callable[[Given], Made], jobs: Sequence[Given]) -> Iterator[Made]
         yield from map(do, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    before = signal.signal(signal.SIGTERM, _leave)
+    early: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: early.append(number))
     try:
         with context.Pool(cores, _begin_worker) as pool:
+            # A pool that is half made cannot be ended: those that begin would find nobody, and say so.
+            signal.signal(signal.SIGTERM, _leave)
+            for number in early:
+                _leave(number, None)
             yield from pool.imap(do, jobs, chunksize=1)
     finally:
         signal.signal(signal.SIGTERM, before)
