@@ -4,9 +4,9 @@ Every place at which a process can die, and every call of the store that can fai
 A story (``stories``) is told once to count its places, over all its nodes.  Then it is told again for
 each of them: at that place, and there only, something befalls the node whose place it is.
 
-- crash: before every call that its clock or the network makes of it, around every step of a commit
-  (before it begins, between its statements, before and after it is done) and before all that it
-  writes to a link, the process ends; it starts again after a while.
+- crash: before every call that its clock or the network makes of it, before every statement of its
+  journal (those of an opening, a prune and a probe included), after every commit and before all that
+  it writes to a link, the process ends; it starts again after a while.
 - store: that statement of the journal fails (``ill``), and for a while others that would fail with it.
   The node must say that it is read-only, or end with a reason, and it must take posts again soon.  A
   file that is damaged for good is so until a start finds it out: the node must end, and begin anew.
@@ -44,6 +44,8 @@ COMPARED = 0.5
 CRASH, STORE = "crash", "store"
 R8 = "R8"
 """What ``reference/reliability-security.md`` 4.3 asks of a node whose disk fails."""
+BETWEEN = (CALL, "committed", "write")
+"""The steps of a process (``host``) that no statement follows at once."""
 STRUCK = ("killed at", "a store call failed", "a node ended itself")
 
 
@@ -74,17 +76,31 @@ class Swept(Stage):
     places: int = 0
     """How many of them there were when the story was over."""
 
+    def __attrs_post_init__(self) -> None:
+        super(Swept, self).__attrs_post_init__()  # noqa: UP008 - attrs makes the class anew
+        for host in self.hosts:
+            host.kind = failing(partial(self._about_to_run, host))
+
+    def _about_to_run(self, host: Host, sql: str) -> Ill | None:
+        word = sql.strip().partition(" ")[0]
+        return self.asked(host, word, sql) if host.inside and word not in ("", "ROLLBACK") else None
+
+    def asked(self, host: Host, word: str, sql: str) -> Ill | None:
+        """How this statement of a process fails, if it does; may raise ``Killed``."""
+        raise NotImplementedError
+
     def expect(self, rule: str, kept: object, text: str) -> None:
         """What a scene says of an undisturbed room does not hold here."""
 
     def finish(self) -> None:
-        """All is mended, and becomes equal."""
+        """All is mended, becomes equal and stays so: who came back late may still have to be told."""
         self.places = len(self.seen)
         self.chaos.heal()
-        until = self.now + SETTLE
-        while self._compared(fresh=False) and self.now < until:
+        until, unlike = self.now + SETTLE, self.now
+        while self.now < min(until, unlike + STEADY):
             self.run_for(COMPARED)
-        self.run_for(STEADY)
+            if self._compared(fresh=False):
+                unlike = self.now
         self._last_look()
 
     def _counted(self, name: str) -> bool:
@@ -99,6 +115,15 @@ class Crash(Swept):
     def stepped(self, host: Host, name: str) -> None:
         """Here, if it is the one."""
         super(Crash, self).stepped(host, name)  # noqa: UP008 - attrs makes the class anew
+        if name in BETWEEN:
+            self._step(host, name)
+
+    def asked(self, host: Host, word: str, sql: str) -> Ill | None:
+        """Or at one statement."""
+        self._step(host, word)
+        return None
+
+    def _step(self, host: Host, name: str) -> None:
         if self._counted(f"{host.name} {name}"):
             host.steps[name] += 1
             raise Killed
@@ -122,11 +147,6 @@ class Failing(Swept):
     said: str = ""
     """What the node said of it."""
 
-    def __attrs_post_init__(self) -> None:
-        super(Failing, self).__attrs_post_init__()  # noqa: UP008 - attrs makes the class anew
-        for host in self.hosts:
-            host.kind = failing(partial(self.asked, host))
-
     def stepped(self, host: Host, name: str) -> None:
         """Whether what is asked of the store now is part of a commit."""
         super(Failing, self).stepped(host, name)  # noqa: UP008 - attrs makes the class anew
@@ -135,11 +155,8 @@ class Failing(Swept):
         elif name == "begin":
             self.committing[host.index] = True
 
-    def asked(self, host: Host, sql: str) -> Ill | None:
-        """How this statement fails, if it does."""
-        word = sql.strip().partition(" ")[0]
-        if not host.inside or word in ("", "ROLLBACK"):
-            return None
+    def asked(self, host: Host, word: str, sql: str) -> Ill | None:
+        """At one of them, and for a while at others that would fail with it."""
         ill = self.place.ill
         if self._counted(f"{host.name} {word}") and ill is not None:
             self._fail(host, ill)
@@ -250,10 +267,10 @@ def places(story: Story, seed: int, what: str) -> list[Place]:
 
 def _ills(sql: str) -> list[Ill]:
     """How such a statement can fail."""
-    first = sql.split()[-1]
-    found = [Ill.ERROR, Ill.FAILING, Ill.CORRUPT]
-    found += [Ill.FULL, Ill.ROTTEN] if first in WRITES else [Ill.LOCKED]
-    return [*found, Ill.LATE] if first == "COMMIT" else found
+    word = sql.split()[-1]
+    found = [Ill.FULL, Ill.ERROR, Ill.FAILING, Ill.LOCKED, Ill.CORRUPT]
+    found += [Ill.ROTTEN] if word in WRITES else []
+    return [*found, Ill.LATE] if word == "COMMIT" else found
 
 
 def sweep(

@@ -385,7 +385,7 @@ class World:
             self.trace("disk", host.index, hashlib.sha256(host.copy()).hexdigest())
 
     def _count(self, host: Host) -> None:
-        if host.node is None:
+        if host.node is None or not host.node.listening:  # it has not begun to count
             return
         counters, now, cores = host.node.counters, host.node.now(), host.node.cores
         for counted in (

@@ -20,7 +20,18 @@ from securechat.node.turn import Turn
 from securechat.simulation import run, sweeps
 from securechat.simulation.ill import Ill
 from securechat.simulation.stories import STORIES
-from securechat.simulation.sweeps import CRASH, STORE, STRUCK, Place, perform, places
+from securechat.simulation.sweeps import (
+    COMPARED,
+    CRASH,
+    STEADY,
+    STORE,
+    STRUCK,
+    Crash,
+    Place,
+    perform,
+    places,
+)
+from securechat.simulation.world import SETTLE
 from tests.simulation.planting import early
 
 SEED = 3
@@ -71,20 +82,22 @@ class PlaceTests(SynchronousTestCase):
     """What the places of a story are."""
 
     def test_crash(self) -> None:
-        """Every call, every step of a commit and every write; at its place a process dies once."""
+        """Every call, every statement, after commits, every write; at its place a process dies once."""
         world = sweeps.played(Place("first words", SEED, CRASH, 0))
-        steps = Counter(step.split()[-1] for step in world.seen[: world.places])
-        wanted = {"call", "begin", "fact", "object", "turn", "commit", "committed", "write"}
-        self.assertEqual(set(steps), wanted)
-        at = next(n for n, step in enumerate(world.seen, 1) if step == "node2 commit")
+        steps = {step.split()[-1] for step in world.seen[: world.places]}
+        wanted = {"call", "committed", "write", "PRAGMA", "CREATE", "SELECT", "BEGIN", "COMMIT"}
+        self.assertEqual(steps, wanted | {"INSERT", "UPDATE", "DELETE"})
+        at = world.seen.index("node2 COMMIT") + 1
         marks = perform(Place("first words", SEED, CRASH, at)).marks
-        self.assertEqual([mark for mark in marks if "killed" in mark], ["killed at: commit"])
+        self.assertEqual([mark for mark in marks if "killed" in mark], ["killed at: COMMIT"])
 
     def test_store(self) -> None:
         """Every statement of an open, a commit and a probe, in each way in which it can fail."""
         found = places(STORY["first words"], SEED, STORE)
+        everywhere = set(range(1, found[-1].at + 1))
+        for ill in (Ill.FULL, Ill.ERROR, Ill.FAILING, Ill.LOCKED, Ill.CORRUPT):
+            self.assertEqual({place.at for place in found if place.ill is ill}, everywhere, ill)
         self.assertEqual({place.ill for place in found}, set(Ill))
-        self.assertEqual({place.at for place in found}, set(range(1, found[-1].at + 1)))
 
     def test_late(self) -> None:
         """A commit that is told as failed and is on disk all the same is not lost and not doubled."""
@@ -111,6 +124,34 @@ def _broken(self: Any, host: Any, starts: int) -> None:
     self.checker.report("R8", host.name, "it is broken")
 
 
+class FinishTests(SynchronousTestCase):
+    """When a world of a sweep is over."""
+
+    def finished(self, *differences: str) -> Crash:
+        """A world in which these are seen one after the other, the last one for ever."""
+        world = Crash(SEED, 3, place=Place("first words", SEED, CRASH, 0))
+        left = list(differences)
+
+        def compared(fresh: bool) -> str:
+            return left.pop(0) if left[1:] else left[0]
+
+        with mock.patch.object(Crash, "_compared", side_effect=compared):
+            world.finish()
+        return world
+
+    def test_late(self) -> None:
+        """Who was linked late is waited for: all must have been equal for a while."""
+        world = self.finished("", "who came back is told", "and again", "")
+        self.assertEqual(world.now, 3 * COMPARED + STEADY)
+        self.assertEqual(world.violations, [])
+
+    def test_never(self) -> None:
+        """What never becomes equal is told when the time to settle is over."""
+        world = self.finished("", "two differ")
+        self.assertEqual(world.now, SETTLE)
+        self.assertIn("two differ", str(world.violations[0]))
+
+
 class PlantedTests(SynchronousTestCase):
     """A sweep sees what it is for."""
 
@@ -122,7 +163,7 @@ class PlantedTests(SynchronousTestCase):
     def test_answered_early(self) -> None:
         """A post that is answered before it is on disk is gone after a crash in between."""
         world = sweeps.played(Place("first words", SEED, CRASH, 0))
-        begins = [at for at, step in enumerate(world.seen, 1) if step == "node3 begin"]
+        begins = [at for at, step in enumerate(world.seen, 1) if step == "node3 BEGIN"]
         bug = early(lambda effect: isinstance(effect, Answer))
         found = [Place("first words", SEED, CRASH, at) for at in begins]
         self.assertIn("I9", self.rules(bug, found))
