@@ -15,12 +15,17 @@ At each look, in every world:
 - I10: direct messages that nobody waits for, those that wait, turn records and what is written down
   about each of them are within their limits; a turn may bring more, and the next ones take it back.
 - G2: what is too old is gone once the node had the time to look for it.
+
+When all have to be equal, also where histories are short:
+
+- G7: who never had to forget anything has every post that another one keeps.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from attrs import define, field, frozen
 
@@ -74,6 +79,12 @@ class Piece:
 Pieces = dict[Hash, Piece]
 
 
+class Keeper(Site, Protocol):
+    """A node with what it may keep."""
+
+    settings: Settings
+
+
 @define(eq=False)
 class Retained:
     """Judges what the nodes of one world keep."""
@@ -89,6 +100,8 @@ class Retained:
     """Since when each envelope is on a disk."""
     _known: dict[MemberId, Pieces] = field(factory=dict)
     """Every envelope that was on any disk."""
+    _pressed: set[str] = field(factory=set)
+    """Who had something go, or so much that an envelope more would have been too much."""
     _over: dict[str, Counter[str]] = field(factory=dict)
     _nonces: dict[str, int] = field(factory=dict)
 
@@ -110,6 +123,8 @@ class Retained:
         self._came[site.name] = {name: came.get(name, self._now()) for name in pieces}
         for piece in pieces.values():
             self._known.setdefault(piece.stream.author, {})[piece.name] = piece
+        if (before or {}).keys() - pieces.keys() or self._fills(pieces, settings):
+            self._pressed.add(site.name)
         if before is None or before.keys() == pieces.keys():
             return
         self._above(site, before, pieces, settings)
@@ -123,6 +138,13 @@ class Retained:
             if signed.purpose is Purpose.ENVELOPE and signed.attachment:
                 name, said = self._witness.read(signed)
                 yield Piece(name, said.stream, said.first, said.last, signed.size, said.hlc)
+
+    def _fills(self, pieces: Pieces, settings: Settings) -> bool:
+        """Whether the largest envelope of any author would be one too many."""
+        known = [piece for row in self._known.values() for piece in row.values()]
+        posts = _posts(pieces.values()) + max((piece.count for piece in known), default=0)
+        size = _bytes(pieces.values()) + max((piece.size for piece in known), default=0)
+        return posts > settings.history_posts or size > settings.history_bytes
 
     def _above(self, site: Site, before: Pieces, pieces: Pieces, settings: Settings) -> None:
         fresh = [p for name, p in pieces.items() if name not in before]
@@ -181,6 +203,19 @@ class Retained:
             and (newest is None or newest.place < piece.place)
         ]
         return known if newest is None else [newest, *known]
+
+    # When all have to be equal.
+
+    def lacking(self, sites: Sequence[Keeper]) -> str:
+        """What is missing to who had no reason to be without it; empty if nothing."""
+        kept = {name: p for site in sites for name, p in self._disks.get(site.name, {}).items()}
+        for site in sites:
+            since, here = self._now() - site.settings.history_days * DAY, self._disks.get(site.name)
+            for name, piece in kept.items() if site.name not in self._pressed else ():
+                at = self._said_at(MessageId(piece.stream, piece.first))
+                if name not in (here or {}) and at is not None and at > since:
+                    return f"{site.name} forgot nothing and lacks {piece.stream} {piece.first}"
+        return ""
 
     # At a look.
 

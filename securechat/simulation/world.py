@@ -371,7 +371,7 @@ class World:
                 self.checker.verdicts.healed(views)
             self.judge.restless(IDLE, self.settings.period)
             self.chatter.judge(self.clock.now, self.settings.period, self._commits())
-        return self.checker.difference(views, self.hosts)
+        return self.checker.difference(views, self.hosts) or self.retained.lacking(self.hosts)
 
     def _last_look(self) -> None:
         different = self._compared(fresh=True)

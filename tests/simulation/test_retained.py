@@ -32,8 +32,10 @@ BRIEF = evolve(Settings(), history_days=30 / 86_400, nonce_hours=30 / 3600)
 class Site:
     """A node."""
 
-    name = "carol"
     member = CAROL
+
+    def __init__(self, name: str = "carol", settings: Settings = SHORT) -> None:
+        self.name, self.settings = name, settings
 
     def on_disk(self, name: Hash) -> Signed | None:
         """Nothing."""
@@ -113,14 +115,42 @@ class RetainedTests(SynchronousTestCase):
         """Of a flood what came and went in one commit counts: its author had most."""
         bob, flood = post(BOB, 1, 300), [post(ADA, seq, 1000) for seq in (1, 2, 3, 4)]
         # Somebody else has had them all.
-        other = Site()
-        other.name = "bob"
-        self.judge.committed(other, flood, Settings())
+        self.judge.committed(Site("bob"), flood, Settings())
         first = post(ADA, 1, 1000)
         self.assertEqual(self.commits([first, bob, post(BOB, 2)], [bob, post(BOB, 2)]), ["G2"])
         self.judge.disk_changed(self.site)
         # Above what it had of ada, two larger ones came and went.
         self.assertEqual(self.commits([first, bob], [bob, flood[3], post(BOB, 2)]), [])
+
+    def lacks(self, *disks: list[Signed], settings: Settings = SHORT) -> str:
+        """What is said of carol, who had these disks one after the other; bob has two posts more."""
+        bob, carol = Site("bob"), Site(settings=settings)
+        self.judge.disk_changed(carol)
+        every = [post(ADA, 60), post(ADA, 90), *(one for disk in disks for one in disk)]
+        self.judge.committed(bob, every, Settings())
+        for disk in disks:
+            self.judge.committed(carol, disk, settings)
+        return self.judge.lacking([bob, carol])
+
+    def test_lacking(self) -> None:
+        """Who never had to forget anything has what others keep, but for what is too old."""
+        both = [post(ADA, 60), post(ADA, 90)]
+        self.assertRegex(self.lacks(), r"carol forgot nothing and lacks .* 60")
+        self.assertRegex(self.lacks(both[:1]), r"carol .* lacks .* 90")
+        self.assertEqual(self.lacks(both), "")
+        self.assertIn("60", self.lacks(both[1:], settings=Settings()))
+        self.assertEqual(self.lacks(both[1:], settings=BRIEF), "")
+
+    def test_forgot(self) -> None:
+        """Who forgot something, or was full, may lack something, and is so from then on."""
+        self.assertEqual(self.lacks([post(BOB, 1)], []), "")
+        self.assertEqual(self.lacks(), "")
+
+    def test_full(self) -> None:
+        """Full is who could not take one envelope more, whatever the envelope."""
+        room = [post(BOB, seq) for seq in (1, 2)]
+        self.assertIn("carol", self.lacks(room))
+        self.assertEqual(self.lacks([*room, post(BOB, 3)]), "")
 
     def test_age(self) -> None:
         """What is too old may go, and is marked; what is not may not."""

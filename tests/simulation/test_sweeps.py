@@ -16,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from securechat.effects import Answer
 from securechat.journal.store import Store, StoreError
+from securechat.messaging.recovery import Recovery
 from securechat.node.turn import Turn
 from securechat.simulation import run, sweeps
 from securechat.simulation.ill import Ill
@@ -167,6 +168,11 @@ class PlantedTests(SynchronousTestCase):
         bug = early(lambda effect: isinstance(effect, Answer))
         found = [Place("first words", SEED, CRASH, at) for at in begins]
         self.assertIn("I9", self.rules(bug, found))
+
+    def test_never_mended(self) -> None:
+        """Where histories are short, who asks for nothing that it missed is not taken for equal."""
+        bug = mock.patch.object(Recovery, "_missing", return_value=[])
+        self.assertEqual(self.rules(bug, [Place("short histories", SEED, CRASH, 0)]), {"L"})
 
     def test_damage_ignored(self) -> None:
         """A node that goes on with a journal to which no fact can be added any more is seen."""
