@@ -200,12 +200,15 @@ class Outbox:
         return delivery.after(letter.state, News.CANCELLED), effects
 
     def retry(self, letter: Letter, now: Instant) -> tuple[Delivery, list[Effect]]:
-        """Once more, now, if it is not settled; an acked one, if its recipient should lose it."""
-        if letter.state is Delivery.ACKED and letter.closed:
+        """Once more, now, if it is not settled; an acked one, if its recipient lost it or should."""
+        if letter.state is Delivery.ACKED:
+            if self._gone(letter):
+                self._lost.setdefault(letter.to, {})[letter.hash] = letter
+                self._again(letter)
             name, why = letter.hash, letter.why
             fact = DirectState(name, str(letter.id), letter.state, why, letter.since)
-            return letter.state, [Record(fact)]
-        if letter.state in (Delivery.ACKED, Delivery.REJECTED):
+            return letter.state, [Record(fact)] if letter.closed else []
+        if letter.state is Delivery.REJECTED:
             return letter.state, []
         if letter.state is Delivery.EXPIRED:
             raise LocalError(503, "it expired and was never sent; say it again")
@@ -330,8 +333,14 @@ class Outbox:
 
     def _is_news(self, letter: Letter, receipt: Receipt) -> bool:
         """Whether it is the first receipt, or the first since the recipient lost its disk."""
-        held, lost = letter.receipt, self._book.losses.get(letter.to)
-        return held is None or (lost is not None and held.epoch < lost.epoch <= receipt.epoch)
+        lost = self._book.losses.get(letter.to)
+        again = lost is not None and self._gone(letter) and lost.epoch <= receipt.epoch
+        return letter.receipt is None or again
+
+    def _gone(self, letter: Letter) -> bool:
+        """Whether its recipient has lost its disk since it acknowledged it."""
+        lost = self._book.losses.get(letter.to)
+        return bool(lost and letter.receipt and letter.receipt.epoch < lost.epoch)
 
     def _offered(self, letter: Letter) -> bool:
         """Whether its recipient is to get it, at last or again."""

@@ -76,6 +76,24 @@ class DirectMessages(SynchronousTestCase):
         room.run()
         self.assertEqual(bob.texts(), ["tried again"])
 
+    def test_tried_again_after_the_loss(self) -> None:
+        """What was cancelled when its recipient lost it comes, on the same link, if tried again."""
+        room, ada, bob, _ = three()
+        told = ada.tell(bob, "one").id
+        room.run()
+        ada.ask(Cancel(told))
+        lose(room, bob)
+        room.link(ada, bob)
+        room.run()
+        self.assertEqual(bob.texts(), [])
+        ada.ask(Retry(told))
+        room.run()
+        self.assertEqual(bob.texts(), ["one"])
+        self.assertNotIn("lost", evidence(ada, told, bob))
+        ada.ask(Retry(told))
+        room.run()
+        self.assertEqual(offered(ada), 2, "its recipient has it")
+
     def test_acked_stays_and_says_so(self) -> None:
         """Until its holder has it again, acked stays and its evidence says that the disk was lost."""
         room, ada, bob, _ = three()
@@ -188,6 +206,9 @@ class DirectMessages(SynchronousTestCase):
         self.assertEqual(bob.texts(), ["new"])
         states = {line.state for line in ada.lines()}
         self.assertEqual(states, {Delivery.ACKED})
+        ada.ask(Retry(ada.lines()[0].id))
+        room.run()
+        self.assertEqual(bob.texts(), ["old", "new"], "its author asks for it")
 
     def test_many(self) -> None:
         """A long list keeps to the window, and new messages are not held up by it."""
