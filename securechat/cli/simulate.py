@@ -50,7 +50,7 @@ class Span(click.ParamType[range]):
 )  # fmt: skip
 @click.option(
     "--mode", type=click.Choice(["safety", "liveness"]),
-    help="Faults to the end, or a healed core that has to agree; else all are healed and must.",
+    help="Faults to the end, or a healed core that has to agree; else all are healed.",
 )  # fmt: skip
 @click.option("--scripts", is_flag=True, help="The scripted worlds instead, also the long ones.")
 @click.option(

@@ -8,6 +8,7 @@ simulation looks up by itself is never counted and never fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import Enum
 from typing import Any, cast
 
@@ -133,8 +134,12 @@ class Connection:
         return do()
 
 
-def failing(asked: Asked) -> type[Store]:
-    """A store whose statements are asked about, and fail as they are told to."""
+def failing(asked: Asked, left: Callable[[bytes], None] | None = None) -> type[Store]:
+    """
+    A store whose statements are asked about, and fail as they are told to.
+
+    ``left`` is told what is on the disk when it is closed, also by who ends while it is opened.
+    """
 
     @define(eq=False)
     class Failing(Store):
@@ -142,5 +147,13 @@ def failing(asked: Asked) -> type[Store]:
 
         def __attrs_post_init__(self) -> None:
             self._connection = cast(Any, Connection(self._connection, asked))
+
+        def close(self) -> None:
+            """Close; an open transaction is dropped."""
+            self._rollback()
+            if left is not None:
+                with suppress(*FAILURES):  # of what was never written to
+                    left(self._connection.serialize())
+            super(Failing, self).close()  # noqa: UP008 - attrs makes the class anew
 
     return Failing

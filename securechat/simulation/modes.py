@@ -5,7 +5,8 @@ Two further kinds of world (``reference/reliability-security.md`` 4.1).
 - liveness: at some moment a core is healed completely and the others stay faulty for ever
   (``outcasts``); the core must become one room within the bound of a heal.
 
-A world of neither mode is both in turn: faults for most of the time, then everybody is healed.
+In a world of neither mode faults strike for most of the time; then everybody is healed, and all must
+become equal.
 """
 
 from __future__ import annotations

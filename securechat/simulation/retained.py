@@ -18,7 +18,7 @@ At each look, in every world:
 
 When all have to be equal, also where histories are short:
 
-- G7: who never had to forget anything has every post that another one keeps.
+- G7: who never had to forget anything of an author has every post of his that another one keeps.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Retained:
     """Since when each envelope is on a disk."""
     _known: dict[MemberId, Pieces] = field(factory=dict)
     """Every envelope that was on any disk."""
-    _pressed: set[str] = field(factory=set)
-    """Who had something go, or so much that an envelope more would have been too much."""
+    _pressed: set[tuple[str, MemberId]] = field(factory=set)
+    """Of whom a node forgot something, or may have: it was full, and had more of nobody else."""
     _over: dict[str, Counter[str]] = field(factory=dict)
     _nonces: dict[str, int] = field(factory=dict)
 
@@ -123,8 +123,7 @@ class Retained:
         self._came[site.name] = {name: came.get(name, self._now()) for name in pieces}
         for piece in pieces.values():
             self._known.setdefault(piece.stream.author, {})[piece.name] = piece
-        if (before or {}).keys() - pieces.keys() or self._fills(pieces, settings):
-            self._pressed.add(site.name)
+        self._press(site, before or {}, pieces, settings)
         if before is None or before.keys() == pieces.keys():
             return
         self._above(site, before, pieces, settings)
@@ -138,6 +137,19 @@ class Retained:
             if signed.purpose is Purpose.ENVELOPE and signed.attachment:
                 name, said = self._witness.read(signed)
                 yield Piece(name, said.stream, said.first, said.last, signed.size, said.hlc)
+
+    def _press(self, site: Site, before: Pieces, pieces: Pieces, settings: Settings) -> None:
+        """Of whom something went, or may have come and gone within this commit."""
+        gone = (piece.stream.author for name, piece in before.items() if name not in pieces)
+        self._pressed.update((site.name, author) for author in gone)
+        if not self._fills(pieces, settings):
+            return
+        kept = _by_author(pieces.values())
+        for author, row in self._known.items():
+            # Its own go last where it has just said them.
+            more = (size for other, size in kept.items() if other not in (author, site.member))
+            if _bytes(row.values()) >= max(more, default=0):
+                self._pressed.add((site.name, author))
 
     def _fills(self, pieces: Pieces, settings: Settings) -> bool:
         """Whether the largest envelope of any author would be one too many."""
@@ -210,11 +222,14 @@ class Retained:
         """What is missing to who had no reason to be without it; empty if nothing."""
         kept = {name: p for site in sites for name, p in self._disks.get(site.name, {}).items()}
         for site in sites:
-            since, here = self._now() - site.settings.history_days * DAY, self._disks.get(site.name)
-            for name, piece in kept.items() if site.name not in self._pressed else ():
+            since = self._now() - site.settings.history_days * DAY
+            here = self._disks.get(site.name, {})
+            for piece in (piece for name, piece in kept.items() if name not in here):
                 at = self._said_at(MessageId(piece.stream, piece.first))
-                if name not in (here or {}) and at is not None and at > since:
-                    return f"{site.name} forgot nothing and lacks {piece.stream} {piece.first}"
+                free = (site.name, piece.stream.author) not in self._pressed
+                if free and at is not None and at > since:
+                    place = f"{piece.stream} {piece.first}"
+                    return f"{site.name} forgot nothing of its author and lacks {place}"
         return ""
 
     # At a look.

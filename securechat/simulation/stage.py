@@ -204,6 +204,10 @@ class Stage(World):
         """SIGTERM: it leaves, and is not started again by itself."""
         self.chaos.strike(Fault(self.now, Trouble.LEAVE, who, who, FOREVER, 0.0))
 
+    def fill(self, who: int, seconds: float) -> None:
+        """Its disk is full for so long."""
+        self.chaos.strike(Fault(self.now, Trouble.DISK_FULL, who, who, seconds, 0.0))
+
     def wipe(self, who: int, disk: bytes = b"", powered: bool = True) -> None:
         """It dies, and has lost its disk, or has this old one, when it starts again."""
         self.kill(who, powered=powered)

@@ -179,6 +179,18 @@ def short_histories(stage: Stage) -> None:
     stage.run_for(2.0)
 
 
+def full_disk(stage: Stage) -> None:
+    """One cannot write for a while, says so, and goes on."""
+    stage.start()
+    stage.run_for(TOGETHER)
+    stage.fill(1, 1.5)
+    _all_say(stage, "meanwhile")
+    _write(stage, 0, 1, "not taken yet")
+    stage.run_for(4.0)
+    _all_say(stage, "after")
+    stage.run_for(2.0)
+
+
 STORIES: tuple[Story, ...] = (
     Story("first words", first_words),
     Story("absent", absent),
@@ -187,6 +199,7 @@ STORIES: tuple[Story, ...] = (
     Story("goodbyes", goodbyes),
     Story("a lost disk", lost_disk),
     Story("an old disk", old_disk),
+    Story("a full disk", full_disk),
     Story(
         "short histories", short_histories, prunes=True,
         settings=Settings(history_posts=15, record_bytes=32 * KIB),

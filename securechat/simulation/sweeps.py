@@ -37,7 +37,9 @@ from securechat.simulation.world import SETTLE
 DOWN = (0.5, 3.0, 12.0)
 """Seconds for which a process that was killed does not run, one after the other."""
 LASTS = 3.0
-"""Seconds for which a disk stays ill that does not fail only once."""
+"""Seconds for which a disk stays ill that does not fail only once,"""
+RESUMED = LASTS + NOTICED
+"""and from the failure until it is recorded on again."""
 STEADY = 1.0
 """Seconds for which all must stay equal."""
 COMPARED = 0.5
@@ -75,11 +77,13 @@ class Swept(Stage):
     """The steps, or statements, so far."""
     places: int = 0
     """How many of them there were when the story was over."""
+    least: float = 0.0
+    """When it may be over at the earliest."""
 
     def __attrs_post_init__(self) -> None:
         super(Swept, self).__attrs_post_init__()  # noqa: UP008 - attrs makes the class anew
         for host in self.hosts:
-            host.kind = failing(partial(self._about_to_run, host))
+            host.kind = failing(partial(self._about_to_run, host), partial(setattr, host, "disk"))
 
     def _about_to_run(self, host: Host, sql: str) -> Ill | None:
         word = sql.strip().partition(" ")[0]
@@ -97,7 +101,7 @@ class Swept(Stage):
         self.places = len(self.seen)
         self.chaos.heal()
         until, unlike = self.now + SETTLE, self.now
-        while self.now < min(until, unlike + STEADY):
+        while self.now < min(until, max(unlike + STEADY, self.least)):
             self.run_for(COMPARED)
             if self._compared(fresh=False):
                 unlike = self.now
@@ -175,6 +179,7 @@ class Failing(Swept):
 
     def _fail(self, host: Host, ill: Ill) -> None:
         self.struck, self.until = host, self.now + LASTS
+        self.least = self.now + RESUMED
         host.full_until = self.until + NOTICED
         if ill is Ill.ROTTEN:
             # Struck while it is opened, it is set aside at once.
@@ -184,7 +189,7 @@ class Failing(Swept):
         self._disturb(host)
         if self.committing.get(host.index) and host.owner is not None:
             self.clock.callLater(0.0, self._must_say, host, host.starts)
-        self.clock.callLater(LASTS + NOTICED, self._must_resume, host)
+        self.clock.callLater(RESUMED, self._must_resume, host)
 
     def _disturb(self, host: Host) -> None:
         """For as long as it may be deaf it is nobody's fault that it is."""

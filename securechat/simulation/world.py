@@ -385,15 +385,13 @@ class World:
             self.trace("disk", host.index, hashlib.sha256(host.copy()).hexdigest())
 
     def _count(self, host: Host) -> None:
-        if host.node is None or not host.node.listening:  # it has not begun to count
+        if (node := host.node) is None:
             return
-        counters, now, cores = host.node.counters, host.node.now(), host.node.cores
-        for counted in (
-            counters,
-            cores.membership.snapshot(now).counters,
-            cores.messaging.snapshot(now).counters,
-        ):
-            self.marks.update(marks.of_counters(counted))
+        counters = node.counters
+        self.marks.update(marks.of_counters(counters))
+        if counters["commits"]:  # until the first one there are no cores
+            for core in (node.cores.membership, node.cores.messaging):
+                self.marks.update(marks.of_counters(core.snapshot(node.now()).counters))
         if counters["faults"]:
             self.checker.report("I13", host.name, f"{counters['faults']} turns ended in a fault")
         self.marks.update({f"killed at: {step}": times for step, times in host.steps.items()})

@@ -38,7 +38,7 @@ class SweepTests(SynchronousTestCase):
         return len(places)
 
     def test_crash(self) -> None:
-        """A process dies before each call, around each step of a commit, and before each write."""
+        """A process dies before each call, statement and write, and after each commit."""
         self.assertGreaterEqual(self.swept(CRASH), FEWEST)
 
     def test_store(self) -> None:

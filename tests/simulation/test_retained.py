@@ -25,6 +25,8 @@ from tests.simulation.planted_keeping import BUGS
 
 ADA, BOB, CAROL = (person(index).signer.member for index in range(3))
 BOOT = BootId("0" * 32)
+UNANSWERED = 1000
+"""A number of a post of which nobody was told that it is accepted."""
 SHORT = evolve(Settings(), history_posts=3)
 BRIEF = evolve(Settings(), history_days=30 / 86_400, nonce_hours=30 / 3600)
 
@@ -42,11 +44,11 @@ class Site:
         return None
 
 
-def post(author: MemberId, seq: int, size: int = 100) -> Signed:
-    """An envelope of one post, as it lies on a disk."""
+def post(author: MemberId, seq: int, size: int = 100, posts: int = 1) -> Signed:
+    """An envelope, as it lies on a disk."""
     opening = Opening(Start.FIRST) if seq == 1 else None
     before = b"" if seq == 1 else bytes(32)
-    header = Envelope(author, 1, BOOT, seq, 1, before, seq << 16, bytes(32), opening)
+    header = Envelope(author, 1, BOOT, seq, posts, before, seq << 16, bytes(32), opening)
     return Signed(Purpose.ENVELOPE, pack(header), bytes(64), bytes(size))
 
 
@@ -71,7 +73,8 @@ class RetainedTests(SynchronousTestCase):
             Witness(authority().room, report, lambda: self.now),
             report,
             lambda: self.now,
-            lambda id: float(id.seq),  # Each post was said in the second of its number.
+            # Each post was said in the second of its number.
+            lambda id: float(id.seq) if id.seq < UNANSWERED else None,
             self.marks,
         )
 
@@ -135,22 +138,46 @@ class RetainedTests(SynchronousTestCase):
     def test_lacking(self) -> None:
         """Who never had to forget anything has what others keep, but for what is too old."""
         both = [post(ADA, 60), post(ADA, 90)]
-        self.assertRegex(self.lacks(), r"carol forgot nothing and lacks .* 60")
-        self.assertRegex(self.lacks(both[:1]), r"carol .* lacks .* 90")
+        self.assertRegex(self.lacks(), r"carol forgot nothing of its author and lacks .* [69]0$")
+        self.assertRegex(self.lacks(both[:1]), r"carol .* 90$")
         self.assertEqual(self.lacks(both), "")
-        self.assertIn("60", self.lacks(both[1:], settings=Settings()))
+        self.assertRegex(self.lacks(both[1:], settings=Settings()), " 60$")
         self.assertEqual(self.lacks(both[1:], settings=BRIEF), "")
 
+    def test_unanswered(self) -> None:
+        """Nobody must have what its author never was told to be accepted."""
+        self.assertEqual(self.lacks([post(ADA, 60), post(ADA, 90)]), "")
+        self.judge.committed(Site("bob"), [post(ADA, UNANSWERED)], Settings())
+        self.assertEqual(self.judge.lacking([Site("bob"), Site()]), "")
+
     def test_forgot(self) -> None:
-        """Who forgot something, or was full, may lack something, and is so from then on."""
-        self.assertEqual(self.lacks([post(BOB, 1)], []), "")
+        """Who forgot something of an author may lack more of him from then on, and of nobody else."""
+        self.assertEqual(self.lacks([post(ADA, 1)], []), "")
         self.assertEqual(self.lacks(), "")
+        self.assertRegex(self.lacks([post(BOB, 1)]), "^carol|^$")
+        self.judge.committed(Site("bob"), [post(BOB, 2)], Settings())
+        self.assertRegex(self.judge.lacking([Site("bob"), Site()]), "carol .* 2$")
 
     def test_full(self) -> None:
-        """Full is who could not take one envelope more, whatever the envelope."""
-        room = [post(BOB, seq) for seq in (1, 2)]
+        """Who could not take one envelope more may have forgotten of him of whom there is most."""
+        room = [post(BOB, seq) for seq in (2, 3)]
         self.assertIn("carol", self.lacks(room))
-        self.assertEqual(self.lacks([*room, post(BOB, 3)]), "")
+        self.assertEqual(self.lacks([*room, post(CAROL, 3)]), "", "bob has no more than ada")
+        self.setUp()
+        flood = [post(BOB, seq, 1000) for seq in (1, 2, 3)]
+        self.assertIn("carol", self.lacks(flood), "bob is who loses first")
+
+    def test_nearly_full(self) -> None:
+        """What counts is the largest envelope anybody knows of, in posts and in bytes."""
+        own = post(CAROL, 1, 900)
+        self.assertIn("carol", self.lacks([own, post(CAROL, 2)]))
+        self.assertEqual(self.lacks([own, post(BOB, 80, posts=2)]), "")
+        for spare, lacks in ((0, "carol"), (-1, "^$")):
+            self.setUp()
+            self.judge.committed(Site("bob"), [own, post(ADA, 60)], Settings())
+            narrow = evolve(Settings(), history_bytes=2 * own.size + spare)
+            self.judge.committed(Site(), [own], narrow)
+            self.assertRegex(self.judge.lacking([Site("bob"), Site()]), lacks)
 
     def test_age(self) -> None:
         """What is too old may go, and is marked; what is not may not."""

@@ -19,11 +19,13 @@ from securechat.journal.store import Store, StoreError
 from securechat.messaging.recovery import Recovery
 from securechat.node.turn import Turn
 from securechat.simulation import run, sweeps
+from securechat.simulation.host import Host
 from securechat.simulation.ill import Ill
-from securechat.simulation.stories import STORIES
+from securechat.simulation.stories import STORIES, TOGETHER
 from securechat.simulation.sweeps import (
     COMPARED,
     CRASH,
+    DOWN,
     STEADY,
     STORE,
     STRUCK,
@@ -92,6 +94,49 @@ class PlaceTests(SynchronousTestCase):
         marks = perform(Place("first words", SEED, CRASH, at)).marks
         self.assertEqual([mark for mark in marks if "killed" in mark], ["killed at: COMMIT"])
 
+    def test_back(self) -> None:
+        """Who was killed runs again after a while, and not only when all is mended."""
+        seen = sweeps.played(Place("first words", SEED, CRASH, 0)).seen
+        early = seen.index("node2 COMMIT") + 1
+        for at in range(early, early + len(DOWN)):
+            died, back = self.lives(Place("first words", SEED, CRASH, at))
+            if DOWN[at % len(DOWN)] < TOGETHER:
+                self.assertIn(died[0] + DOWN[at % len(DOWN)], back)
+
+    def lives(self, place: Place) -> tuple[list[float], list[float]]:
+        """When processes were killed, and when any were started."""
+        died: list[float] = []
+        back: list[float] = []
+        true_died, true_revive = Crash.died, Crash.revive
+
+        def dies(self: Crash, host: Host) -> None:
+            died.append(self.now)
+            true_died(self, host)
+
+        def revives(self: Crash, host: Host) -> None:
+            back.append(self.now)
+            true_revive(self, host)
+
+        with mock.patch.multiple(Crash, died=dies, revive=revives):
+            perform(place)
+        return died, back
+
+    def test_opening(self) -> None:
+        """Who is killed while it opens a new journal leaves there what it has committed."""
+        world = sweeps.played(Place("first words", SEED, CRASH, 0))
+        first = world.seen.index("node1 COMMIT") + 1
+        disks: list[bytes] = []
+        true_died = Crash.died
+
+        def died(self: Crash, host: Host) -> None:
+            true_died(self, host)
+            disks.append(host.disk)
+
+        with mock.patch.object(Crash, "died", died):
+            found = [perform(Place("first words", SEED, CRASH, at)) for at in (first, first + 1)]
+        self.assertEqual([one.violations for one in found], [(), ()])
+        self.assertEqual([b"CREATE TABLE" in disk for disk in disks], [False, True])
+
     def test_store(self) -> None:
         """Every statement of an open, a commit and a probe, in each way in which it can fail."""
         found = places(STORY["first words"], SEED, STORE)
@@ -99,6 +144,9 @@ class PlaceTests(SynchronousTestCase):
         for ill in (Ill.FULL, Ill.ERROR, Ill.FAILING, Ill.LOCKED, Ill.CORRUPT):
             self.assertEqual({place.at for place in found if place.ill is ill}, everywhere, ill)
         self.assertEqual({place.ill for place in found}, set(Ill))
+        seen = sweeps.played(Place("first words", SEED, STORE, 0)).seen
+        rotten = {seen[place.at - 1].split()[-1] for place in found if place.ill is Ill.ROTTEN}
+        self.assertEqual(rotten, {"INSERT", "UPDATE", "DELETE", "CREATE", "COMMIT"})
 
     def test_late(self) -> None:
         """A commit that is told as failed and is on disk all the same is not lost and not doubled."""
@@ -180,6 +228,13 @@ class PlantedTests(SynchronousTestCase):
         ill = Ill.ROTTEN
         found = [place for place in places(STORY["letters"], SEED, STORE) if place.ill is ill]
         self.assertIn("R8", self.rules(bug, found[160::60]))
+
+    def test_never_resumed(self) -> None:
+        """A node that never finds out that its disk is well is seen at the end of a story too."""
+        bug = mock.patch.object(Turn, "_probe")
+        full = [p for p in places(STORY["first words"], SEED, STORE) if p.ill is Ill.FULL]
+        for place in full[-80::4]:
+            self.assertIn("R8", self.rules(bug, [place]), str(place))
 
     def test_failure_ignored(self) -> None:
         """A commit that fails and is taken for done is seen at once."""

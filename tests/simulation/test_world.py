@@ -20,10 +20,29 @@ from securechat.node.wires import Wire
 from securechat.settings import Settings
 from securechat.simulation.faults import COPY, Fault, Trouble
 from securechat.simulation.host import Killed
+from securechat.simulation.stage import Stage
 from securechat.simulation.streams import SimLink
 from securechat.simulation.world import World
 from securechat.wire import Codec, Framer
 from tests.simulation.traces import traces
+
+
+class FaultTests(SynchronousTestCase):
+    """A turn that ended in a fault is told (I13), however the process ended that counted it."""
+
+    def test_told(self) -> None:
+        """Killed, or gone with a goodbye, or still there at the end."""
+        for end in (Stage.kill, Stage.goodbye, Stage.run_for):
+            stage = Stage(1, 2)
+            stage.start()
+            stage.run_for(1.0)
+            node = stage.hosts[1].node
+            assert node is not None
+            node.counters["faults"] += 1
+            end(stage, 1)
+            stage.run_for(5.0)
+            stage._last_look()
+            self.assertIn("I13", {one.rule for one in stage.violations}, end)
 
 
 class SameClasses(SynchronousTestCase):
