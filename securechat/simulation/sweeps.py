@@ -207,7 +207,8 @@ class Failing(Swept):
     def _must_say(self, host: Host, starts: int) -> None:
         """R8: a commit that failed makes a node read-only, with a reason, or ends it."""
         ended = host.gave_up or not host.up or host.starts > starts
-        if not ended and "read-only" not in self.said:
+        said = "read-only" in self.said or (host.node and host.node.snapshot().read_only)
+        if not ended and not said:
             self.checker.report(R8, host.name, f"a commit failed, and it says {self.said!r}")
 
     def _must_resume(self, host: Host) -> None:
