@@ -24,9 +24,10 @@ from securechat.messaging import delivery
 from securechat.messaging.book import Book
 from securechat.messaging.delivery import CLOSING, News
 from securechat.messaging.expiry import Expiry
-from securechat.messaging.facts import Begun, DirectHeld, DirectState, NonceUsed, ReceiptHeld
+from securechat.messaging.facts import DirectHeld, DirectState, NonceUsed, ReceiptHeld
 from securechat.messaging.letters import Letter
 from securechat.messaging.messages import Directs
+from securechat.messaging.own_past import OwnPast
 from securechat.messaging.peers import Peers
 from securechat.messaging.speaking import check_text, used_before
 from securechat.messaging.statements import Direct, Receipt
@@ -61,23 +62,18 @@ class Outbox:
     _lost: dict[MemberId, dict[Hash, Letter]] = field(factory=dict)
     """Those that a recipient acknowledged before it lost its disk."""
     _window: Window = field(init=False)
-    _begun: Begun | None = None
-    """The newest process of ours that the disk knew of at the start."""
-    _past: dict[Stream, int] = field(factory=dict)
-    """How far our earlier streams went by what this disk holds of them."""
+    _past: OwnPast = field(init=False)
     _expiry: Expiry = field(init=False)
     _next_look: float = 0.0
 
     def __attrs_post_init__(self) -> None:
+        self._past = OwnPast(self._book, self._peers)
         self._window = Window(self._book.settings.direct_deadline)
         self._expiry = Expiry(self._book.settings.keep_hours * 3600)
 
     def start(self, now: Instant) -> None:
         """Deadlines of what earlier processes sent, clipped to their full length."""
-        self._begun = self._book.begun
-        author = self._book.streams.authors.get(self._book.me)
-        if author is not None:
-            self._past = {state.stream: state.known for state in author.streams.values()}
+        self._past.start()
         deadline, letters = self._book.settings.direct_deadline, self._book.letters
         own = [x for to in letters.parties for x in letters.with_party(to) if letters.own(x)]
         self._expiry.start((letter for letter in own if letter.open), now)
@@ -126,7 +122,7 @@ class Outbox:
         """A new link: everything open is offered on it."""
         self._window.up(link.peer)
         self._pump[link.peer] = None
-        return self.rolled_back(now) if self._set_back(link) else []
+        return self.rolled_back(now) if self._past.set_back(link) else []
 
     def offer_again(self, peer: MemberId, letters: Iterable[Letter]) -> None:
         """This peer acknowledged these and has lost its disk since."""
@@ -265,7 +261,7 @@ class Outbox:
 
     def settle(self, now: Instant) -> list[Effect]:
         """Send what may be sent, and answer what was told."""
-        effects = self.rolled_back(now) if self._past_grew() else []
+        effects = self.rolled_back(now) if self._past.grew() else []
         sent: set[Hash] = set()
         for peer in self._pump:
             if peer in self._peers.linked:
@@ -377,26 +373,6 @@ class Outbox:
                 self._window.closed(letter)
                 effects += self._news(letter, News.KEPT, why, now)
         return effects
-
-    def _set_back(self, link: LinkUp) -> bool:
-        """Whether a peer holds an Alive of ours, by a process that this disk does not know of."""
-        begun = self._begun
-        if link.ours is None or begun is None:
-            return False
-        alive = link.ours.statement
-        if alive.boot in (begun.boot, self._peers.boot):
-            return False
-        return bool(alive.epoch >= begun.epoch)
-
-    def _past_grew(self) -> bool:
-        """Whether this turn brought posts that we signed in an earlier process and do not know of."""
-        grew = False
-        for stream in self._book.streams.changed:
-            if stream.author == self._book.me and stream.boot != self._peers.boot:
-                state, before = self._book.streams.get(stream), self._past.get(stream, 0)
-                self._past[stream] = max(before, state.known if state is not None else 0)
-                grew = grew or self._past[stream] > before
-        return grew
 
 
 def _still(why: str, letter: Letter) -> str:
